@@ -1,0 +1,1 @@
+"""Measurements of keras-bin beside its peers."""

@@ -1,0 +1,97 @@
+"""Artifacts as they are read back: their signature, and a function that runs them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_bin.export.extras import require_onnx, require_tensorflow
+from keras_bin.export.signature import Signature, TensorInfo
+
+
+class Artifact(NamedTuple):
+    """A loaded SavedModel or ONNX file.
+
+    Attributes:
+        signature: names, shapes and dtypes as the file states them.
+        run: maps a dict of input arrays to a dict of output arrays.
+    """
+
+    signature: Signature
+    run: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+def load_artifact(path: Path) -> Artifact:
+    """Loads a SavedModel directory with TensorFlow, or an ONNX file with ONNX Runtime.
+
+    Raises:
+        FileNotFoundError: there is neither at `path`.
+    """
+    if (path / "saved_model.pb").is_file():
+        return _load_saved_model(path)
+    if path.is_file():
+        return _load_onnx(path)
+    raise FileNotFoundError(
+        "`artifact` must be a SavedModel directory (base/<version>) or an ONNX file. "
+        f"Received: {str(path)!r}"
+    )
+
+
+def _load_saved_model(path):
+    require_tensorflow()
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    serve = loaded.signatures["serving_default"]
+
+    def infos(specs):
+        return tuple(
+            TensorInfo(name, tuple(spec.shape), spec.dtype.name) for name, spec in specs.items()
+        )
+
+    def run(inputs, keep=loaded):
+        outputs = serve(**{name: tf.constant(value) for name, value in inputs.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    return Artifact(
+        Signature(infos(serve.structured_input_signature[1]), infos(serve.structured_outputs)), run
+    )
+
+
+def _load_onnx(path):
+    require_onnx()
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def infos(arguments):
+        return tuple(
+            TensorInfo(
+                argument.name,
+                tuple(size if isinstance(size, int) else None for size in argument.shape),
+                _ONNX_DTYPES[argument.type],
+            )
+            for argument in arguments
+        )
+
+    names = [output.name for output in session.get_outputs()]
+
+    def run(inputs):
+        return dict(zip(names, session.run(names, inputs), strict=True))
+
+    return Artifact(Signature(infos(session.get_inputs()), infos(session.get_outputs())), run)
+
+
+_ONNX_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(bfloat16)": "bfloat16",
+    "tensor(bool)": "bool",
+    **{
+        f"tensor({kind}{bits})": f"{kind}{bits}"
+        for kind in ("int", "uint")
+        for bits in (8, 16, 32, 64)
+    },
+}

@@ -1,0 +1,75 @@
+"""The constants that a BIN layer leaves behind at inference, in float64."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_bin.statistics import branch_scales
+
+
+class Constants(NamedTuple):
+    """Weights of a `FoldedBatchInstanceNormalization`, in its order.
+
+    Attributes:
+        scale: shape `(channels,)`, factor of the input.
+        offset: shape `(channels,)`.
+        instance_scale: shape `(channels,)`, factor of the instance branch, or None where
+            every rho is 1.
+        mean: shape `(channels,)`, in input units, or None where every rho is 1.
+    """
+
+    scale: np.ndarray
+    offset: np.ndarray
+    instance_scale: np.ndarray | None = None
+    mean: np.ndarray | None = None
+
+
+def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> Constants:
+    """Folds running statistics, rho, gamma and beta into constants, in float64.
+
+    With `scale = gamma * rho / sqrt(moving_variance + epsilon)` and
+    `instance_scale = gamma * (1 - rho)`, the layer is
+    `y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset`,
+    `m` and `v` being the statistics of the sample. Where every rho is 1 that is
+    `y = x * scale + (beta - scale * moving_mean)`.
+
+    Args:
+        gamma: shape `(channels,)`; likewise `beta`, `moving_mean`.
+        beta: shape `(channels,)`.
+        rho: shape `(channels,)`; clipped to [0, 1] here.
+        moving_mean: shape `(channels,)`, in input units.
+        moving_variance: shape `(channels,)`, biased, input units squared, never negative.
+        epsilon: the value the layer was trained with, above 0.
+
+    Returns:
+        The constants, float64 arrays.
+
+    Raises:
+        ValueError: a weight is not finite, or a variance is negative.
+
+    Source: Nam & Kim 2018, section 3, with the statistics of the batch branch fixed.
+    """
+    weights = {
+        "gamma": gamma,
+        "beta": beta,
+        "rho": rho,
+        "moving_mean": moving_mean,
+        "moving_variance": moving_variance,
+    }
+    for name, weight in weights.items():
+        if not np.all(np.isfinite(weight)):
+            raise ValueError(
+                f"`{name}` must be finite to be folded; the training that produced it has "
+                f"diverged, or it was set from outside. Received: {name}={weight}"
+            )
+    if np.any(np.less(moving_variance, 0)):
+        raise ValueError(
+            "`moving_variance` must not be negative; set it to what a training produced. "
+            f"Received: moving_variance={moving_variance}"
+        )
+    gamma, beta, rho, mean, variance = (np.asarray(w, "float64") for w in weights.values())
+    rho = np.clip(rho, 0, 1)
+    scale, instance_scale = branch_scales(gamma, rho, variance, epsilon)
+    if np.all(rho == 1):
+        return Constants(scale, beta - scale * mean)
+    return Constants(scale, beta, instance_scale, mean)

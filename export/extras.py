@@ -1,0 +1,35 @@
+"""Imports of what only the exporter needs, with an error that says how to get it."""
+
+import importlib
+
+import keras
+
+
+def require_tensorflow() -> None:
+    """Checks that Keras runs on TensorFlow, which traces the models that are exported.
+
+    Raises:
+        RuntimeError: Keras runs on another backend.
+    """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise RuntimeError(
+            "Exporting needs the TensorFlow backend; save the model to a .keras file and export "
+            "it in a process with KERAS_BACKEND=tensorflow. "
+            f"Received: backend={backend!r}"
+        )
+
+
+def require_onnx() -> None:
+    """Checks that the packages of the `onnx` extra can be imported.
+
+    Raises:
+        ImportError: one of them is missing.
+    """
+    for package in ("tf2onnx", "onnx", "onnxruntime"):
+        try:
+            importlib.import_module(package)
+        except ImportError as error:
+            raise ImportError(
+                f"ONNX export needs {package}; install it with: pip install 'keras-bin[onnx]'"
+            ) from error

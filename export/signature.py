@@ -1,0 +1,126 @@
+"""Names, shapes and dtypes by which an artifact is fed and read."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+UNKNOWN_SIZES = (32, 48)
+BATCH_SIZES = (1, 3)
+
+
+class TensorInfo(NamedTuple):
+    """One input or output.
+
+    Attributes:
+        name: the key it is fed or read by.
+        shape: sizes, the batch axis first; None where a size is free.
+        dtype: dtype name, such as `"float32"`.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+
+class Signature(NamedTuple):
+    """Inputs and outputs of a model, in the order in which Keras flattens its structures."""
+
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+
+
+def model_signature(model: keras.Model) -> Signature:
+    """Reads the signature of a Functional model.
+
+    Inputs and outputs that are given as dicts are named by their keys. Otherwise inputs have
+    the names of their `keras.Input` and outputs those of the layers that make them, numbered
+    where one layer makes several.
+
+    Raises:
+        ValueError: an input and an output share a name.
+    """
+    inputs = _named(model.input, [tensor.name for tensor in model.inputs])
+    outputs = _named(model.output, model.output_names)
+    shared = {info.name for info in inputs} & {info.name for info in outputs}
+    if shared:
+        raise ValueError(
+            "Inputs and outputs must have different names; rename the layer or the key. "
+            f"Received: {sorted(shared)} as names of both"
+        )
+    return Signature(inputs, outputs)
+
+
+def serving_function(model: keras.Model, signature: Signature):
+    """Returns a `tf.function` from tensors, in the order of the inputs, to a dict of outputs."""
+    import tensorflow as tf
+
+    specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
+
+    @tf.function(input_signature=specs, autograph=False)
+    def serve(*tensors):
+        return dict(zip(_names(signature.outputs), run_model(model, tensors), strict=True))
+
+    return serve
+
+
+def run_model(model: keras.Model, tensors) -> list:
+    """Calls a model in inference mode on its flattened inputs; returns its flattened outputs."""
+    inputs = keras.tree.pack_sequence_as(model.input, list(tensors))
+    return keras.tree.flatten(model(inputs, training=False))
+
+
+def sample_inputs(signature: Signature) -> list[dict[str, np.ndarray]]:
+    """Makes inputs of several batch sizes, and of several sizes where sizes are free.
+
+    Floats are normal with mean 1.5 and standard deviation 2, so that a fold which is right
+    only around zero is found out; integers and booleans are 0 or 1.
+
+    Raises:
+        ValueError: an input has a dtype that cannot be made up, such as string.
+    """
+    rng = np.random.default_rng(0)
+    free = any(None in info.shape[1:] for info in signature.inputs)
+    return [
+        {info.name: _sample(rng, info, batch, size) for info in signature.inputs}
+        for size in (UNKNOWN_SIZES if free else UNKNOWN_SIZES[:1])
+        for batch in BATCH_SIZES
+    ]
+
+
+def _sample(rng, info, batch, size):
+    shape = (batch, *(size if known is None else known for known in info.shape[1:]))
+    kind = keras.backend.standardize_dtype(info.dtype)
+    if kind.startswith(("float", "bfloat")):
+        return rng.normal(1.5, 2.0, shape).astype(kind)
+    if kind.startswith(("int", "uint", "bool")):
+        return rng.integers(0, 2, shape).astype(kind)
+    raise ValueError(
+        "Verification samples can be made for number and boolean inputs only; move "
+        f"preprocessing of text out of the model. Received: input {info.name!r} of dtype {kind!r}"
+    )
+
+
+def _named(structure, default_names):
+    paths = keras.tree.flatten_with_path(structure)
+    names = [
+        path[-1] if isinstance(structure, dict) else name
+        for (path, _), name in zip(paths, default_names, strict=True)
+    ]
+    return tuple(
+        TensorInfo(name, tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype))
+        for name, (_, tensor) in zip(_unique(names), paths, strict=True)
+    )
+
+
+def _unique(names):
+    seen = {}
+    unique = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
+    return unique
+
+
+def _names(infos):
+    return [info.name for info in infos]

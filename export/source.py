@@ -1,0 +1,51 @@
+"""What every export starts from: the folded model and the values it must have."""
+
+import warnings
+from pathlib import Path
+
+import keras
+
+from keras_bin.export.fold import fold, is_half_precision
+from keras_bin.export.report import ExportReport
+from keras_bin.export.verify import Differences, reference
+from keras_bin.folded import FoldedBatchInstanceNormalization
+
+
+class ExportSource:
+    """A model in the two forms that an export needs.
+
+    Args:
+        model: the model to export.
+
+    Attributes:
+        folded: what is written.
+        reference: the unfolded model that what was written is compared with.
+    """
+
+    def __init__(self, model: keras.Model):
+        self._half = is_half_precision(model)
+        if self._half:
+            warnings.warn(
+                f"Model {model.name!r} computes in half precision; it is exported in float32.",
+                stacklevel=3,
+            )
+        self.folded = fold(model)
+        self.reference = reference(model)
+
+    def report(self, path: Path, found: Differences, seconds: float) -> ExportReport:
+        """Sums up an export that was written to `path`."""
+        folded_layers = [
+            layer
+            for layer in self.folded._flatten_layers()
+            if isinstance(layer, FoldedBatchInstanceNormalization)
+        ]
+        return ExportReport(
+            path=path,
+            layers_folded=len({id(layer) for layer in folded_layers}),
+            max_abs_difference=found.max_abs,
+            max_rel_difference=found.max_rel,
+            atol=found.atol,
+            rtol=found.rtol,
+            seconds=seconds,
+            cast_to_float32=self._half,
+        )

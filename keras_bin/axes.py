@@ -1,0 +1,81 @@
+"""Which axes of an input are the channel and the spatial ones, and how masks cover them."""
+
+from typing import NamedTuple
+
+from keras import ops
+
+
+class Axes(NamedTuple):
+    """The axes of an input of known rank.
+
+    Attributes:
+        rank: number of axes, batch included.
+        channel: index of the channel axis, in [1, rank).
+        channels: size of that axis.
+    """
+
+    rank: int
+    channel: int
+    channels: int
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """All axes but batch and channel."""
+        return tuple(i for i in range(1, self.rank) if i != self.channel)
+
+    def per_channel(self, values):
+        """Reshapes `(channels,)` so that it broadcasts against the input."""
+        shape = [1] * self.rank
+        shape[self.channel] = self.channels
+        return ops.reshape(values, shape)
+
+    def valid(self, mask, x):
+        """Broadcasts a mask of one axis less than `x` to the shape of `x`, or returns None.
+
+        Raises:
+            ValueError: the mask has another rank.
+        """
+        if mask is None:
+            return None
+        if len(mask.shape) != self.rank - 1:
+            raise ValueError(
+                "`mask` must have one axis less than the inputs (it covers all but the last "
+                "axis); reduce or expand it. "
+                f"Received: mask.shape={tuple(mask.shape)}, inputs.shape={tuple(x.shape)}"
+            )
+        return ops.broadcast_to(ops.cast(ops.expand_dims(mask, -1), "bool"), ops.shape(x))
+
+
+def input_axes(shape, axis: int) -> Axes:
+    """Resolves `axis` against an input shape.
+
+    Args:
+        shape: input shape with the batch axis; None stands for an unknown size.
+        axis: index of the channel axis, positive or negative.
+
+    Raises:
+        ValueError: there is no spatial axis, `axis` is the batch axis or out of range, or
+            the number of channels is unknown.
+    """
+    shape = tuple(shape)
+    rank = len(shape)
+    if rank < 3:
+        raise ValueError(
+            "Batch-instance normalization needs at least one spatial axis to take instance "
+            "statistics over: inputs must have rank 3 or more, (batch, spatial..., channels). "
+            "Use keras.layers.BatchNormalization on vectors. "
+            f"Received: input_shape={shape}"
+        )
+    if not -rank <= axis < rank or axis % rank == 0:
+        raise ValueError(
+            f"`axis` must be the channel axis, from 1 to {rank - 1} or from {1 - rank} to -1 for "
+            f"inputs of rank {rank}; the batch axis cannot be normalized per channel. "
+            f"Received: axis={axis}, input_shape={shape}"
+        )
+    channel = axis % rank
+    if shape[channel] is None:
+        raise ValueError(
+            "The number of channels must be known when the layer is built; give it in "
+            f"keras.Input. Received: input_shape={shape}, axis={axis}"
+        )
+    return Axes(rank, channel, shape[channel])

@@ -1,0 +1,87 @@
+"""Finding the gates of a model, and looking at them."""
+
+import keras
+import numpy as np
+
+from keras_bin.layer import BatchInstanceNormalization
+
+
+def bin_layers(model: keras.layers.Layer) -> list[BatchInstanceNormalization]:
+    """Returns the BIN layers of a model or layer, nested ones included, each once, in order."""
+    found = [
+        layer for layer in model._flatten_layers() if isinstance(layer, BatchInstanceNormalization)
+    ]
+    return list({id(layer): layer for layer in found}.values())
+
+
+def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:
+    """Returns the `rho` of every built BIN layer of a model, from input to output.
+
+    Args:
+        model: a model, or a layer that contains BIN layers.
+
+    Returns:
+        Variables of shape `(channels,)`, values in [0, 1].
+
+    Example:
+    >>> import keras, keras_bin
+    >>> model = keras.Sequential(
+    ...     [keras.Input((8, 8, 3)), keras_bin.BatchInstanceNormalization(name="bin")]
+    ... )
+    >>> [rho.path for rho in keras_bin.rho_weights(model)]
+    ['bin/rho']
+    """
+    return [layer.rho for layer in bin_layers(model) if layer.rho is not None]
+
+
+def plot_rho(model: keras.layers.Layer, bins: int = 20):
+    """Draws the distribution of rho, one row per BIN layer, as in figure 2 of the paper.
+
+    Args:
+        model: a model with at least one built BIN layer.
+        bins: number of equal intervals that [0, 1] is divided into, at least 1.
+
+    Returns:
+        A `matplotlib.figure.Figure`, for `figure.savefig(path)`. Rows run from the layer
+        nearest the input (top) to the last one; each cell shows the share of the layer's
+        channels whose rho falls into the interval.
+
+    Raises:
+        ImportError: matplotlib is missing.
+        ValueError: the model has no built BIN layer, or `bins` is below 1.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "plot_rho needs matplotlib; install it with: pip install 'keras-bin[plot]'"
+        ) from error
+    layers = [layer for layer in bin_layers(model) if layer.rho is not None]
+    if not layers:
+        raise ValueError(
+            "`model` must hold at least one built BatchInstanceNormalization layer to plot; "
+            f"build it first, or check that it is the BIN model. Received: model={model.name!r}"
+        )
+    if bins < 1:
+        raise ValueError(f"`bins` must be at least 1. Received: bins={bins!r}")
+    rhos = [keras.ops.convert_to_numpy(layer.rho).astype("float64") for layer in layers]
+    shares = [np.histogram(rho, bins=bins, range=(0, 1))[0] / rho.size for rho in rhos]
+
+    figure = Figure(figsize=(7, 1.8 + 0.35 * len(layers)), layout="constrained")
+    plot = figure.subplots()
+    image = plot.imshow(
+        100 * np.array(shares),
+        aspect="auto",
+        cmap="viridis",
+        vmin=0,
+        vmax=100,
+        extent=(0, 1, len(layers) - 0.5, -0.5),
+    )
+    plot.set_yticks(
+        range(len(layers)),
+        [f"{layer.name} ({rho.size})" for layer, rho in zip(layers, rhos, strict=True)],
+    )
+    plot.set_xlabel("rho   (0: instance normalization, 1: batch normalization)")
+    plot.set_ylabel("layer (channels), input first")
+    figure.colorbar(image, label="% of the layer's channels")
+    return figure

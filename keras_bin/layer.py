@@ -1,0 +1,270 @@
+"""The Batch-Instance Normalization layer."""
+
+import keras
+from keras import ops
+from keras.layers import InputSpec
+
+from keras_bin.axes import input_axes
+from keras_bin.constraint import UnitInterval
+from keras_bin.statistics import batch_moments, blend, branch_scales, instance_moments
+
+
+@keras.saving.register_keras_serializable(package="keras_bin")
+class BatchInstanceNormalization(keras.layers.Layer):
+    """Mixes batch and instance normalization, channel by channel, with a learned gate.
+
+    For an input `x` of shape `(batch, *spatial, channels)`, per channel:
+
+        x_batch    = (x - batch_mean) / sqrt(batch_variance + epsilon)
+        x_instance = (x - instance_mean) / sqrt(instance_variance + epsilon)
+        y = (rho * x_batch + (1 - rho) * x_instance) * gamma + beta
+
+    The gate `rho` lies in [0, 1]. At 1 the layer is batch normalization and keeps each
+    image's style (its own mean and contrast); at 0 it is instance normalization and removes
+    it. Batch statistics are taken over the batch and the spatial axes, instance statistics
+    over the spatial axes of each sample; variances are biased. Where the spatial extent is
+    a single element the instance branch is exactly zero.
+
+    In training (`training=True`) the batch branch uses the statistics of the batch, and
+
+        moving_mean = moving_mean * momentum + batch_mean * (1 - momentum)
+
+    and likewise `moving_variance` follow. In inference the batch branch uses these moving
+    statistics, so that a sample's output does not depend on the rest of its batch. With
+    `trainable = False` the layer runs in inference mode and its statistics stay, as for
+    `keras.layers.BatchNormalization`. All computation is in float32 at least, whatever the
+    compute dtype, and the weights are never autocast.
+
+    rho starts at 1 and learns slowly: train it with `keras_bin.BINModel`, which scales its
+    steps.
+
+    Args:
+        axis: the channel axis, positive or negative, never the batch axis.
+        momentum: momentum of the moving statistics, in [0, 1].
+        epsilon: added to the variances, above 0, in squared input units.
+        center: whether to add `beta`.
+        scale: whether to multiply by `gamma`.
+        beta_initializer: initializer of `beta`.
+        gamma_initializer: initializer of `gamma`.
+        moving_mean_initializer: initializer of `moving_mean`.
+        moving_variance_initializer: initializer of `moving_variance`.
+        beta_regularizer: regularizer of `beta`.
+        gamma_regularizer: regularizer of `gamma`.
+        beta_constraint: constraint of `beta`.
+        gamma_constraint: constraint of `gamma`.
+        synchronized: whether to take batch statistics over all replicas of a
+            `tf.distribute` strategy (TensorFlow backend only).
+        rho_initializer: initializer of `rho`; its values are clipped to [0, 1].
+        rho_regularizer: regularizer of `rho`.
+        rho_constraint: constraint of `rho`, by default `keras_bin.UnitInterval`. It brings
+            values set from outside back into [0, 1] at the next update.
+        **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
+
+    Call arguments:
+        inputs: tensor of rank 3 or more; every size but the channels may be unknown.
+        training: whether to use, and update the moving averages with, batch statistics.
+        mask: boolean tensor with one axis less than `inputs` (all but the last axis). Both
+            branches take their statistics from the elements where it is True.
+
+    Weights, in order, each of shape `(channels,)`: `gamma`, `beta`, `rho`, `moving_mean`,
+    `moving_variance`.
+
+    Raises:
+        ValueError: an argument is out of its range; at build, the input has no spatial
+            axis, `axis` is the batch axis, or the number of channels is unknown.
+
+    Example:
+    >>> import keras, keras_bin
+    >>> layer = keras_bin.BatchInstanceNormalization()
+    >>> images = keras.random.normal((8, 32, 32, 3), seed=0)
+    >>> tuple(layer(images, training=True).shape)
+    (8, 32, 32, 3)
+    >>> [weight.name for weight in layer.weights]
+    ['gamma', 'beta', 'rho', 'moving_mean', 'moving_variance']
+
+    Source: Nam & Kim, NeurIPS 2018, https://arxiv.org/abs/1805.07925, section 3. The moving
+    variance is the biased one, as in Keras; the authors' PyTorch code keeps the unbiased.
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        moving_mean_initializer="zeros",
+        moving_variance_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        synchronized: bool = False,
+        rho_initializer="ones",
+        rho_regularizer=None,
+        rho_constraint="unit_interval",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if synchronized and keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                "`synchronized=True` needs the TensorFlow backend; set it to False to take batch "
+                f"statistics per replica. Received: backend={keras.backend.backend()!r}"
+            )
+        if not 0 <= momentum <= 1:
+            raise ValueError(
+                "`momentum` must be between 0 and 1, the share of the old moving statistics that "
+                f"an update keeps. Received: momentum={momentum!r}"
+            )
+        if not 0 < epsilon < float("inf"):
+            raise ValueError(
+                "`epsilon` must be a finite number above 0, or constant inputs would divide by "
+                f"zero. Received: epsilon={epsilon!r}"
+            )
+        self.axis = int(axis)
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = keras.initializers.get(beta_initializer)
+        self.gamma_initializer = keras.initializers.get(gamma_initializer)
+        self.moving_mean_initializer = keras.initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = keras.initializers.get(moving_variance_initializer)
+        self.beta_regularizer = keras.regularizers.get(beta_regularizer)
+        self.gamma_regularizer = keras.regularizers.get(gamma_regularizer)
+        self.beta_constraint = keras.constraints.get(beta_constraint)
+        self.gamma_constraint = keras.constraints.get(gamma_constraint)
+        self.synchronized = synchronized
+        self.rho_initializer = keras.initializers.get(rho_initializer)
+        self.rho_regularizer = keras.regularizers.get(rho_regularizer)
+        self.rho_constraint = (
+            UnitInterval()
+            if rho_constraint == "unit_interval"
+            else keras.constraints.get(rho_constraint)
+        )
+        self.supports_masking = True
+        self.gamma = None
+        self.beta = None
+        self.rho = None
+        self.moving_mean = None
+        self.moving_variance = None
+
+    def build(self, input_shape):
+        """Creates the weights for inputs of `input_shape`, batch axis included."""
+        self._axes = input_axes(input_shape, self.axis)
+        if self.scale:
+            self.gamma = self._add_channel_weight(
+                "gamma",
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
+        if self.center:
+            self.beta = self._add_channel_weight(
+                "beta",
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
+        self.rho = self._add_channel_weight(
+            "rho",
+            self._initial_rho,
+            regularizer=self.rho_regularizer,
+            constraint=self.rho_constraint,
+        )
+        self.moving_mean = self._add_channel_weight(
+            "moving_mean", self.moving_mean_initializer, trainable=False
+        )
+        self.moving_variance = self._add_channel_weight(
+            "moving_variance", self.moving_variance_initializer, trainable=False
+        )
+        self.input_spec = InputSpec(
+            ndim=self._axes.rank, axes={self._axes.channel: self._axes.channels}
+        )
+
+    def _add_channel_weight(self, name, initializer, **kwargs):
+        return self.add_weight(
+            shape=(self._axes.channels,),
+            name=name,
+            initializer=initializer,
+            autocast=False,
+            **kwargs,
+        )
+
+    def _initial_rho(self, shape, dtype=None):
+        return ops.clip(self.rho_initializer(shape, dtype=dtype), 0.0, 1.0)
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
+        # Half precision overflows in squares (float16 ends at 65504), so statistics and the
+        # map itself are computed in float32 at least and cast back once.
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        x = ops.cast(inputs, dtype)
+        instance = instance_moments(x, self._axes.spatial, self._axes.valid(mask, x))
+
+        if training and self.trainable:
+            mean, variance = batch_moments(instance, _replica_sum if self.synchronized else None)
+            self._update_moving_statistics(mean, variance)
+        else:
+            mean = self._channel_values(self.moving_mean, dtype)
+            variance = self._channel_values(self.moving_variance, dtype)
+
+        scale, instance_scale = branch_scales(
+            self._channel_values(self.gamma, dtype) if self.scale else 1,
+            # Not clipped here: JAX's clip has gradient zero at the ends, where rho starts.
+            self._channel_values(self.rho, dtype),
+            variance,
+            self.epsilon,
+        )
+        offset = self._channel_values(self.beta, dtype) if self.center else 0
+        outputs = blend(instance, mean, scale, instance_scale, offset, self.epsilon)
+        return ops.cast(outputs, self.compute_dtype)
+
+    def _channel_values(self, weight, dtype):
+        return self._axes.per_channel(ops.cast(weight, dtype))
+
+    def _update_moving_statistics(self, mean, variance):
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            batch = ops.cast(ops.reshape(batch, moving.shape), moving.dtype)
+            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+
+    def compute_output_shape(self, input_shape):
+        """Returns `input_shape`."""
+        return input_shape
+
+    def get_config(self):
+        """Returns the constructor's arguments, the same before and after build."""
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": keras.initializers.serialize(self.beta_initializer),
+            "gamma_initializer": keras.initializers.serialize(self.gamma_initializer),
+            "moving_mean_initializer": keras.initializers.serialize(self.moving_mean_initializer),
+            "moving_variance_initializer": keras.initializers.serialize(
+                self.moving_variance_initializer
+            ),
+            "beta_regularizer": keras.regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": keras.regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": keras.constraints.serialize(self.beta_constraint),
+            "gamma_constraint": keras.constraints.serialize(self.gamma_constraint),
+            "synchronized": self.synchronized,
+            "rho_initializer": keras.initializers.serialize(self.rho_initializer),
+            "rho_regularizer": keras.regularizers.serialize(self.rho_regularizer),
+            "rho_constraint": keras.constraints.serialize(self.rho_constraint),
+        }
+
+
+def _replica_sum(values):
+    """Adds `values` up over the replicas of the current `tf.distribute` strategy."""
+    import tensorflow as tf
+
+    replica = tf.distribute.get_replica_context()
+    if replica is None:
+        return values
+    return replica.all_reduce(tf.distribute.ReduceOp.SUM, values)

@@ -1,0 +1,200 @@
+"""A Keras model whose train step scales the steps of rho."""
+
+import functools
+import math
+import warnings
+
+import keras
+from keras import ops
+
+# Keras builds `Model(inputs, outputs)` as this class and exports it under no public name.
+from keras.src.models.functional import Functional
+
+from keras_bin.gates import rho_weights
+from keras_bin.rho_update import RhoUpdate, check_optimizer
+
+
+@keras.saving.register_keras_serializable(package="keras_bin")
+class BINModel(keras.Model):
+    """A `keras.Model` in which rho learns `rho_gradient_scale` times as fast.
+
+    rho's gradient is small wherever batch and instance statistics agree, so the paper gives
+    it ten times the learning rate of the other weights, and no weight decay. `BINModel` does
+    both, for every BIN layer in it, under any optimizer:
+
+    - Under SGD without clipping it multiplies rho's gradient by `rho_gradient_scale`.
+    - Other optimizers divide the size of a gradient out again (Adam and its kin), or clip
+      it. There it scales the step itself: `rho = clip(start + scale * (rho - start))`. Under
+      SGD both are the same.
+    - rho is excluded from the optimizer's weight decay, and the optimizer's moving average
+      of rho (`use_ema=True`) stays in [0, 1].
+
+    All else is `keras.Model`: build it as `BINModel(inputs, outputs)` or subclass it, then
+    `compile`, `fit`, `save`. Changes of `rho_gradient_scale` take effect at `compile`.
+
+    Args:
+        *args: as for `keras.Model`, for example `inputs, outputs`.
+        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them be.
+        **kwargs: as for `keras.Model`, for example `name`.
+
+    Raises:
+        ValueError: `rho_gradient_scale` is not a finite number above 0; at `compile`, the
+            optimizer is one whose steps cannot be scaled (Ftrl, ScheduleFreeAdamW: they step
+            from copies of the weights, so a scaled step is undone by the next).
+
+    Example:
+    >>> import keras, keras_bin
+    >>> inputs = keras.Input((8, 8, 3))
+    >>> x = keras.layers.Conv2D(4, 3, use_bias=False)(inputs)
+    >>> x = keras_bin.BatchInstanceNormalization()(x)
+    >>> outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x))
+    >>> model = keras_bin.BINModel(inputs, outputs)
+    >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> images, labels = keras.random.normal((4, 8, 8, 3), seed=0), keras.ops.array([0, 1, 0, 1])
+    >>> history = model.fit(images, labels, verbose=0)
+
+    Source: Nam & Kim 2018, section 4.1: the learning rate of rho is ten times that of the
+    other parameters. Scaling the step under optimizers that normalize gradients is ours.
+    """
+
+    def __init__(self, *args, rho_gradient_scale: float = 10.0, **kwargs):
+        if not 0 < rho_gradient_scale < math.inf:
+            raise ValueError(
+                "`rho_gradient_scale` must be a finite number above 0; use 1.0 to leave rho's "
+                f"steps unscaled. Received: rho_gradient_scale={rho_gradient_scale!r}"
+            )
+        if _is_graph(args, kwargs) and not isinstance(self, Functional):
+            # keras.Model would put `Functional` into the bases of BINModel itself, which
+            # then could not be subclassed any more.
+            self.__class__ = _functional_class(type(self))
+        super().__init__(*args, **kwargs)
+        self.rho_gradient_scale = float(rho_gradient_scale)
+        self._rho_update = None
+
+    def compile(self, optimizer="rmsprop", *args, **kwargs):
+        """Configures the model for training; arguments as for `keras.Model.compile`."""
+        optimizer = keras.optimizers.get(optimizer)
+        check_optimizer(optimizer, self.rho_gradient_scale)
+        super().compile(optimizer, *args, **kwargs)
+        self._rho_update = None
+
+    def compile_from_config(self, config):
+        """Compiles the model as a saved one was; `config` is from `get_compile_config`."""
+        if type(self).compile is not BINModel.compile:
+            return super().compile_from_config(config)
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self._prepare_rho_update()
+            self.optimizer.build(self.trainable_variables)
+
+    def get_config(self):
+        """Returns the config of `keras.Model`, with `rho_gradient_scale`."""
+        return {**super().get_config(), "rho_gradient_scale": self.rho_gradient_scale}
+
+    # Keras fills in the config of a subclass only where `get_config` counts as its own.
+    get_config._is_default = True
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Makes a model from what `get_config` returned."""
+        config = dict(config)
+        scale = config.pop("rho_gradient_scale")
+        model = super().from_config(config, custom_objects)
+        model.rho_gradient_scale = scale
+        return model
+
+    def train_step(self, *args):
+        """Trains on one batch, as `keras.Model.train_step` does, with rho's steps scaled."""
+        return _TRAIN_STEPS[keras.backend.backend()](self, *args)
+
+    def _prepare_rho_update(self) -> RhoUpdate:
+        """Returns the update of rho under the current optimizer, built at its first step."""
+        if self._rho_update is None:
+            trainable = {id(variable) for variable in self.trainable_variables}
+            self._rho_update = RhoUpdate(
+                self.optimizer,
+                [rho for rho in rho_weights(self) if id(rho) in trainable],
+                self.rho_gradient_scale,
+                scales_gradients=keras.backend.backend() == "tensorflow",
+            )
+            if not self.optimizer.built:
+                self.optimizer.build(self.trainable_variables)
+        return self._rho_update
+
+    def _tensorflow_train_step(self, data):
+        import tensorflow as tf
+
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        training = {"training": True} if self._call_has_training_arg else {}
+        with tf.GradientTape() as tape:
+            y_pred = self(x, **training)
+            loss = self._compute_loss(
+                x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
+            )
+            # Keras divides the loss by the number of replicas; the tracker shows it whole.
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            given = next(each for each in keras.tree.flatten(x) if each is not None)
+            self._loss_tracker.update_state(loss * replicas, sample_weight=ops.shape(given)[0])
+            loss = self.optimizer.scale_loss(loss)
+
+        variables = self.trainable_variables
+        if variables:
+            rho_update = self._prepare_rho_update()
+            gradients = rho_update.scale_gradients(tape.gradient(loss, variables), variables)
+            starts = rho_update.start()
+            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            rho_update.finish(starts)
+        else:
+            warnings.warn("The model has no trainable weights.", stacklevel=2)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def _jax_train_step(self, state, data):
+        rho_update = self._prepare_rho_update()
+        trainable = self.trainable_variables
+        variables = [*trainable, *self.optimizer.variables]
+
+        def scope(state):
+            return keras.StatelessScope(
+                state_mapping=list(zip(variables, [*state[0], *state[2]], strict=True))
+            )
+
+        with scope(state):
+            starts = rho_update.start()
+        logs, state = super().train_step(state, data)
+        with scope(state) as after:
+            rho_update.finish(starts)
+        values = [after.get_current_value(variable) for variable in variables]
+        return logs, (values[: len(trainable)], state[1], values[len(trainable) :], state[3])
+
+    def _torch_train_step(self, data):
+        rho_update = self._prepare_rho_update()
+        starts = rho_update.start()
+        logs = super().train_step(data)
+        rho_update.finish(starts)
+        return logs
+
+
+_TRAIN_STEPS = {
+    "tensorflow": BINModel._tensorflow_train_step,
+    "jax": BINModel._jax_train_step,
+    "torch": BINModel._torch_train_step,
+}
+
+
+def _is_graph(args, kwargs) -> bool:
+    """Tells whether `keras.Model` would take these arguments as inputs and outputs."""
+    return len(args) == 2 or "outputs" in kwargs
+
+
+@functools.cache
+def _functional_class(cls):
+    """Returns a subclass of a BINModel class for models made of inputs and outputs.
+
+    It is saved under the name of `cls`, and loaded through `cls`.
+    """
+    functional = type(cls.__name__, (cls, Functional), {"__module__": cls.__module__})
+    package, separator, name = keras.saving.get_registered_name(cls).rpartition(">")
+    if separator:
+        for registered in (functional, cls):
+            keras.saving.register_keras_serializable(package, name)(registered)
+    return functional

@@ -1,0 +1,218 @@
+"""How far rho steps, under every optimizer that Keras ships."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_bin
+from benchmarks.rho_steps import CLIPPING, SCALE, batch, build_model, first_step, optimizer_classes
+from tests.test_model import LOSS, compiled, rho_of
+
+REFUSED = {"Ftrl", "ScheduleFreeAdamW"}
+SCALED = [cls for cls in optimizer_classes() if cls.__name__ not in REFUSED]
+DECAYING = [cls for cls in SCALED if cls.__name__ in ("SGD", "Adam", "AdamW", "Lion", "Muon")]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("clipping", CLIPPING, ids=lambda name: f"clip {name}")
+@pytest.mark.parametrize("cls", SCALED)
+def test_first_step_is_scaled_and_others_are_not(cls, clipping):
+    steps = [
+        first_step(cls(learning_rate=1e-3, **CLIPPING[clipping]), scale) for scale in (1.0, SCALE)
+    ]
+    (rho, others), (scaled_rho, scaled_others) = steps
+    assert np.abs(rho).min() > 0
+    np.testing.assert_allclose(scaled_rho, SCALE * rho, rtol=0.01)
+    for path, step in others.items():
+        np.testing.assert_allclose(scaled_others[path], step, rtol=1e-9, atol=1e-15, err_msg=path)
+
+
+@pytest.mark.parametrize("cls", SCALED)
+def test_float32_step_is_scaled(cls):
+    (rho, _), (scaled, _) = (first_step(cls(learning_rate=0.01), s) for s in (1.0, 4.0))
+    # rho near 0.5 resolves steps to 6e-8, so smaller steps are scaled with that error.
+    np.testing.assert_allclose(scaled, 4 * rho, rtol=0.01, atol=3e-7)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in sorted(REFUSED) if hasattr(keras.optimizers, name)]
+)
+def test_optimizers_that_undo_a_scaled_step_are_refused_at_compile(name):
+    model = build_model(SCALE)
+    optimizer = getattr(keras.optimizers, name)()
+    with pytest.raises(ValueError, match=rf"{name}.*undone.*rho_gradient_scale=1.0.*10.0"):
+        model.compile(optimizer, "mse")
+    assert not model.compiled
+    model = build_model(1.0)
+    model.compile(optimizer, LOSS(from_logits=True))
+    assert np.isfinite(model.train_on_batch(*batch()))
+
+
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="MultiOptimizer came with Keras 3.15"
+)
+def test_multi_optimizer_scales_rho_in_its_own_optimizer():
+    def optimizer(rho_optimizer):
+        optimizers = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.1))
+        optimizers["bin/rho"] = rho_optimizer
+        return keras.optimizers.MultiOptimizer(optimizers)
+
+    steps = [first_step(optimizer(keras.optimizers.Adam(0.01)), s)[0] for s in (1.0, SCALE)]
+    np.testing.assert_allclose(steps[1], SCALE * steps[0], rtol=1e-3)
+    with pytest.raises(ValueError, match="Ftrl"):
+        build_model(SCALE).compile(optimizer(keras.optimizers.Ftrl()), "mse")
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("momentum", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}])
+def test_gradient_and_update_are_the_same_under_sgd(momentum):
+    """A clip that never bites switches from the gradient to the update."""
+    rhos = []
+    for clip in ({}, {"clipnorm": 1e9}):
+        model = compiled(SCALE, keras.optimizers.SGD(0.02, **momentum, **clip))
+        for _ in range(20):
+            model.train_on_batch(*batch())
+        rhos.append(rho_of(model))
+    assert np.abs(rhos[0] - 0.5).max() > 1e-2
+    np.testing.assert_allclose(rhos[1], rhos[0], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("cls", DECAYING)
+def test_rho_is_excluded_from_weight_decay(cls):
+    rhos = []
+    for decay in (0.0, 0.5):
+        arguments = {"weight_decay": decay}
+        if cls.__name__ == "Muon":
+            arguments["adam_weight_decay"] = decay
+        model = compiled(1.0, cls(learning_rate=1e-3, **arguments))
+        model.train_on_batch(*batch())
+        rhos.append(rho_of(model))
+    np.testing.assert_array_equal(*rhos)
+
+
+def test_untouched_rho_stays_under_adamw():
+    """One sample a batch: batch and instance statistics agree, so rho's gradient is zero."""
+    inputs = keras.Input((6, 6, 2))
+    x = keras_bin.BatchInstanceNormalization()(inputs)
+    model = keras_bin.BINModel(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+    model.compile(keras.optimizers.AdamW(0.1, weight_decay=0.1, epsilon=1e-2), LOSS(True))
+    images, labels = batch()
+    for _ in range(50):
+        model.train_on_batch(images[:1], labels[:1])
+    np.testing.assert_allclose(rho_of(model), 1, rtol=0, atol=1e-3)
+
+
+def test_users_own_exclusions_from_weight_decay_are_kept():
+    def conv_steps(exclude):
+        model = build_model(SCALE)
+        optimizer = keras.optimizers.AdamW(1e-3, weight_decay=5.0)
+        exclude(optimizer, model.get_layer("conv").kernel)
+        model.compile(optimizer, LOSS(from_logits=True))
+        before = model.get_layer("conv").kernel.numpy()
+        model.train_on_batch(*batch())
+        return model.get_layer("conv").kernel.numpy() - before
+
+    decayed = conv_steps(lambda optimizer, kernel: None)
+    by_variable = conv_steps(lambda o, kernel: o.exclude_from_weight_decay(var_list=[kernel]))
+    by_name = conv_steps(lambda o, kernel: o.exclude_from_weight_decay(var_names=["kernel"]))
+    assert np.abs(decayed - by_variable).max() > 1e-4
+    np.testing.assert_array_equal(by_name, by_variable)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("cls", [keras.optimizers.SGD, keras.optimizers.Adam])
+@pytest.mark.parametrize("frequency", [None, 3], ids=["no overwrite", "overwrite"])
+def test_moving_average_follows_the_real_rho(cls, frequency):
+    """The average that use_ema keeps, recomputed here from the values that rho takes."""
+    model = compiled(
+        SCALE,
+        cls(0.05, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=frequency),
+        run_eagerly=True,
+    )
+    steps = compiled(SCALE, cls(0.05), run_eagerly=True)
+    average = None
+    for step in range(1, 9):
+        images, labels = batch()
+        if frequency is None:
+            steps.train_on_batch(images, labels)
+            value = rho_of(steps)
+            average = value if average is None else 0.75 * average + 0.25 * value
+        model.train_on_batch(images, labels)
+        index = model.optimizer._get_variable_index(keras_bin.rho_weights(model)[0])
+        kept = model.optimizer._model_variables_moving_average[index].numpy()
+        assert ((kept >= 0) & (kept <= 1)).all()
+        if frequency is None:
+            np.testing.assert_allclose(rho_of(model), value, rtol=0, atol=1e-9)
+            np.testing.assert_allclose(kept, average, rtol=0, atol=1e-9)
+        elif step % frequency == 0:
+            np.testing.assert_array_equal(rho_of(model), kept)
+
+
+@pytest.mark.usefixtures("float64")
+def test_averages_agree_whether_gradient_or_update_is_scaled():
+    rhos = []
+    for clip in ({}, {"clipnorm": 1e9}):
+        model = compiled(
+            SCALE,
+            keras.optimizers.SGD(
+                0.05, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=3, **clip
+            ),
+        )
+        model.fit(*batch(), batch_size=4, epochs=3, shuffle=False, verbose=0)
+        rhos.append(rho_of(model))
+    assert np.abs(rhos[0] - 0.5).max() > 1e-2
+    np.testing.assert_allclose(rhos[1], rhos[0], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("cls", [keras.optimizers.SGD, keras.optimizers.Adam])
+def test_rho_is_in_range_after_the_average_is_finalized(cls):
+    model = compiled(SCALE, cls(1.0, use_ema=True, ema_momentum=0.0))
+    model.fit(*batch(), epochs=2, verbose=0)
+    assert ((rho_of(model) >= 0) & (rho_of(model) <= 1)).all()
+
+
+def test_step_skipped_by_loss_scaling_leaves_the_average():
+    keras.config.set_dtype_policy("mixed_float16")
+    model = compiled(SCALE, keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5))
+    images, labels = batch()
+    model.train_on_batch(images, labels)
+    inner = model.optimizer.inner_optimizer
+    index = inner._get_variable_index(keras_bin.rho_weights(model)[0])
+    rho, average = rho_of(model), inner._model_variables_moving_average[index].numpy()
+    model.train_on_batch(np.full_like(images, np.inf), labels)
+    np.testing.assert_array_equal(rho_of(model), rho)
+    np.testing.assert_array_equal(inner._model_variables_moving_average[index].numpy(), average)
+
+
+@pytest.mark.parametrize("kind", ["schedule", "LearningRateScheduler", "ReduceLROnPlateau"])
+def test_learning_rate_changes_keep_the_factor(kind):
+    """The step of the second epoch, taken at another learning rate, is scaled as the first."""
+
+    def second_steps(scale):
+        rhos, rates = [], []
+
+        def record(_epoch, _logs):
+            rhos.append(keras_bin.rho_weights(model)[0].numpy())
+            rates.append(float(model.optimizer.learning_rate))
+
+        rate = 1e-4
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=record)]
+        if kind == "schedule":
+            rate = keras.optimizers.schedules.PiecewiseConstantDecay([0], [1e-4, 5e-5])
+        elif kind == "LearningRateScheduler":
+            callbacks.append(
+                keras.callbacks.LearningRateScheduler(lambda epoch: 1e-4 / (1 + epoch))
+            )
+        else:
+            callbacks.insert(
+                0, keras.callbacks.ReduceLROnPlateau("loss", 0.5, patience=0, min_delta=100.0)
+            )
+        model = compiled(scale, keras.optimizers.Adam(rate))
+        images, labels = batch()
+        model.fit(images, labels, epochs=3, callbacks=callbacks, verbose=0)
+        assert rates[-1] < 1e-4
+        return rhos[-1] - rhos[-2]
+
+    # Adam's first steps have the learning rate's size whatever the gradient.
+    np.testing.assert_allclose(second_steps(SCALE), SCALE * second_steps(1.0), rtol=0.05)
