@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_bin.export.artifact import load_artifact
-from keras_bin.export.errors import OperatorError
+from keras_bin.export.errors import OperatorError, VerificationError
 from keras_bin.export.extras import require_onnx, require_tensorflow
 from keras_bin.export.fold import check_model
 from keras_bin.export.publish import publish_file, refuse_existing, staging
@@ -95,13 +95,52 @@ def _write(folded, opset, path):
     import tf2onnx
 
     signature = model_signature(folded)
-    serve = serving_function(folded, signature)
-    proto, _ = tf2onnx.convert.from_function(serve, serve.input_signature, opset=opset)
+    serve = _frozen(serving_function(folded, signature), signature)
+    proto, _ = tf2onnx.convert.from_function(
+        serve,
+        serve.input_signature,
+        opset=opset,
+        custom_op_handlers={"Erfc": (_convert_erfc, [])},
+    )
+    _refuse_foreign_operators(proto)
     _state(proto.graph.input, signature.inputs)
     _state(proto.graph.output, signature.outputs)
-    onnx.checker.check_model(proto, full_check=True)
-    _refuse_foreign_operators(proto)
+    _check(proto)
     onnx.save(proto, path)
+
+
+def _frozen(serve, signature):
+    """Returns `serve` with everything that it captures turned into constants.
+
+    tf2onnx declares captured tensors, such as the mean of a Normalization layer, as inputs.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework import convert_to_constants
+
+    frozen = convert_to_constants.convert_variables_to_constants_v2(
+        serve.get_concrete_function(), lower_control_flow=False, aggressive_inlining=True
+    )
+    names = [info.name for info in signature.outputs]
+
+    @tf.function(input_signature=serve.input_signature, autograph=False)
+    def serve_frozen(*tensors):
+        return dict(zip(names, frozen(*tensors), strict=True))
+
+    return serve_frozen
+
+
+def _convert_erfc(graph, node, _name, _arguments):
+    """Converts Erfc, which TensorFlow's GELU is made of and tf2onnx 1.17 does not know."""
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    dtype = map_onnx_to_numpy_type(graph.get_dtype(node.input[0]))
+    one = graph.make_const(f"{node.name}_one", np.array(1, dtype))
+    erf = graph.make_node("Erf", [node.input[0]])
+    shapes, dtypes, outputs = node.output_shapes, node.output_dtypes, node.output
+    graph.remove_node(node.name)
+    graph.make_node(
+        "Sub", [one.output[0], erf.output[0]], outputs=outputs, shapes=shapes, dtypes=dtypes
+    )
 
 
 def _state(values, infos):
@@ -120,16 +159,32 @@ def _state(values, infos):
     values.extend(ordered)
 
 
+def _check(proto):
+    import onnx
+
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise VerificationError(
+            "The ONNX checker must accept the file; tf2onnx has converted a layer wrongly, so "
+            "replace that layer, or export a SavedModel. The checker says:",
+            [str(error).strip()],
+        ) from error
+
+
 def _refuse_foreign_operators(proto):
+    import onnx
+
     foreign = sorted(
-        {f"{node.domain}.{node.op_type}" for node in proto.graph.node if node.domain not in _OWN}
+        {
+            f"{node.domain or 'TensorFlow'}.{node.op_type}"
+            for node in proto.graph.node
+            if node.domain not in ("", "ai.onnx") or not onnx.defs.has(node.op_type)
+        }
     )
-    if foreign or proto.functions:
+    if foreign:
         raise OperatorError(
-            "An exported file may use operators of ONNX's default domain only; replace the layers "
-            "that need others. The others are:",
-            [*foreign, *(f"function {function.name}" for function in proto.functions)],
+            "An ONNX file may use operators of ONNX's default domain only; replace the layers "
+            "that need others, or export a SavedModel. The others are:",
+            foreign,
         )
-
-
-_OWN = ("", "ai.onnx")

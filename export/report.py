@@ -32,7 +32,7 @@ class ExportReport:
     def __str__(self) -> str:
         cast = ", cast to float32" if self.cast_to_float32 else ""
         return (
-            f"{self.path}: {self.layers_folded} BIN layers folded{cast}; largest difference "
+            f"{self.path}: BIN layers folded: {self.layers_folded}{cast}; largest difference "
             f"{self.max_abs_difference:.1e} absolute, {self.max_rel_difference:.1e} relative "
             f"(allowed: {self.atol:g} + {self.rtol:g} * value); {self.seconds:.1f} s"
         )

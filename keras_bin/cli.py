@@ -1,0 +1,117 @@
+"""The command line: `keras-bin export`, also as `python -m keras_bin export`."""
+
+import argparse
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+from rich.console import Console
+
+import keras_bin
+from keras_bin.export import export_onnx, export_saved_model
+from keras_bin.export.extras import require_onnx
+from keras_bin.export.onnx_file import DEFAULT_OPSET
+from keras_bin.export.publish import refuse_existing
+
+FORMATS = ("saved_model", "onnx")
+EXAMPLE = """example:
+  keras-bin export digits.keras models/digits --format saved_model --format onnx
+    writes models/digits/1/ (the next free version) and models/digits.onnx
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: the words after the program's name, by default those it was called with.
+
+    Returns:
+        The exit code: 0 if everything was done, 1 if something failed. Usage errors exit
+        with code 2.
+    """
+    options = _parser().parse_args(arguments)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def show(message, *_args, **_kwargs):
+        console.print(f"keras-bin: warning: {message}", markup=False)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        try:
+            options.run(options, console)
+        except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
+            console.print(f"keras-bin: error: {error}", markup=False)
+            return 1
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="keras-bin", description="Batch-Instance Normalization for Keras: model files."
+    )
+    parser.add_argument("--version", action="version", version=keras_bin.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    export = commands.add_parser(
+        "export",
+        help="fold a .keras model and write it as SavedModel or ONNX, verified",
+        description="Folds the BIN layers of a .keras model into constants, writes it in each\n"
+        "format, and compares what was written with the model before it gets its name.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    export.set_defaults(run=_export)
+    export.add_argument("model", type=Path, metavar="MODEL", help="the .keras file")
+    export.add_argument(
+        "out",
+        type=Path,
+        metavar="OUT",
+        help="the SavedModel goes to OUT/<version>/, the ONNX file to OUT.onnx",
+    )
+    export.add_argument(
+        "--format",
+        action="append",
+        choices=FORMATS,
+        dest="formats",
+        help="what to write; repeat it to write both (default: saved_model)",
+    )
+    export.add_argument(
+        "--version", type=int, metavar="N", help="version of the SavedModel (default: next free)"
+    )
+    export.add_argument(
+        "--opset",
+        type=int,
+        default=DEFAULT_OPSET,
+        metavar="N",
+        help="ONNX operator set (default: %(default)s)",
+    )
+    export.add_argument(
+        "--overwrite", action="store_true", help="replace what is already at the destination"
+    )
+    return parser
+
+
+def _export(options, console):
+    formats = options.formats or FORMATS[:1]
+    base = options.out.with_suffix("") if options.out.suffix == ".onnx" else options.out
+    onnx_file = base.with_name(f"{base.name}.onnx")
+    if "onnx" in formats:
+        require_onnx()
+        refuse_existing(onnx_file, options.overwrite)
+    if "saved_model" in formats and options.version is not None:
+        refuse_existing(base / str(options.version), options.overwrite)
+
+    with console.status(f"loading {options.model}") as status:
+        model = keras.saving.load_model(options.model, compile=False)
+        if "saved_model" in formats:
+            status.update("exporting to SavedModel")
+            print(
+                export_saved_model(
+                    model, base, version=options.version, overwrite=options.overwrite
+                )
+            )
+        if "onnx" in formats:
+            status.update("exporting to ONNX")
+            print(export_onnx(model, onnx_file, options.opset, overwrite=options.overwrite))

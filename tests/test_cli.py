@@ -1,0 +1,134 @@
+"""The command line, run in this process and as a program."""
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+
+import keras_bin
+from benchmarks.rho_steps import build_model
+from keras_bin.cli import main
+
+
+@pytest.fixture
+def model_file(tmp_path):
+    path = tmp_path / "model.keras"
+    build_model(10.0).save(path)
+    return path
+
+
+def test_both_formats_are_written_beside_each_other(model_file, tmp_path, capsys):
+    out = tmp_path / "models" / "digits"
+    code = main(
+        ["export", str(model_file), str(out), "--format", "saved_model", "--format", "onnx"]
+    )
+    assert code == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith(f"{out / '1'}: BIN layers folded: 1")
+    assert printed[1].startswith(f"{out}.onnx: BIN layers folded: 1")
+
+    images = np.random.default_rng(0).normal(1, 2, (3, 6, 6, 2)).astype("float32")
+    expected = keras.saving.load_model(model_file)(images)
+    served = tf.saved_model.load(str(out / "1")).signatures["serving_default"]
+    (name,) = served.structured_outputs
+    got = served(tf.constant(images))[name]
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+    session = onnxruntime.InferenceSession(f"{out}.onnx")
+    (got,) = session.run([name], {session.get_inputs()[0].name: images})
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_saved_model_alone_is_the_default_and_takes_the_next_version(model_file, tmp_path):
+    out = tmp_path / "digits"
+    assert [main(["export", str(model_file), str(out)]) for _ in range(2)] == [0, 0]
+    assert sorted(path.name for path in out.iterdir()) == ["1", "2"]
+    assert not (tmp_path / "digits.onnx").exists()
+
+
+def test_version_opset_and_overwrite_reach_the_exporter(model_file, tmp_path, capsys):
+    out = str(tmp_path / "digits.onnx")
+    command = ["export", str(model_file), out, "--format", "onnx", "--format", "saved_model"]
+    command += ["--version", "7", "--opset", "15"]
+    assert main(command) == 0
+    assert main(command) == 1
+    assert "pass overwrite=True" in capsys.readouterr().err
+    assert main([*command, "--overwrite"]) == 0
+    assert [path.name for path in (tmp_path / "digits").iterdir()] == ["7"]
+    import onnx
+
+    assert onnx.load(out).opset_import[0].version == 15
+
+
+def test_nothing_is_written_where_one_destination_is_taken(model_file, tmp_path, capsys):
+    (tmp_path / "digits.onnx").touch()
+    command = ["export", str(model_file), str(tmp_path / "digits")]
+    assert main([*command, "--format", "saved_model", "--format", "onnx"]) == 1
+    assert "digits.onnx" in capsys.readouterr().err
+    assert not (tmp_path / "digits").exists()
+
+
+def test_missing_file_is_one_line_of_error(tmp_path, capsys):
+    assert main(["export", str(tmp_path / "none.keras"), str(tmp_path / "out")]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("keras-bin: error: ")
+    assert "none.keras" in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_lambda_from_a_file_is_refused(tmp_path, capsys):
+    path = tmp_path / "lambda.keras"
+    keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Lambda(lambda x: x + 1)]).save(path)
+    assert main(["export", str(path), str(tmp_path / "out")]) == 1
+    assert "arbitrary code execution" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("default:Model")
+def test_half_precision_model_is_announced(tmp_path, capsys):
+    keras.config.set_dtype_policy("mixed_float16")
+    build_model(10.0).save(tmp_path / "half.keras")
+    assert main(["export", str(tmp_path / "half.keras"), str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    assert "cast to float32" in printed.out
+    assert "warning: Model" in printed.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["export"], ["export", "a", "b", "--format", "h5"], ["export", "a", "b", "--opset", "x"]],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        main(arguments)
+    assert exit_info.value.code == 2
+    assert "usage: keras-bin" in capsys.readouterr().err
+
+
+def test_help_shows_an_example(capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        main(["export", "--help"])
+    assert exit_info.value.code == 0
+    assert "keras-bin export digits.keras models/digits" in capsys.readouterr().out
+
+
+def test_console_script_is_main():
+    (script,) = entry_points(group="console_scripts", name="keras-bin")
+    assert script.load() is main
+
+
+@pytest.mark.slow
+def test_module_runs_as_a_program(model_file, tmp_path):
+    command = [sys.executable, "-m", "keras_bin"]
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout.strip() == keras_bin.__version__
+    failed = subprocess.run([*command, "export", "none.keras", "out"], cwd=tmp_path, check=False)
+    assert failed.returncode == 1
+    subprocess.run([*command, "export", model_file, "out"], cwd=tmp_path, check=True)
+    assert (tmp_path / "out" / "1" / "saved_model.pb").is_file()
