@@ -277,7 +277,16 @@ def test_call_without_training_argument():
 
 
 @pytest.mark.slow
-def test_distributed_step_is_that_of_one_replica():
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: keras.optimizers.SGD(0.05),
+        lambda: keras.optimizers.SGD(0.05, clipvalue=1e9),
+        lambda: keras.optimizers.Adam(0.01, use_ema=True),
+    ],
+    ids=["gradient", "update", "average"],
+)
+def test_distributed_step_is_that_of_one_replica(optimizer):
     """Two replicas with synchronized statistics do what one does with the whole batch."""
     devices = tf.config.list_logical_devices("CPU")
     images, labels = batch()
@@ -291,7 +300,7 @@ def test_distributed_step_is_that_of_one_replica():
                 3, kernel_initializer=keras.initializers.RandomNormal(seed=1)
             )(x)
             model = keras_bin.BINModel(inputs, outputs)
-            model.compile(keras.optimizers.SGD(0.05), LOSS(from_logits=True))
+            model.compile(optimizer(), LOSS(from_logits=True))
         data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(16)
         losses.append(model.fit(data, epochs=2, shuffle=False, verbose=0).history["loss"])
         rhos.append(rho_of(model))

@@ -1,0 +1,66 @@
+"""Trains a BINModel on the backend in KERAS_BACKEND and saves it; run by test_backends.py.
+
+Prints, as JSON, rho's first steps at scale 1 and 10, losses, and the layer's golden error.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import keras_bin
+from benchmarks.rho_steps import batch, build_model
+
+OPTIMIZERS = {
+    "SGD": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
+    "Adam": lambda: keras.optimizers.Adam(1e-3),
+    "AdamW": lambda: keras.optimizers.AdamW(1e-3, weight_decay=0.1),
+    "averaged": lambda: keras.optimizers.Adam(1e-3, use_ema=True, ema_overwrite_frequency=2),
+    "clipped": lambda: keras.optimizers.SGD(0.01, global_clipnorm=0.1),
+}
+
+
+def rho_of(model):
+    return keras.ops.convert_to_numpy(keras_bin.rho_weights(model)[0])
+
+
+def train(optimizer, scale):
+    model = build_model(scale)
+    model.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    # Not fit: on JAX, Keras 3.15 cannot fit twice with use_ema (a buffer is donated twice).
+    model.train_on_batch(*batch())
+    step = rho_of(model) - 0.5
+    history = model.fit(*batch(), batch_size=16, epochs=8, verbose=0)
+    return model, step, history.history["loss"]
+
+
+def golden_error():
+    """Returns how far the layer is from the official code's output in training, case 3."""
+    z = np.load(Path(__file__).parent / "data" / "layer_cases.npz")
+    case = {name: z[f"case03/{name}"] for name in ("x", "y_train", "gamma", "beta", "rho", "eps")}
+    layer = keras_bin.BatchInstanceNormalization(axis=1, epsilon=float(case["eps"]))
+    layer.build(case["x"].shape)
+    layer.set_weights([case["gamma"], case["beta"], case["rho"], *layer.get_weights()[3:]])
+    outputs = layer(keras.ops.convert_to_tensor(case["x"], "float32"), training=True)
+    return float(np.abs(keras.ops.convert_to_numpy(outputs) - case["y_train"]).max())
+
+
+def main(path):
+    results = {"golden_error": golden_error()}
+    for name, optimizer in OPTIMIZERS.items():
+        _, step, _ = train(optimizer(), 1.0)
+        model, scaled, losses = train(optimizer(), 10.0)
+        results[name] = {"step": step.tolist(), "scaled": scaled.tolist(), "losses": losses}
+    model.save(path)
+    results["prediction"] = model.predict(batch()[0], verbose=0).tolist()
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,60 @@
+"""The layer and BINModel on the other backends of Keras, each in a process of its own."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks.rho_steps import batch
+from tests.backend_program import OPTIMIZERS
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module", params=["jax", "torch"])
+def trained(request, tmp_path_factory):
+    """What the program printed on one backend, and the file that it saved."""
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed; the extra `test` installs jax alone")
+    path = tmp_path_factory.mktemp(request.param) / "model.keras"
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.backend_program", path],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": request.param},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout.splitlines()[-1]), path
+
+
+@pytest.mark.slow
+def test_layer_computes_the_golden_case(trained):
+    results, _ = trained
+    # The official code's own float32 error on this case is 5e-7.
+    assert results["golden_error"] <= 2e-6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_first_step_is_scaled_and_training_learns(trained, name):
+    result = trained[0][name]
+    assert np.abs(result["step"]).max() > 1e-5
+    # rho near 0.5 resolves steps to 6e-8, so smaller steps are scaled with that error.
+    scaled = 10 * np.array(result["step"])
+    np.testing.assert_allclose(result["scaled"], scaled, rtol=0.01, atol=6e-7)
+    assert result["losses"][-1] < result["losses"][0]
+
+
+@pytest.mark.slow
+def test_file_predicts_the_same_under_tensorflow(trained):
+    results, path = trained
+    prediction = keras.saving.load_model(path).predict(batch()[0], verbose=0)
+    np.testing.assert_allclose(prediction, results["prediction"], rtol=1e-5, atol=1e-6)
