@@ -1,5 +1,8 @@
 """The Batch-Instance Normalization layer."""
 
+import math
+import numbers
+
 import keras
 from keras import ops
 from keras.layers import InputSpec
@@ -113,12 +116,16 @@ class BatchInstanceNormalization(keras.layers.Layer):
                 "`synchronized=True` needs the TensorFlow backend; set it to False to take batch "
                 f"statistics per replica. Received: backend={keras.backend.backend()!r}"
             )
-        if not 0 <= momentum <= 1:
+        if not isinstance(axis, numbers.Integral):
+            raise ValueError(
+                f"`axis` must be the integer index of the channel axis. Received: axis={axis!r}"
+            )
+        if not (isinstance(momentum, numbers.Real) and 0 <= momentum <= 1):
             raise ValueError(
                 "`momentum` must be between 0 and 1, the share of the old moving statistics that "
                 f"an update keeps. Received: momentum={momentum!r}"
             )
-        if not 0 < epsilon < float("inf"):
+        if not (isinstance(epsilon, numbers.Real) and 0 < epsilon < math.inf):
             raise ValueError(
                 "`epsilon` must be a finite number above 0, or constant inputs would divide by "
                 f"zero. Received: epsilon={epsilon!r}"

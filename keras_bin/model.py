@@ -2,6 +2,7 @@
 
 import functools
 import math
+import numbers
 import warnings
 
 import keras
@@ -30,7 +31,8 @@ class BINModel(keras.Model):
       of rho (`use_ema=True`) stays in [0, 1].
 
     All else is `keras.Model`: build it as `BINModel(inputs, outputs)` or subclass it, then
-    `compile`, `fit`, `save`. Changes of `rho_gradient_scale` take effect at `compile`.
+    `compile`, `fit`, `save`. Changes of `rho_gradient_scale` take effect at `compile`. Files,
+    configs and copies keep it; `keras.models.clone_model` makes a clone with the default.
 
     Args:
         *args: as for `keras.Model`, for example `inputs, outputs`.
@@ -38,6 +40,7 @@ class BINModel(keras.Model):
         **kwargs: as for `keras.Model`, for example `name`.
 
     Raises:
+        TypeError: an argument is unknown.
         ValueError: `rho_gradient_scale` is not a finite number above 0; at `compile`, the
             optimizer is one whose steps cannot be scaled (Ftrl, ScheduleFreeAdamW: they step
             from copies of the weights, so a scaled step is undone by the next).
@@ -58,21 +61,20 @@ class BINModel(keras.Model):
     """
 
     def __init__(self, *args, rho_gradient_scale: float = 10.0, **kwargs):
-        if not 0 < rho_gradient_scale < math.inf:
-            raise ValueError(
-                "`rho_gradient_scale` must be a finite number above 0; use 1.0 to leave rho's "
-                f"steps unscaled. Received: rho_gradient_scale={rho_gradient_scale!r}"
-            )
-        if _is_graph(args, kwargs) and not isinstance(self, Functional):
-            # keras.Model would put `Functional` into the bases of BINModel itself, which
-            # then could not be subclassed any more.
-            self.__class__ = _functional_class(type(self))
+        _check_scale(rho_gradient_scale)
+        if _is_graph(args, kwargs):
+            _check_graph_arguments(kwargs)
+            if not isinstance(self, Functional):
+                # keras.Model would put `Functional` into the bases of BINModel itself, which
+                # then could not be subclassed any more.
+                self.__class__ = _functional_class(type(self))
         super().__init__(*args, **kwargs)
         self.rho_gradient_scale = float(rho_gradient_scale)
-        self._rho_update = None
+        self._rho_update: RhoUpdate | None = None
 
     def compile(self, optimizer="rmsprop", *args, **kwargs):
         """Configures the model for training; arguments as for `keras.Model.compile`."""
+        _check_scale(self.rho_gradient_scale)
         optimizer = keras.optimizers.get(optimizer)
         check_optimizer(optimizer, self.rho_gradient_scale)
         super().compile(optimizer, *args, **kwargs)
@@ -96,12 +98,18 @@ class BINModel(keras.Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Makes a model from what `get_config` returned."""
+        """Makes a model from what `get_config` returned, of this class or of `keras.Model`."""
         config = dict(config)
-        scale = config.pop("rho_gradient_scale")
+        scale = config.pop("rho_gradient_scale", None)
         model = super().from_config(config, custom_objects)
-        model.rho_gradient_scale = scale
+        if scale is not None:
+            model.rho_gradient_scale = scale
         return model
+
+    def __reduce__(self):
+        """Pickles the model as Keras does, through a class that pickle finds by its name."""
+        unpickle, arguments = super().__reduce__()
+        return getattr(keras.Model, unpickle.__name__), arguments
 
     def train_step(self, *args):
         """Trains on one batch, as `keras.Model.train_step` does, with rho's steps scaled."""
@@ -179,6 +187,24 @@ _TRAIN_STEPS = {
     "jax": BINModel._jax_train_step,
     "torch": BINModel._torch_train_step,
 }
+
+
+def _check_scale(scale):
+    if not (isinstance(scale, numbers.Real) and 0 < scale < math.inf):
+        raise ValueError(
+            "`rho_gradient_scale` must be a finite number above 0; use 1.0 to leave rho's steps "
+            f"unscaled. Received: rho_gradient_scale={scale!r}"
+        )
+
+
+def _check_graph_arguments(kwargs):
+    """Refuses what `keras.Model(inputs, outputs)` would ignore, such as a misspelt argument."""
+    unknown = sorted(kwargs.keys() - {"inputs", "outputs", "name", "trainable"})
+    if unknown:
+        raise TypeError(
+            "A model of inputs and outputs takes `name`, `trainable` and `rho_gradient_scale` "
+            f"besides them. Received: {', '.join(unknown)}"
+        )
 
 
 def _is_graph(args, kwargs) -> bool:

@@ -1,5 +1,7 @@
 """BINModel: construction, the obligations of a train step, saving."""
 
+import copy
+import pickle
 from pathlib import Path
 
 import keras
@@ -78,10 +80,21 @@ def test_trajectory_of_the_official_code_is_reproduced(optimizer):
     np.testing.assert_allclose(logits, z["test_logits_biased_var"], rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "3", None])
 def test_scale_must_be_finite_and_positive(scale):
-    with pytest.raises(ValueError, match=f"finite number above 0.*rho_gradient_scale={scale}"):
+    message = f"finite number above 0.*rho_gradient_scale={scale!r}"
+    with pytest.raises(ValueError, match=message):
         keras_bin.BINModel(rho_gradient_scale=scale)
+    model = build_model(1.0)
+    model.rho_gradient_scale = scale
+    with pytest.raises(ValueError, match=message):
+        model.compile("sgd", "mse")
+
+
+def test_misspelt_argument_is_refused():
+    model = build_model(1.0)
+    with pytest.raises(TypeError, match=r"rho_gradient_scale.*Received: rho_scale"):
+        keras_bin.BINModel(model.input, model.output, rho_scale=3.0)
 
 
 def test_optimizer_sees_the_scaled_gradient():
@@ -154,6 +167,22 @@ def test_config_round_trips():
     again = keras_bin.BINModel.from_config(config)
     assert again.rho_gradient_scale == 3.0
     assert again.get_config() == model.get_config()
+
+
+def test_config_of_a_plain_model_makes_a_model_with_the_default_scale():
+    model = build_model(1.0)
+    plain = keras.Model(model.input, model.output)
+    assert keras_bin.BINModel.from_config(plain.get_config()).rho_gradient_scale == 10.0
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_and_pickles_keep_scale_and_weights(duplicate):
+    model = build_model(3.0)
+    again = duplicate(model)
+    assert isinstance(again, keras_bin.BINModel)
+    assert again.rho_gradient_scale == 3.0
+    for own, theirs in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(own, theirs)
 
 
 def test_overridden_compile_is_not_run_at_load():
