@@ -1,7 +1,5 @@
-"""BINModel: construction, the obligations of a train step, saving."""
+"""BINModel: construction, and the obligations of a train step."""
 
-import copy
-import pickle
 from pathlib import Path
 
 import keras
@@ -24,19 +22,6 @@ def compiled(scale=10.0, optimizer=None, **kwargs):
 
 def rho_of(model):
     return keras_bin.rho_weights(model)[0].numpy()
-
-
-@keras.saving.register_keras_serializable(package="keras_bin_tests")
-class Subclassed(keras_bin.BINModel):
-    def __init__(self, classes=3, **kwargs):
-        super().__init__(**kwargs)
-        self.conv = keras.layers.Conv2D(4, 3, name="conv")
-        self.bin = keras_bin.BatchInstanceNormalization(name="bin")
-        self.pool = keras.layers.GlobalAveragePooling2D()
-        self.head = keras.layers.Dense(classes, name="head")
-
-    def call(self, inputs, training=None):
-        return self.head(self.pool(self.bin(self.conv(inputs), training=training)))
 
 
 def golden_model(z):
@@ -114,18 +99,6 @@ def test_optimizer_sees_the_scaled_gradient():
     np.testing.assert_array_equal(seen[1]["conv/kernel"], seen[0]["conv/kernel"])
 
 
-def test_functional_and_subclassed_models_live_together():
-    functional = compiled()
-    subclassed = Subclassed(rho_gradient_scale=2.0)
-    subclassed.compile("adam", LOSS(from_logits=True))
-    subclassed.fit(*batch(), verbose=0)
-    functional.fit(*batch(), verbose=0)
-    assert isinstance(functional, keras_bin.BINModel)
-    assert isinstance(subclassed, keras_bin.BINModel)
-    assert not isinstance(subclassed, type(keras.Model(functional.input, functional.output)))
-    assert keras_bin.BINModel.__bases__ == (keras.Model,)
-
-
 def test_subclass_that_makes_a_graph_in_its_constructor():
     class Graph(keras_bin.BINModel):
         def __init__(self):
@@ -140,60 +113,6 @@ def test_subclass_that_makes_a_graph_in_its_constructor():
     assert isinstance(model, Graph)
     assert model.rho_gradient_scale == 3.0
     assert model.output_shape == (None, 3)
-
-
-@pytest.mark.parametrize("make", [build_model, Subclassed], ids=["functional", "subclassed"])
-def test_keras_file_keeps_scale_optimizer_and_predictions(make, tmp_path):
-    model = make(4.0) if make is build_model else make(rho_gradient_scale=4.0)
-    model.compile(keras.optimizers.Adam(0.01), LOSS(from_logits=True))
-    model.fit(*batch(), verbose=0)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert isinstance(loaded, keras_bin.BINModel)
-    assert loaded.rho_gradient_scale == 4.0
-    images, labels = batch()
-    np.testing.assert_array_equal(
-        loaded.predict(images, verbose=0), model.predict(images, verbose=0)
-    )
-    for each in (model, loaded):
-        each.fit(images, labels, verbose=0)
-    np.testing.assert_allclose(rho_of(loaded), rho_of(model), rtol=0, atol=1e-7)
-    assert loaded.optimizer.iterations.numpy() == 2
-
-
-def test_config_round_trips():
-    model = build_model(3.0)
-    config = model.get_config()
-    again = keras_bin.BINModel.from_config(config)
-    assert again.rho_gradient_scale == 3.0
-    assert again.get_config() == model.get_config()
-
-
-def test_config_of_a_plain_model_makes_a_model_with_the_default_scale():
-    model = build_model(1.0)
-    plain = keras.Model(model.input, model.output)
-    assert keras_bin.BINModel.from_config(plain.get_config()).rho_gradient_scale == 10.0
-
-
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-def test_copies_and_pickles_keep_scale_and_weights(duplicate):
-    model = build_model(3.0)
-    again = duplicate(model)
-    assert isinstance(again, keras_bin.BINModel)
-    assert again.rho_gradient_scale == 3.0
-    for own, theirs in zip(model.weights, again.weights, strict=True):
-        np.testing.assert_array_equal(own, theirs)
-
-
-def test_overridden_compile_is_not_run_at_load():
-    class Own(keras_bin.BINModel):
-        def compile(self, flag):
-            super().compile("sgd", "mse")
-
-    inputs = keras.Input((4, 4, 1))
-    model = Own(inputs, keras_bin.BatchInstanceNormalization()(inputs))
-    with pytest.warns(UserWarning, match="compile"):
-        model.compile_from_config({})
 
 
 def reference_step(model, x, y, sample_weight=None):
