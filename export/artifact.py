@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_bin.export.errors import VerificationError
 from keras_bin.export.extras import require_onnx, require_tensorflow
 from keras_bin.export.signature import Signature, TensorInfo
 
@@ -27,6 +28,7 @@ def load_artifact(path: Path) -> Artifact:
 
     Raises:
         FileNotFoundError: there is neither at `path`.
+        VerificationError: ONNX Runtime cannot load the file.
     """
     if (path / "saved_model.pb").is_file():
         return _load_saved_model(path)
@@ -63,7 +65,14 @@ def _load_onnx(path):
     require_onnx()
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors share no other class
+        raise VerificationError(
+            "ONNX Runtime must be able to load the file; it runs few operators in float64, so "
+            "build a float64 model in float32, or export a SavedModel. ONNX Runtime says:",
+            [str(error)],
+        ) from error
 
     def infos(arguments):
         return tuple(
@@ -89,6 +98,7 @@ _ONNX_DTYPES = {
     "tensor(float16)": "float16",
     "tensor(bfloat16)": "bfloat16",
     "tensor(bool)": "bool",
+    "tensor(string)": "string",
     **{
         f"tensor({kind}{bits})": f"{kind}{bits}"
         for kind in ("int", "uint")

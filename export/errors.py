@@ -9,8 +9,11 @@ class VerificationError(ValueError):
     """
 
     def __init__(self, rule: str, differences: list[str]):
-        super().__init__("\n  ".join([rule, *differences]))
+        super().__init__(rule, differences)
         self.differences = tuple(differences)
+
+    def __str__(self) -> str:
+        return "\n  ".join([self.args[0], *self.differences])
 
 
 class NamesError(VerificationError):

@@ -3,16 +3,17 @@
 import contextlib
 import copy
 import inspect
+import tempfile
 
 import keras
 import numpy as np
 
 from keras_bin.export.constants import fold_constants
+from keras_bin.export.graph import as_functional, check_model, is_graph
+from keras_bin.export.precision import float32_policy, is_half_precision, to_float32
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.gates import bin_layers
 from keras_bin.layer import BatchInstanceNormalization
-
-HALF_POLICIES = ("float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
 
 def fold(model: keras.Model) -> keras.Model:
@@ -26,7 +27,7 @@ def fold(model: keras.Model) -> keras.Model:
     become float32, and `model` itself is left as it is.
 
     BIN layers inside a layer of your own, or in a wrapper such as TimeDistributed, are
-    copied as BIN layers: right, but not folded.
+    copied as BIN layers: right, but not folded. So are subclasses that override `call`.
 
     Args:
         model: a built Functional or Sequential model, nested ones included.
@@ -64,62 +65,31 @@ def inference_copy(model: keras.Model) -> keras.Model:
     return _InferenceCopy(model, folds=False).model
 
 
-def is_half_precision(model: keras.Model) -> bool:
-    """Tells whether any layer of `model` computes in float16 or bfloat16."""
-    return any(layer.dtype_policy.name in HALF_POLICIES for layer in model._flatten_layers())
-
-
-def check_model(model) -> None:
-    """Checks that `model` is one that can be copied layer by layer.
-
-    Raises:
-        TypeError: `model` is not a Keras model.
-        ValueError: `model` is subclassed or not built.
-    """
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            "`model` must be a keras.Model; load a file with keras.saving.load_model first. "
-            f"Received: {model!r} of type {type(model).__name__}"
-        )
-    if not model.built:
-        raise ValueError(
-            "`model` must be built before it is folded; call it on data, or give it a "
-            f"keras.Input. Received: unbuilt model {model.name!r}"
-        )
-    if not _is_graph(model):
-        raise ValueError(
-            "`model` must be Functional or Sequential; the layers of a subclassed model cannot "
-            "be replaced from outside. Build it as keras.Model(inputs, model.call(inputs)). "
-            f"Received: {model.name!r} of type {type(model).__name__}"
-        )
-
-
-def _is_graph(layer) -> bool:
-    """Tells whether `layer` is a model with a known graph from inputs to outputs."""
-    return isinstance(layer, keras.Model) and bool(getattr(layer, "outputs", None))
-
-
 class _InferenceCopy:
     """Copies a graph of layers, once each, then their weights."""
 
     def __init__(self, model, folds: bool):
         check_model(model)
         self._folds = folds
+        self._half = is_half_precision(model)
         self._copies = {}
         self._constants = {}
-        with _float32_policy() if is_half_precision(model) else contextlib.nullcontext():
+        with float32_policy() if self._half else contextlib.nullcontext():
             self.model = self._copy_graph(model)
         self._copy_weights()
 
     def _copy_graph(self, model):
-        # A plain model over the same layers: clone_model would compile its clone like `model`.
-        graph = keras.Model(model.input, model.output, name=model.name)
+        graph = as_functional(model)  # clone_model would compile its clone like `model`
         return keras.models.clone_model(
             graph,
-            input_tensors=keras.tree.map_structure(_new_input, model.input),
+            input_tensors=keras.tree.map_structure(self._new_input, graph.input),
             clone_function=self._copy_layer,
             call_function=_call_for_inference,
         )
+
+    def _new_input(self, tensor):
+        dtype = self._in_float32(tensor.dtype)
+        return keras.Input(shape=tensor.shape[1:], dtype=dtype, name=tensor.name)
 
     def _copy_layer(self, layer):
         if id(layer) not in self._copies:
@@ -128,12 +98,12 @@ class _InferenceCopy:
 
     def _new_layer(self, layer):
         if not isinstance(layer, keras.layers.Layer):
-            return _copy_operation(layer)
-        if _is_graph(layer):
+            return self._new_operation(layer)
+        if is_graph(layer):
             return self._copy_graph(layer)
-        if self._folds and isinstance(layer, BatchInstanceNormalization):
+        if self._folds and _is_foldable(layer):
             return self._new_folded(layer)
-        config = _to_float32(layer.get_config())
+        config = self._config(layer)
         if isinstance(layer, keras.layers.Lambda):
             # From its config a Lambda would get marshalled bytecode without its globals.
             return keras.layers.Lambda(
@@ -145,13 +115,24 @@ class _InferenceCopy:
                 dtype=config["dtype"],
             )
         try:
-            return type(layer).from_config(config)
+            new = type(layer).from_config(config)
         except Exception as error:
             raise ValueError(
                 "Every layer must be rebuildable from its get_config() to be copied for "
                 f"inference. Received: layer {layer.name!r} of type {type(layer).__name__}, "
                 f"whose from_config failed with: {error}"
             ) from error
+        new.name = layer.name  # a config that Keras makes up for a layer may lack it
+        return new
+
+    def _new_operation(self, operation):
+        """Copies a stateless operation, without the places that it holds in the old graph."""
+        new = copy.copy(operation)
+        new._inbound_nodes = []
+        new._outbound_nodes = []
+        if isinstance(getattr(operation, "dtype", None), str):
+            new.dtype = self._in_float32(operation.dtype)
+        return new
 
     def _new_folded(self, layer):
         ones, zeros = np.ones(layer.rho.shape), np.zeros(layer.rho.shape)
@@ -171,16 +152,22 @@ class _InferenceCopy:
             epsilon=layer.epsilon,
             instance=constants.instance_scale is not None,
             name=layer.name,
-            dtype=_to_float32(layer.get_config())["dtype"],
+            dtype=self._config(layer)["dtype"],
         )
         self._constants[id(folded)] = [value for value in constants if value is not None]
         return folded
+
+    def _config(self, layer):
+        return self._in_float32(layer.get_config())
+
+    def _in_float32(self, config):
+        return to_float32(config) if self._half else config
 
     def _copy_weights(self):
         for layer, new in self._copies.values():
             if id(new) in self._constants:
                 new.set_weights(self._constants[id(new)])
-            elif isinstance(layer, keras.layers.Layer) and not _is_graph(layer):
+            elif isinstance(layer, keras.layers.Layer) and not is_graph(layer):
                 _copy_state(layer, new)
         for layer in bin_layers(self.model):
             rho = _numpy(layer.rho)
@@ -192,32 +179,26 @@ class _InferenceCopy:
             layer.rho.assign(np.clip(rho, 0, 1))
 
 
+def _is_foldable(layer):
+    """Tells whether `layer` computes what BIN computes; a subclass's own `call` may not."""
+    own = BatchInstanceNormalization
+    return isinstance(layer, own) and type(layer).call is own.call
+
+
 def _copy_state(layer, new):
-    """Copies weights as a saved file would, so that layers derive what they derive at load."""
+    """Copies weights and assets as a saved file would, so that a layer is ready as after load."""
     for source, target in zip(layer._flatten_layers(), new._flatten_layers(), strict=True):
         store = {}
         source.save_own_variables(store)
         target.load_own_variables({key: np.array(value) for key, value in store.items()})
+        if hasattr(source, "save_assets"):
+            with tempfile.TemporaryDirectory() as folder:
+                source.save_assets(folder)
+                target.load_assets(folder)
 
 
 def _numpy(variable):
     return keras.ops.convert_to_numpy(variable)
-
-
-def _new_input(tensor):
-    return keras.Input(
-        shape=tensor.shape[1:],
-        dtype="float32" if tensor.dtype in HALF_POLICIES else tensor.dtype,
-        name=tensor.name,
-    )
-
-
-def _copy_operation(operation):
-    """Copies a stateless operation, without the places that it holds in the old graph."""
-    new = copy.copy(operation)
-    new._inbound_nodes = []
-    new._outbound_nodes = []
-    return new
 
 
 def _call_for_inference(layer, *args, **kwargs):
@@ -243,28 +224,3 @@ def _call_for_inference(layer, *args, **kwargs):
                 f"Received: training=True for layer {layer.name!r} (BIN layers: {normalized})"
             )
     return layer(*args, **kwargs)
-
-
-def _to_float32(config):
-    """Returns a layer's config with every half-precision dtype policy in it made float32."""
-    if isinstance(config, dict):
-        return {
-            key: "float32"
-            if key in ("dtype", "name") and value in HALF_POLICIES
-            else _to_float32(value)
-            for key, value in config.items()
-        }
-    if isinstance(config, (list, tuple)):
-        return type(config)(_to_float32(value) for value in config)
-    return config
-
-
-@contextlib.contextmanager
-def _float32_policy():
-    """Sets the global dtype policy, for the layers that layers make in their constructors."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)

@@ -10,7 +10,7 @@ import numpy as np
 from keras_bin.export.artifact import load_artifact
 from keras_bin.export.errors import OperatorError, VerificationError
 from keras_bin.export.extras import require_onnx, require_tensorflow
-from keras_bin.export.fold import check_model
+from keras_bin.export.graph import check_model
 from keras_bin.export.publish import publish_file, refuse_existing, staging
 from keras_bin.export.report import ExportReport
 from keras_bin.export.signature import model_signature, serving_function
@@ -69,7 +69,7 @@ def export_onnx(
     started = time.perf_counter()
     require_tensorflow()
     require_onnx()
-    if opset not in OPSETS:
+    if not isinstance(opset, int) or opset not in OPSETS:
         raise ValueError(
             f"`opset` must be an integer from {OPSETS[0]} to {OPSETS[-1]}, the versions that are "
             f"tested. Received: opset={opset!r}"
@@ -120,7 +120,13 @@ def _frozen(serve, signature):
     frozen = convert_to_constants.convert_variables_to_constants_v2(
         serve.get_concrete_function(), lower_control_flow=False, aggressive_inlining=True
     )
-    names = [info.name for info in signature.outputs]
+    if len(frozen.inputs) != len(signature.inputs):
+        raise OperatorError(
+            "ONNX has no lookup tables; move layers such as StringLookup, IntegerLookup and "
+            "TextVectorization out of the model, or export a SavedModel. Tables found:",
+            [tensor.name for tensor in frozen.inputs[len(signature.inputs) :]],
+        )
+    names = sorted(info.name for info in signature.outputs)  # as TensorFlow flattens a dict
 
     @tf.function(input_signature=serve.input_signature, autograph=False)
     def serve_frozen(*tensors):

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_bin.export.artifact import load_artifact
 from keras_bin.export.extras import require_tensorflow
-from keras_bin.export.fold import check_model
+from keras_bin.export.graph import check_model
 from keras_bin.export.publish import publish_folder, refuse_existing, staging
 from keras_bin.export.report import ExportReport
 from keras_bin.export.signature import model_signature, serving_function

@@ -1,5 +1,6 @@
 """Names, shapes and dtypes by which an artifact is fed and read."""
 
+import itertools
 from typing import NamedTuple
 
 import keras
@@ -33,15 +34,23 @@ class Signature(NamedTuple):
 def model_signature(model: keras.Model) -> Signature:
     """Reads the signature of a Functional model.
 
-    Inputs and outputs that are given as dicts are named by their keys. Otherwise inputs have
-    the names of their `keras.Input` and outputs those of the layers that make them, numbered
-    where one layer makes several.
+    Inputs and outputs that are given as dicts are named by their keys, joined by `_` where
+    they are nested. Otherwise inputs have the names of their `keras.Input` and outputs those
+    of the layers that make them, numbered where one layer makes several.
 
     Raises:
-        ValueError: an input and an output share a name.
+        ValueError: an input and an output share a name, or the name of an input cannot be
+            that of an argument.
     """
     inputs = _named(model.input, [tensor.name for tensor in model.inputs])
     outputs = _named(model.output, model.output_names)
+    wrong = [info.name for info in inputs if not info.name.isidentifier() or info.name == "self"]
+    if wrong:
+        raise ValueError(
+            "Names of inputs must be letters, digits and `_`, as TensorFlow makes them arguments "
+            "of the signature, and not `self`; rename the keras.Input or the key. "
+            f"Received: {wrong}"
+        )
     shared = {info.name for info in inputs} & {info.name for info in outputs}
     if shared:
         raise ValueError(
@@ -104,7 +113,7 @@ def _sample(rng, info, batch, size):
 def _named(structure, default_names):
     paths = keras.tree.flatten_with_path(structure)
     names = [
-        path[-1] if isinstance(structure, dict) else name
+        "_".join(map(str, path)) if isinstance(structure, dict) else name
         for (path, _), name in zip(paths, default_names, strict=True)
     ]
     return tuple(
@@ -114,11 +123,13 @@ def _named(structure, default_names):
 
 
 def _unique(names):
-    seen = {}
+    """Numbers names that come again, with numbers that make no other name."""
     unique = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
+        if name in unique:
+            numbered = (f"{name}_{number}" for number in itertools.count(1))
+            name = next(new for new in numbered if new not in {*names, *unique})
+        unique.append(name)
     return unique
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import keras
 
-from keras_bin.export.fold import fold, is_half_precision
+from keras_bin.export.fold import fold
+from keras_bin.export.precision import is_half_precision
 from keras_bin.export.report import ExportReport
 from keras_bin.export.verify import Differences, reference
 from keras_bin.folded import FoldedBatchInstanceNormalization

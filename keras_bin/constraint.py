@@ -13,8 +13,8 @@ class UnitInterval(keras.constraints.Constraint):
     NaN stays NaN: a diverged training is not hidden.
 
     Example:
-    >>> import keras_bin
-    >>> clipped = keras_bin.UnitInterval()([-0.5, 0.25, 1.5])
+    >>> import keras, keras_bin
+    >>> clipped = keras_bin.UnitInterval()(keras.ops.array([-0.5, 0.25, 1.5]))
     >>> [float(value) for value in clipped]
     [0.0, 0.25, 1.0]
 

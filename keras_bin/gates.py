@@ -8,10 +8,9 @@ from keras_bin.layer import BatchInstanceNormalization
 
 def bin_layers(model: keras.layers.Layer) -> list[BatchInstanceNormalization]:
     """Returns the BIN layers of a model or layer, nested ones included, each once, in order."""
-    found = [
+    return [
         layer for layer in model._flatten_layers() if isinstance(layer, BatchInstanceNormalization)
     ]
-    return list({id(layer): layer for layer in found}.values())
 
 
 def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:
@@ -29,7 +28,7 @@ def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:
     ...     [keras.Input((8, 8, 3)), keras_bin.BatchInstanceNormalization(name="bin")]
     ... )
     >>> [rho.path for rho in keras_bin.rho_weights(model)]
-    ['bin/rho']
+    ['sequential/bin/rho']
     """
     return [layer.rho for layer in bin_layers(model) if layer.rho is not None]
 
@@ -49,6 +48,15 @@ def plot_rho(model: keras.layers.Layer, bins: int = 20):
     Raises:
         ImportError: matplotlib is missing.
         ValueError: the model has no built BIN layer, or `bins` is below 1.
+
+    Example:
+    >>> import keras, keras_bin
+    >>> model = keras.Sequential(
+    ...     [keras.Input((8, 8, 3)), keras_bin.BatchInstanceNormalization()]
+    ... )
+    >>> figure = keras_bin.plot_rho(model)
+    >>> figure.get_axes()[0].get_xlabel()
+    'rho   (0: instance normalization, 1: batch normalization)'
     """
     try:
         from matplotlib.figure import Figure

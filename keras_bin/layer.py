@@ -145,6 +145,11 @@ class BatchInstanceNormalization(keras.layers.Layer):
         self.gamma_constraint = keras.constraints.get(gamma_constraint)
         self.synchronized = synchronized
         self.rho_initializer = keras.initializers.get(rho_initializer)
+        if self.rho_initializer is None:
+            raise ValueError(
+                "`rho_initializer` must be a Keras initializer, such as 'ones'. "
+                "Received: rho_initializer=None"
+            )
         self.rho_regularizer = keras.regularizers.get(rho_regularizer)
         self.rho_constraint = (
             UnitInterval()
@@ -234,8 +239,10 @@ class BatchInstanceNormalization(keras.layers.Layer):
 
     def _update_moving_statistics(self, mean, variance):
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            batch = ops.cast(ops.reshape(batch, moving.shape), moving.dtype)
-            moving.assign(moving * self.momentum + batch * (1 - self.momentum))
+            old = ops.cast(moving, batch.dtype)
+            batch = ops.reshape(batch, moving.shape)
+            new = old * self.momentum + batch * (1 - self.momentum)
+            moving.assign(ops.cast(new, moving.dtype))
 
     def compute_output_shape(self, input_shape):
         """Returns `input_shape`."""

@@ -13,7 +13,7 @@ they undo a lengthened step, and are refused.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -27,10 +27,10 @@ _STEPS_FROM_A_COPY = {
 class _Start(NamedTuple):
     """What a step starts from."""
 
-    rho: object
-    average: object
-    iterations: object
-    calls: object
+    rho: Any
+    average: Any
+    iterations: Any
+    calls: Any
 
 
 def leaf_optimizers(optimizer) -> Iterator[keras.optimizers.Optimizer]:

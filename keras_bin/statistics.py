@@ -8,33 +8,33 @@ sample, the statistics `M`, `V` of the batch branch, and `e` for epsilon:
     y = (x - m) * (scale + instance_scale / sqrt(v + e)) + scale * (m - M) + beta
 
 Training and inference differ only in where `M` and `V` come from. The input is centred
-before it is scaled: `a * x + c` loses digits in float32 where the mean is large beside the
-standard deviation, and this form keeps them.
+before it is scaled, which keeps digits in float32 that `a * x + c` loses where the mean is
+large beside the standard deviation.
 
 Means are differentiated everywhere. `tf.nn.moments` stops the gradient at the mean inside
 the variance, which leaves first derivatives right and BIN's second derivatives wrong.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras import ops
 
 
 class InstanceMoments(NamedTuple):
-    """Statistics of each sample; `mean`, `variance`, `count` broadcast against `centred`.
+    """Statistics of each sample; `mean`, `variance`, `weight` broadcast against `centred`.
 
     Attributes:
         centred: `x - mean`, the shape of `x`.
         mean: shape `(batch, 1, ..., channels, ..., 1)`, in input units.
         variance: the shape of `mean`, biased, input units squared, never negative.
-        count: the shape of `mean`, the weight of a sample in the batch statistics: its
+        weight: the shape of `mean`, the weight of a sample in the batch statistics: its
             number of valid elements under a mask, 1 without.
     """
 
-    centred: object
-    mean: object
-    variance: object
-    count: object
+    centred: Any
+    mean: Any
+    variance: Any
+    weight: Any
 
 
 def instance_moments(x, axes, valid=None) -> InstanceMoments:
@@ -63,7 +63,7 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
 def batch_moments(instance: InstanceMoments, replica_sum=None):
     """Computes mean and biased variance of the batch without a second look at `x`.
 
-    By the law of total variance, with weights `count`:
+    By the law of total variance, with the samples' weights:
     `M = mean(m)` and `V = mean(v + (m - M)**2)` over the samples.
 
     Args:
@@ -78,10 +78,10 @@ def batch_moments(instance: InstanceMoments, replica_sum=None):
         values = ops.sum(values, axis=0, keepdims=True)
         return values if replica_sum is None else replica_sum(values)
 
-    count = ops.maximum(total(instance.count), 1)
-    mean = total(instance.count * instance.mean) / count
+    weight = ops.maximum(total(instance.weight), 1)
+    mean = total(instance.weight * instance.mean) / weight
     spread = instance.variance + ops.square(instance.mean - mean)
-    return mean, total(instance.count * spread) / count
+    return mean, total(instance.weight * spread) / weight
 
 
 def branch_scales(gamma, rho, variance, epsilon):

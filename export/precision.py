@@ -1,0 +1,36 @@
+"""Half precision: whether a model computes in it, and the same in float32."""
+
+import contextlib
+
+import keras
+
+HALF_DTYPES = ("float16", "bfloat16")
+_HALF_POLICIES = (*HALF_DTYPES, *(f"mixed_{dtype}" for dtype in HALF_DTYPES))
+
+
+def is_half_precision(model: keras.Model) -> bool:
+    """Tells whether an input, a layer or an output of `model` is float16 or bfloat16."""
+    dtypes = {tensor.dtype for tensor in (*model.inputs, *model.outputs)}
+    return bool(dtypes.intersection(HALF_DTYPES)) or any(
+        layer.compute_dtype in HALF_DTYPES for layer in model._flatten_layers()
+    )
+
+
+def to_float32(config):
+    """Returns a config in which every half-precision dtype or dtype policy is float32."""
+    if isinstance(config, dict):
+        return {key: to_float32(value) for key, value in config.items()}
+    if isinstance(config, (list, tuple)):
+        return type(config)(to_float32(value) for value in config)
+    return "float32" if isinstance(config, str) and config in _HALF_POLICIES else config
+
+
+@contextlib.contextmanager
+def float32_policy():
+    """Sets the global dtype policy, for the layers that layers make in their constructors."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)

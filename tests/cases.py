@@ -1,0 +1,116 @@
+"""Inputs and weights for the layer's tests, and what a layer makes of them."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_bin
+from tests.reference import Gradients, Weights
+
+GOLDEN = np.load(Path(__file__).parent / "data" / "layer_cases.npz", allow_pickle=False)
+GOLDEN_NAMES = sorted({key.split("/")[0] for key in GOLDEN.files})
+
+
+class Result(NamedTuple):
+    """What a call of a layer gave."""
+
+    y: np.ndarray
+    gradients: Gradients
+
+
+def random_weights(channels, seed=0):
+    """Draws weights with one rho at each end, statistics away from mean 0 and variance 1."""
+    rng = np.random.default_rng(seed)
+    rho = rng.uniform(0.1, 0.9, channels)
+    rho[: min(channels, 2)] = (0.0, 1.0)[: min(channels, 2)]
+    return Weights(
+        rng.normal(1, 0.5, channels),
+        rng.normal(0, 0.5, channels),
+        rho,
+        rng.normal(2, 1, channels),
+        rng.uniform(0.5, 3, channels),
+    )
+
+
+def random_input(shape, axis=-1, seed=0):
+    """Draws an input whose samples and channels differ in mean and contrast."""
+    rng = np.random.default_rng(seed)
+    own = [1] * len(shape)
+    own[0], own[axis] = shape[0], shape[axis]
+    return rng.normal(size=shape) * rng.uniform(0.3, 3, own) + rng.normal(1, 2, own)
+
+
+def make_layer(weights, shape, axis=-1, **kwargs):
+    """Builds a layer for inputs of `shape` that holds `weights`."""
+    layer = keras_bin.BatchInstanceNormalization(axis=axis, **kwargs)
+    layer.build(shape)
+    layer.set_weights(list(weights))
+    return layer
+
+
+def run(layer, x, dy, training=True, mask=None, function=None):
+    """Calls a layer and differentiates `sum(y * dy)` by the input and the learned weights.
+
+    `function` wraps the computation, for example in `tf.function`.
+    """
+
+    def compute(x, dy):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=training, mask=mask)
+            loss = tf.reduce_sum(y * tf.cast(dy, y.dtype))
+        learned = (layer.gamma, layer.beta, layer.rho)
+        return y, tape.gradient(loss, [x, *(v.value for v in learned)])
+
+    compute = compute if function is None else function(compute)
+    y, gradients = compute(tf.constant(x, layer.variable_dtype), tf.constant(dy))
+    return Result(y.numpy(), Gradients(*(g.numpy() for g in gradients)))
+
+
+def golden_weights(name):
+    """Returns the weights of a golden case before its call."""
+    keys = ("gamma", "beta", "rho", "running_mean0", "running_var0")
+    return Weights(*(GOLDEN[f"{name}/{key}"] for key in keys))
+
+
+def golden_settings(name):
+    """Returns epsilon and (Keras's) momentum of a golden case."""
+    return {
+        "epsilon": float(GOLDEN[f"{name}/eps"]),
+        "momentum": 1 - float(GOLDEN[f"{name}/momentum"]),
+    }
+
+
+def golden_moving(name):
+    """Returns the moving statistics that Keras keeps: with the biased variance of the batch."""
+    kept = golden_settings(name)["momentum"]
+    batch = (GOLDEN[f"{name}/batch_mean"], GOLDEN[f"{name}/batch_var_biased"])
+    return [
+        kept * old + (1 - kept) * new
+        for old, new in zip(golden_weights(name)[3:], batch, strict=True)
+    ]
+
+
+def numpy(variable):
+    """Copies a variable into a float64 array."""
+    return keras.ops.convert_to_numpy(variable).astype("float64")
+
+
+def assert_gradients_close(found, expected, rtol, atol):
+    """Compares two sets of gradients, naming the first that differs."""
+    for name, a, b in zip(Gradients._fields, found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol, err_msg=name)
+
+
+def finite_difference(function, at, step=1e-6):
+    """Central differences of a scalar function, one element at a time."""
+    found = np.zeros(at.size)
+    for i in range(at.size):
+        moved = np.zeros(at.size)
+        moved[i] = step
+        moved = moved.reshape(at.shape)
+        found[i] = (function(at + moved) - function(at - moved)) / (2 * step)
+    return found.reshape(at.shape)

@@ -1,0 +1,175 @@
+"""FoldedBatchInstanceNormalization: the inference form, its constants, its file."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_bin
+from tests import cases
+
+SHAPES_AND_AXES = [((3, 6, 4), -1), ((3, 5, 4, 2), 1), ((3, 5, 4, 2), -2), ((2, 3, 2, 4, 5), 4)]
+EPSILON = 0.01
+
+
+class Constants(NamedTuple):
+    scale: np.ndarray
+    offset: np.ndarray
+    instance_scale: np.ndarray
+    mean: np.ndarray
+
+
+def constants(channels, seed=0):
+    rng = np.random.default_rng(seed)
+    return Constants(*rng.normal(1, 1, (4, channels)))
+
+
+def folded(values, shape, axis=-1, **kwargs):
+    layer = keras_bin.FoldedBatchInstanceNormalization(axis=axis, epsilon=EPSILON, **kwargs)
+    layer.build(shape)
+    layer.set_weights(values[: len(layer.weights)])
+    return layer
+
+
+def expected_output(x, values, axis, mask=None):
+    """scale * (x - mean) + instance_scale * (x - m) / sqrt(v + epsilon) + offset."""
+    shape = [1] * x.ndim
+    shape[axis] = -1
+    scale, offset, instance_scale, mean = (value.reshape(shape) for value in values)
+    kept = x if mask is None else np.where(mask[..., None], x, np.nan)
+    spatial = tuple(i for i in range(1, x.ndim) if i != axis % x.ndim)
+    own_mean = np.nanmean(kept, spatial, keepdims=True)
+    own_deviation = np.sqrt(np.nanvar(kept, spatial, keepdims=True) + EPSILON)
+    return scale * (x - mean) + instance_scale * (x - own_mean) / own_deviation + offset
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(("shape", "axis"), SHAPES_AND_AXES, ids=str)
+def test_output_with_instance_branch_is_the_formula(shape, axis):
+    values, x = constants(shape[axis]), cases.random_input(shape, axis)
+    y = folded(values, shape, axis)(tf.constant(x))
+    np.testing.assert_allclose(y, expected_output(x, values, axis), rtol=0, atol=1e-11)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(("shape", "axis"), SHAPES_AND_AXES, ids=str)
+def test_output_without_instance_branch_is_affine(shape, axis):
+    values, x = constants(shape[axis]), cases.random_input(shape, axis)
+    y = folded(values, shape, axis, instance=False)(tf.constant(x))
+    zero = np.zeros_like(values.mean)
+    expected = expected_output(x, values._replace(instance_scale=zero, mean=zero), axis)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+def test_mask_limits_the_statistics_of_a_sample():
+    shape = (4, 6, 3)
+    values, x = constants(3), cases.random_input(shape)
+    mask = np.arange(6) < np.array([6, 3, 4, 2])[:, None]
+    poisoned = np.where(mask[..., None], x, np.nan)
+    y = folded(values, shape)(tf.constant(poisoned), mask=mask).numpy()
+    expected = expected_output(x, values, -1, mask)
+    np.testing.assert_allclose(y[mask], expected[mask], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("instance", [True, False], ids=["instance", "affine"])
+def test_fresh_layer_is_the_identity(instance):
+    x = cases.random_input((2, 4, 4, 3)).astype("float32")
+    layer = keras_bin.FoldedBatchInstanceNormalization(instance=instance)
+    np.testing.assert_allclose(layer(x), x, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("instance", "names"),
+    [(True, ["scale", "offset", "instance_scale", "mean"]), (False, ["scale", "offset"])],
+    ids=["instance", "affine"],
+)
+def test_constants_are_not_trainable(instance, names):
+    layer = folded(constants(3), (None, 4, 3), instance=instance)
+    assert [weight.name for weight in layer.weights] == names
+    assert layer.trainable_weights == []
+
+
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_mixed_precision_computes_in_float32(half):
+    values, shape = constants(3), (2, 5, 4, 3)
+    x = tf.cast(cases.random_input(shape), half)
+    layer = folded(values, shape, dtype=f"mixed_{half}")
+    y = layer(x)
+    assert y.dtype == half
+    assert {weight.dtype for weight in layer.weights} == {"float32"}
+    rounding = {"float16": 2.0**-11, "bfloat16": 2.0**-8}[half]
+    expected = expected_output(cases.numpy(x), values, -1)
+    np.testing.assert_allclose(cases.numpy(y), expected, rtol=1.01 * rounding, atol=1e-5)
+
+
+def test_large_mean_keeps_its_digits_in_float32():
+    shape, mean = (4, 6, 6, 3), 1000.0
+    x = (mean + np.random.default_rng(0).normal(size=shape)).astype("float32")
+    values = constants(3)._replace(mean=np.full(3, mean + 0.5))
+    expected = expected_output(x.astype("float64"), values, -1)
+    # The mean of a sample is itself off by some 1000 * eps.
+    atol = 8 * mean * np.finfo("float32").eps
+    np.testing.assert_allclose(folded(values, shape)(x), expected, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"axis": 1, "epsilon": 0.5, "instance": False, "name": "own", "dtype": "float64"}],
+    ids=["defaults", "all changed"],
+)
+def test_config_round_trips_and_building_leaves_it_alone(arguments):
+    layer = keras_bin.FoldedBatchInstanceNormalization(**arguments)
+    before = layer.get_config()
+    layer.build((None, 5, 5, 3))
+    assert layer.get_config() == before
+    again = keras_bin.FoldedBatchInstanceNormalization.from_config(before)
+    assert again.get_config() == before
+    expected = {"axis": -1, "epsilon": 1e-3, "instance": True, **arguments}
+    assert {name: getattr(again, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("instance", [True, False], ids=["instance", "affine"])
+def test_file_keeps_constants_and_output(instance, tmp_path):
+    inputs = keras.Input((None, 3))
+    layer = keras_bin.FoldedBatchInstanceNormalization(epsilon=EPSILON, instance=instance)
+    model = keras.Model(inputs, layer(inputs))
+    layer.set_weights(constants(3)[: len(layer.weights)])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x = cases.random_input((2, 7, 3)).astype("float32")
+    np.testing.assert_array_equal(cases.numpy(loaded(x)), cases.numpy(model(x)))
+
+
+def test_name_is_registered():
+    cls = keras_bin.FoldedBatchInstanceNormalization
+    assert keras.saving.get_registered_name(cls) == "keras_bin>FoldedBatchInstanceNormalization"
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "message"),
+    [
+        ((2, 3), -1, r"spatial axis.*\(2, 3\)"),
+        ((2, 4, 3), 0, "axis=0"),
+        ((2, 4, None), -1, r"channels must be known.*\(2, 4, None\)"),
+    ],
+    ids=["rank 2", "batch axis", "unknown channels"],
+)
+def test_bad_inputs_are_refused(shape, axis, message):
+    with pytest.raises(ValueError, match=message):
+        keras_bin.FoldedBatchInstanceNormalization(axis=axis).build(shape)
+
+
+@pytest.mark.parametrize("shape", [(2, 7, 7, 3), (2, 7, 4)], ids=str)
+def test_built_layer_refuses_another_rank_or_channels(shape):
+    layer = folded(constants(3), (None, None, 3))
+    with pytest.raises(ValueError, match="incompatible with the layer"):
+        layer(np.ones(shape, "float32"))
+
+
+def test_mask_of_another_rank_is_refused():
+    layer = folded(constants(3), (2, 4, 3))
+    with pytest.raises(ValueError, match=r"mask.shape=\(2,\), inputs.shape=\(2, 4, 3\)"):
+        layer(np.ones((2, 4, 3), "float32"), mask=np.ones(2, bool))

@@ -1,0 +1,179 @@
+"""rho_weights and plot_rho: which gates of a model they find, and what they draw."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import keras_bin
+from keras_bin.gates import bin_layers
+
+
+def bin_layer(name, value=1.0):
+    initializer = keras.initializers.Constant(value)
+    return keras_bin.BatchInstanceNormalization(name=name, rho_initializer=initializer)
+
+
+def functional():
+    inputs = keras.Input((8, 3))
+    x = bin_layer("first")(inputs)
+    x = keras.layers.Conv1D(5, 3, name="conv")(x)
+    return keras.Model(inputs, bin_layer("second")(x))
+
+
+def sequential():
+    return keras.Sequential([keras.Input((8, 3)), bin_layer("first"), bin_layer("second")])
+
+
+def nested():
+    """The gate of the inner model lies between those of the outer one."""
+    inner = keras.Sequential([keras.Input((8, 3)), bin_layer("inner")], name="nest")
+    inputs = keras.Input((8, 3))
+    x = inner(bin_layer("first")(inputs))
+    return keras.Model(inputs, bin_layer("second")(x))
+
+
+def shared():
+    layer, inputs = bin_layer("first"), keras.Input((8, 3))
+    x = bin_layer("second")(layer(inputs))
+    return keras.Model(inputs, layer(x))
+
+
+def shared_model():
+    inner = keras.Sequential([keras.Input((8, 3)), bin_layer("inner")], name="nest")
+    inputs = keras.Input((8, 3))
+    return keras.Model(inputs, bin_layer("second")(inner(inner(inputs))))
+
+
+def shared_across_models():
+    """One layer that belongs to an inner model and to the outer one."""
+    layer = bin_layer("first")
+    inner = keras.Sequential([keras.Input((8, 3)), layer], name="nest")
+    inputs = keras.Input((8, 3))
+    return keras.Model(inputs, bin_layer("second")(inner(layer(inputs))))
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first = bin_layer("first")
+        self.rest = [bin_layer("second"), bin_layer("third")]
+
+    def call(self, inputs):
+        return self.rest[1](self.rest[0](self.first(inputs)))
+
+
+def subclassed():
+    model = Subclassed()
+    model(np.zeros((1, 8, 3)))
+    return model
+
+
+def alone():
+    layer = bin_layer("alone")
+    layer.build((None, 8, 3))
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (functional, ["first", "second"]),
+        (sequential, ["first", "second"]),
+        (nested, ["first", "inner", "second"]),
+        (shared, ["first", "second"]),
+        (shared_model, ["inner", "second"]),
+        (shared_across_models, ["first", "second"]),
+        (subclassed, ["first", "second", "third"]),
+        (alone, ["alone"]),
+        (lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]), []),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_gates_are_found_once_in_order(make, names):
+    model = make()
+    layers = bin_layers(model)
+    assert [layer.name for layer in layers] == names
+    found = keras_bin.rho_weights(model)
+    assert [id(rho) for rho in found] == [id(layer.rho) for layer in layers]
+
+
+def test_gates_are_variables_that_follow_the_model():
+    model = functional()
+    rho = keras_bin.rho_weights(model)[1]
+    model.get_layer("second").rho.assign(np.full(5, 0.25))
+    np.testing.assert_array_equal(rho, np.full(5, 0.25))
+
+
+def test_unbuilt_layers_have_no_gate():
+    model = keras.Sequential([bin_layer("first"), bin_layer("second")])
+    assert keras_bin.rho_weights(model) == []
+
+
+def with_gates():
+    model = functional()
+    model.get_layer("first").rho.assign([0.0, 0.4, 1.0])
+    model.get_layer("second").rho.assign([0.09, 0.11, 0.5, 0.51, 0.99])
+    return model
+
+
+@pytest.mark.parametrize("bins", [1, 2, 5, 20])
+def test_picture_is_the_histogram_in_percent(bins):
+    model = with_gates()
+    figure = keras_bin.plot_rho(model, bins)
+    assert isinstance(figure, Figure)
+    (image,) = figure.axes[0].images
+    first, second = (keras.ops.convert_to_numpy(rho) for rho in keras_bin.rho_weights(model))
+    edges = np.linspace(0, 1, bins + 1)
+    counts = [np.histogram(rho, edges)[0] / rho.size for rho in (first, second)]
+    np.testing.assert_allclose(image.get_array(), 100 * np.array(counts), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(image.get_array().sum(1), [100, 100], rtol=0, atol=1e-9)
+
+
+def test_picture_cells_by_hand():
+    (image,) = keras_bin.plot_rho(with_gates(), 2).axes[0].images
+    np.testing.assert_allclose(
+        image.get_array(), [[200 / 3, 100 / 3], [40, 60]], rtol=1e-12, atol=0
+    )
+
+
+def test_picture_names_layers_from_input_to_output():
+    plot = keras_bin.plot_rho(with_gates()).axes[0]
+    assert [label.get_text() for label in plot.get_yticklabels()] == ["first (3)", "second (5)"]
+    (image,) = plot.images
+    left, right, bottom, top = image.get_extent()
+    assert (left, right) == (0, 1)
+    assert bottom > top
+    assert "rho" in plot.get_xlabel()
+
+
+def test_picture_can_be_saved(tmp_path):
+    path = tmp_path / "rho.png"
+    keras_bin.plot_rho(with_gates()).savefig(path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_model_without_gates_is_not_drawn():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="plain")
+    with pytest.raises(ValueError, match=r"at least one built Batch.*model='plain'"):
+        keras_bin.plot_rho(model)
+
+
+def test_unbuilt_model_is_not_drawn():
+    model = keras.Sequential([bin_layer("first")], name="unbuilt")
+    with pytest.raises(ValueError, match=r"at least one built Batch.*model='unbuilt'"):
+        keras_bin.plot_rho(model)
+
+
+@pytest.mark.parametrize("bins", [0, -3])
+def test_bins_must_be_positive(bins):
+    with pytest.raises(ValueError, match=f"at least 1. Received: bins={bins}"):
+        keras_bin.plot_rho(with_gates(), bins)
+
+
+def test_missing_matplotlib_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"pip install 'keras-bin\[plot\]'"):
+        keras_bin.plot_rho(with_gates())

@@ -1,0 +1,101 @@
+"""BatchInstanceNormalization differentiated: once and twice, eagerly, in graphs, under XLA."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import cases, reference
+
+SHAPE = (3, 4, 2, 3)
+EPSILON = 1e-2
+MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
+WAYS = pytest.mark.parametrize(
+    "function",
+    [None, tf.function, lambda f: tf.function(f, jit_compile=True)],
+    ids=["eager", "tf.function", "xla"],
+)
+
+
+@pytest.mark.usefixtures("float64")
+@MODES
+@WAYS
+@pytest.mark.parametrize("axis", [-1, 1], ids=["channels last", "channels first"])
+def test_value_and_gradients_equal_the_formula(axis, function, training):
+    weights = cases.random_weights(SHAPE[axis])
+    x, dy = cases.random_input(SHAPE, axis), cases.random_input(SHAPE, axis, seed=1)
+    layer = cases.make_layer(weights, SHAPE, axis)
+    result = cases.run(layer, x, dy, training, function=function)
+    expected = reference.forward(x, weights, axis, training=training)
+    gradients = reference.backward(x, dy, weights, axis, training=training)
+    np.testing.assert_allclose(result.y, expected, rtol=0, atol=1e-11)
+    cases.assert_gradients_close(result.gradients, gradients, rtol=0, atol=1e-10)
+    moving = weights[3:]
+    if training:
+        moving = reference.moving_statistics(x, weights, axis)
+    found = [layer.moving_mean, layer.moving_variance]
+    np.testing.assert_allclose(found, moving, rtol=0, atol=1e-12)
+
+
+@MODES
+@pytest.mark.parametrize("end", [0.0, 1.0], ids=["rho=0", "rho=1"])
+def test_rho_has_a_gradient_at_its_ends(end, training):
+    weights = cases.random_weights(3)._replace(rho=np.full(3, end))
+    x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
+    result = cases.run(cases.make_layer(weights, SHAPE), x, dy, training)
+    expected = reference.backward(x, dy, weights, training=training).drho
+    assert np.abs(expected).min() > 0.1
+    np.testing.assert_allclose(result.gradients.drho, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("rho", [-0.5, 1.5], ids=["below", "above"])
+def test_rho_out_of_range_is_used_as_it_is(rho):
+    """The constraint brings it back; the forward pass would cut its gradient."""
+    weights = cases.random_weights(3)._replace(rho=np.full(3, rho))
+    x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
+    result = cases.run(cases.make_layer(weights, SHAPE), x, dy)
+    gradients = reference.backward(x, dy, weights)
+    np.testing.assert_allclose(result.y, reference.forward(x, weights), rtol=1e-5, atol=1e-5)
+    cases.assert_gradients_close(result.gradients, gradients, rtol=1e-4, atol=1e-4)
+
+
+def penalty(x, dy, weights, training):
+    """The gradient penalty `sum((dL/dx)**2)` of `L = sum(dy * sin(y))`, by the oracle."""
+    y = reference.forward(x, weights, epsilon=EPSILON, training=training)
+    at_y = dy * np.cos(y)
+    gradients = reference.backward(x, at_y, weights, epsilon=EPSILON, training=training)
+    return (gradients.dx**2).sum()
+
+
+def penalty_gradients(layer, x, dy, training, function):
+    """Gradients of the penalty by input, gamma, beta and rho, by automatic differentiation."""
+
+    def compute(x, dy):
+        learned = [layer.gamma.value, layer.beta.value, layer.rho.value]
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                loss = tf.reduce_sum(dy * tf.sin(layer(x, training=training)))
+            value = tf.reduce_sum(inner.gradient(loss, x) ** 2)
+        return outer.gradient(value, [x, *learned])
+
+    compute = compute if function is None else function(compute)
+    return [gradient.numpy() for gradient in compute(tf.constant(x), tf.constant(dy))]
+
+
+@pytest.mark.usefixtures("float64")
+@MODES
+@WAYS
+def test_gradient_penalty_equals_finite_differences(function, training):
+    weights = cases.random_weights(SHAPE[-1])
+    x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
+    layer = cases.make_layer(weights, SHAPE, epsilon=EPSILON)
+    found = penalty_gradients(layer, x, dy, training, function)
+    expected = [cases.finite_difference(lambda v: penalty(v, dy, weights, training), x)]
+    for name in ("gamma", "beta", "rho"):
+
+        def of_weight(value, name=name):
+            return penalty(x, dy, weights._replace(**{name: value}), training)
+
+        expected.append(cases.finite_difference(of_weight, getattr(weights, name)))
+    cases.assert_gradients_close(found, expected, rtol=1e-6, atol=1e-6)
