@@ -15,7 +15,7 @@ from keras_bin.export.publish import publish_file, refuse_existing, staging
 from keras_bin.export.report import ExportReport
 from keras_bin.export.signature import model_signature, serving_function
 from keras_bin.export.source import ExportSource
-from keras_bin.export.verify import ATOL, RTOL, compare
+from keras_bin.export.verify import ATOL, RTOL, check_tolerances, compare
 
 OPSETS = range(13, 19)
 DEFAULT_OPSET = 17
@@ -81,6 +81,7 @@ def export_onnx(
         )
     refuse_existing(path, overwrite)
     check_model(model)
+    check_tolerances(atol, rtol)
     with staging(path.parent) as staged:
         source = ExportSource(model)
         written = staged / path.name

@@ -14,7 +14,7 @@ from keras_bin.export.publish import publish_folder, refuse_existing, staging
 from keras_bin.export.report import ExportReport
 from keras_bin.export.signature import model_signature, serving_function
 from keras_bin.export.source import ExportSource
-from keras_bin.export.verify import ATOL, RTOL, compare
+from keras_bin.export.verify import ATOL, RTOL, check_tolerances, compare
 
 
 def export_saved_model(
@@ -68,6 +68,7 @@ def export_saved_model(
         _check_version(version)
         refuse_existing(base / str(version), overwrite)
     check_model(model)
+    check_tolerances(atol, rtol)
     with staging(base) as staged:
         source = ExportSource(model)
         written = staged / "model"

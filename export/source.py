@@ -35,14 +35,13 @@ class ExportSource:
 
     def report(self, path: Path, found: Differences, seconds: float) -> ExportReport:
         """Sums up an export that was written to `path`."""
-        folded_layers = [
-            layer
+        layers_folded = sum(
+            isinstance(layer, FoldedBatchInstanceNormalization)
             for layer in self.folded._flatten_layers()
-            if isinstance(layer, FoldedBatchInstanceNormalization)
-        ]
+        )
         return ExportReport(
             path=path,
-            layers_folded=len({id(layer) for layer in folded_layers}),
+            layers_folded=layers_folded,
             max_abs_difference=found.max_abs,
             max_rel_difference=found.max_rel,
             atol=found.atol,

@@ -149,3 +149,18 @@ def test_integers_are_normalized_in_float32(dtype):
     y = cases.make_layer(weights, shape)(x, training=True)
     assert y.dtype == "float32"
     np.testing.assert_allclose(y, reference.forward(x, weights), rtol=1e-5, atol=1e-5)
+
+
+@HALVES
+def test_pure_half_precision_rounds_moving_statistics_once(half):
+    """The update is computed in float32, as BatchNormalization's is."""
+    x = np.full((2, 4, 4, 1), 5.0, "float32")
+    ours = keras_bin.BatchInstanceNormalization(dtype=half)
+    theirs = keras.layers.BatchNormalization(dtype=half)
+    for _ in range(200):
+        ours(x, training=True)
+        theirs(x, training=True)
+    assert cases.numpy(ours.moving_mean)[0] > 3
+    for weight in ("moving_mean", "moving_variance"):
+        found, expected = (cases.numpy(getattr(each, weight)) for each in (ours, theirs))
+        np.testing.assert_array_equal(found, expected, err_msg=weight)

@@ -149,3 +149,8 @@ def test_fit_of_a_frozen_layer_moves_none():
     model.fit(x, np.roll(x, 1, 0), verbose=0)
     for weight, old in zip(layer.weights, before, strict=True):
         np.testing.assert_array_equal(weight, old, err_msg=weight.name)
+
+
+def test_missing_rho_initializer_is_refused():
+    with pytest.raises(ValueError, match=r"Keras initializer.*rho_initializer=None"):
+        keras_bin.BatchInstanceNormalization(rho_initializer=None)

@@ -1,0 +1,141 @@
+"""Names, shapes and dtypes of a model, the function that serves it, and inputs made up for it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from keras_bin.export.signature import (
+    Signature,
+    TensorInfo,
+    model_signature,
+    run_model,
+    sample_inputs,
+    serving_function,
+)
+from tests.export.models import IMAGE, KINDS, bin_model, classifier
+from tests.export.values import arrays, predict
+
+
+def names(model):
+    inputs, outputs = model_signature(model)
+    return [info.name for info in inputs], [info.name for info in outputs]
+
+
+def one_input(shape, dtype="float32", name="x"):
+    return Signature((TensorInfo(name, (None, *shape), dtype),), ())
+
+
+def test_names_shapes_and_dtypes_are_those_of_the_graph():
+    first = keras.Input((None, 4), name="tokens", dtype="int32")
+    second = keras.Input((3,), name="extra")
+    x = layers.Dense(2, name="head")(second)
+    model = keras.Model([first, second], [x, keras.ops.cast(x, "int32")])
+    inputs, outputs = model_signature(model)
+    assert inputs == (
+        TensorInfo("tokens", (None, None, 4), "int32"),
+        TensorInfo("extra", (None, 3), "float32"),
+    )
+    assert outputs[0] == TensorInfo("head", (None, 2), "float32")
+    assert outputs[1][1:] == ((None, 2), "int32")
+
+
+def test_dicts_are_named_by_their_keys():
+    assert names(KINDS["dicts"]()) == (["left", "right"], ["image", "mask"])
+
+
+def test_lists_are_named_by_their_layers_and_numbered():
+    assert names(KINDS["lists"]()) == (["right", "left"], ["z", "a", "z_1"])
+
+
+def test_nested_dicts_are_named_by_text():
+    inputs = keras.Input(IMAGE)
+    x = layers.ReLU(name="relu")(inputs)
+    model = keras.Model(inputs, {"a": [x, x], "b": {"c": x}})
+    _, outputs = names(model)
+    assert all(isinstance(name, str) for name in outputs)
+    assert len(set(outputs)) == 3
+
+
+def test_number_does_not_collide_with_another_layer():
+    first, second = keras.Input((2,)), keras.Input((2,))
+    head, other = layers.Dense(2, name="dense"), layers.Dense(2, name="dense_1")
+    _, outputs = names(keras.Model([first, second], [head(first), head(second), other(first)]))
+    assert len(set(outputs)) == 3
+    assert outputs[0] == "dense"
+
+
+@pytest.mark.parametrize("kind", ["model", "dict"])
+def test_input_and_output_of_one_name_are_refused(kind):
+    inputs = keras.Input(IMAGE, name="image")
+    outputs = inputs if kind == "model" else {"image": layers.ReLU()(inputs)}
+    with pytest.raises(ValueError, match=r"different names.*\['image'\]"):
+        model_signature(keras.Model(inputs, [outputs] if kind == "model" else outputs))
+
+
+@pytest.mark.parametrize("kind", ["dicts", "lists", "list_of_one", "shared_model"])
+def test_model_runs_on_flat_inputs(kind):
+    model = KINDS[kind]()
+    values = arrays(model, 3)
+    for own, theirs in zip(run_model(model, values), predict(model, values), strict=True):
+        np.testing.assert_array_equal(own, theirs)
+
+
+def test_serving_function_maps_flat_tensors_to_named_ones():
+    model = KINDS["dicts"]()
+    serve = serving_function(model, model_signature(model))
+    assert [spec.name for spec in serve.input_signature] == ["left", "right"]
+    assert [tuple(spec.shape) for spec in serve.input_signature] == [(None, *IMAGE)] * 2
+    values = arrays(model, 2)
+    got = serve(*map(tf.constant, values))
+    assert list(got) == ["image", "mask"]
+    for own, theirs in zip(got.values(), predict(model, values), strict=True):
+        # Traced and eager operations may round differently in float32.
+        np.testing.assert_allclose(own, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_serving_function_runs_in_inference_mode():
+    model = KINDS["dropout"]()
+    serve = serving_function(model, model_signature(model))
+    x = tf.ones((64, *IMAGE))
+    (first,), (second,) = serve(x).values(), serve(x).values()
+    np.testing.assert_array_equal(first, second)
+
+
+def test_samples_have_two_batch_sizes():
+    samples = sample_inputs(model_signature(classifier()))
+    assert [batch["image"].shape for batch in samples] == [(1, *IMAGE), (3, *IMAGE)]
+
+
+def test_samples_have_two_sizes_where_sizes_are_free():
+    samples = sample_inputs(model_signature(bin_model(shape=(None, None, 3))))
+    assert sorted({batch["image"].shape[1:] for batch in samples}) == [(32, 32, 3), (48, 48, 3)]
+    assert sorted({len(batch["image"]) for batch in samples}) == [1, 3]
+    assert len(samples) == 4
+
+
+def test_float_samples_are_not_centred_at_zero():
+    """A fold that is right only around zero would pass on centred inputs."""
+    x = sample_inputs(one_input((64, 64)))[1]["x"]
+    # 12288 draws: the mean has a standard error of 0.02.
+    assert x.mean() == pytest.approx(1.5, abs=0.1)
+    assert x.std() == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint8", "int64", "bool"])
+def test_samples_have_the_dtype_of_the_input(dtype):
+    (x, *_) = (batch["x"] for batch in sample_inputs(one_input((50,), dtype)))
+    assert x.dtype == dtype
+    assert len(np.unique(x)) == (2 if not dtype.startswith("float") else 50)
+
+
+def test_samples_are_the_same_each_time():
+    signature = one_input((5,))
+    for first, second in zip(sample_inputs(signature), sample_inputs(signature), strict=True):
+        np.testing.assert_array_equal(first["x"], second["x"])
+
+
+def test_text_inputs_need_samples_of_their_own():
+    with pytest.raises(ValueError, match=r"number and boolean inputs only.*'x' of dtype 'string'"):
+        sample_inputs(one_input((1,), "string"))

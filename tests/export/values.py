@@ -1,0 +1,73 @@
+"""Weights, inputs and outputs of test models."""
+
+import keras
+import numpy as np
+from keras import ops
+
+import keras_bin
+
+NORMALIZATIONS = (keras_bin.BatchInstanceNormalization, keras.layers.BatchNormalization)
+
+
+def all_layers(model):
+    """Every layer of a model once, those inside other layers included."""
+    return list({id(layer): layer for layer in model._flatten_layers()}.values())
+
+
+def layers_of(model, layer_class):
+    return [layer for layer in all_layers(model) if type(layer) is layer_class]
+
+
+def randomize(model, rho=None, seed=0):
+    """Moves weights that normalize, and biases, away from where they start.
+
+    Without `rho`, the gates are 0 and 1 in the first two channels and between in the others.
+    """
+    rng = np.random.default_rng(seed)
+    for layer in all_layers(model):
+        if getattr(layer, "bias", None) is not None:
+            layer.bias.assign(rng.normal(0, 0.5, layer.bias.shape))
+        if not isinstance(layer, NORMALIZATIONS):
+            continue
+        channels = layer.moving_mean.shape[0]
+        if isinstance(layer, keras_bin.BatchInstanceNormalization):
+            gates = rng.uniform(0.2, 0.8, channels)
+            gates[:2] = (0, 1)[:channels]
+            layer.rho.assign(gates if rho is None else np.full(channels, rho))
+        layer.moving_mean.assign(rng.normal(2, 1, channels))
+        layer.moving_variance.assign(rng.uniform(0.3, 4, channels))
+        if layer.gamma is not None:
+            layer.gamma.assign(rng.normal(1, 0.3, channels))
+        if layer.beta is not None:
+            layer.beta.assign(rng.normal(0.5, 0.5, channels))
+    return model
+
+
+def arrays(model, batch, size=10, seed=0):
+    """Inputs for a model, flattened, in the order of `model.inputs`, not centred at zero.
+
+    `size` stands in for each size that the model leaves free; integers are 0 or 1.
+    """
+    rng = np.random.default_rng(seed)
+
+    def array(tensor):
+        shape = (batch, *(size if known is None else known for known in tensor.shape[1:]))
+        if tensor.dtype.startswith("float"):
+            return rng.normal(1.5, 2, shape).astype(tensor.dtype)
+        return rng.integers(0, 2, shape).astype(tensor.dtype)
+
+    return [array(tensor) for tensor in model.inputs]
+
+
+def predict(model, values):
+    """Flattened outputs, in inference mode, for flattened inputs."""
+    if isinstance(model, keras.Sequential):
+        (inputs,) = values
+    else:
+        inputs = keras.tree.pack_sequence_as(model.input, values)
+    return [ops.convert_to_numpy(y) for y in keras.tree.flatten(model(inputs, training=False))]
+
+
+def snapshot(model):
+    """Copies of all weights, by path."""
+    return {weight.path: np.array(weight) for weight in model.weights}
