@@ -1,5 +1,6 @@
 """A Keras model whose train step scales the steps of rho."""
 
+import contextlib
 import functools
 import math
 import numbers
@@ -11,7 +12,7 @@ from keras import ops
 # Keras builds `Model(inputs, outputs)` as this class and exports it under no public name.
 from keras.src.models.functional import Functional
 
-from keras_bin.gates import rho_weights
+from keras_bin.gates import bin_layers, rho_weights
 from keras_bin.rho_update import RhoUpdate, check_optimizer
 
 
@@ -21,18 +22,21 @@ class BINModel(keras.Model):
 
     rho's gradient is small wherever batch and instance statistics agree, so the paper gives
     it ten times the learning rate of the other weights, and no weight decay. `BINModel` does
-    both, for every BIN layer in it, under any optimizer:
+    both, for every BIN layer in it, under every optimizer of Keras but Ftrl:
 
     - Under SGD without clipping it multiplies rho's gradient by `rho_gradient_scale`.
     - Other optimizers divide the size of a gradient out again (Adam and its kin), or clip
       it. There it scales the step itself: `rho = clip(start + scale * (rho - start))`. Under
-      SGD both are the same.
+      SGD both are the same. An optimizer of your own must step from the current weight, in
+      proportion to its learning rate.
     - rho is excluded from the optimizer's weight decay, and the optimizer's moving average
       of rho (`use_ema=True`) stays in [0, 1].
 
     All else is `keras.Model`: build it as `BINModel(inputs, outputs)` or subclass it, then
     `compile`, `fit`, `save`. Changes of `rho_gradient_scale` take effect at `compile`. Files,
-    configs and copies keep it; `keras.models.clone_model` makes a clone with the default.
+    configs and copies keep it; `keras.models.clone_model` makes a clone with the default. It
+    acts where the `BINModel` is the model that is fitted: an own `train_step` must call
+    `super().train_step`, and nested in a plain `keras.Model` it does nothing.
 
     Args:
         *args: as for `keras.Model`, for example `inputs, outputs`.
@@ -42,8 +46,8 @@ class BINModel(keras.Model):
     Raises:
         TypeError: an argument is unknown.
         ValueError: `rho_gradient_scale` is not a finite number above 0; at `compile`, the
-            optimizer is one whose steps cannot be scaled (Ftrl, ScheduleFreeAdamW: they step
-            from copies of the weights, so a scaled step is undone by the next).
+            optimizer is Ftrl, which computes weights anew from accumulators at every step,
+            so that a scaled step is undone by the next.
 
     Example:
     >>> import keras, keras_bin
@@ -76,7 +80,8 @@ class BINModel(keras.Model):
         """Configures the model for training; arguments as for `keras.Model.compile`."""
         _check_scale(self.rho_gradient_scale)
         optimizer = keras.optimizers.get(optimizer)
-        check_optimizer(optimizer, self.rho_gradient_scale)
+        if bin_layers(self):
+            check_optimizer(optimizer, self.rho_gradient_scale)
         super().compile(optimizer, *args, **kwargs)
         self._rho_update = None
 
@@ -126,7 +131,8 @@ class BINModel(keras.Model):
                 scales_gradients=keras.backend.backend() == "tensorflow",
             )
             if not self.optimizer.built:
-                self.optimizer.build(self.trainable_variables)
+                with _outside_of_trace():
+                    self.optimizer.build(self.trainable_variables)
         return self._rho_update
 
     def _tensorflow_train_step(self, data):
@@ -187,6 +193,19 @@ _TRAIN_STEPS = {
     "jax": BINModel._jax_train_step,
     "torch": BINModel._torch_train_step,
 }
+
+
+def _outside_of_trace():
+    """Lifts what is done out of the function that TensorFlow is tracing.
+
+    ScheduleFreeAdamW copies the weights when it is built. In a trace that copy would come too
+    late for the first step, which then leads from 0 instead of the weights (Keras 3.15).
+    """
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.init_scope()
 
 
 def _check_scale(scale):

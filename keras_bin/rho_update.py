@@ -8,8 +8,9 @@ Two ways, the same thing under plain SGD:
   `rho = clip(start + scale * (rho - start))`. Right wherever the step is linear in the
   learning rate, which Adam and its kin are although they divide the gradient's own size out.
 
-Some optimizers are neither, because they keep a copy of the weight and step from there:
-they undo a lengthened step, and are refused.
+ScheduleFreeAdamW keeps a second iterate of each weight and averages rho from it, so there the
+iterate's step is lengthened, and its share in rho with it. Ftrl is refused: it computes
+weights anew from accumulators, in proportion neither to a gradient nor to the learning rate.
 """
 
 from collections.abc import Iterator
@@ -18,17 +19,21 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-_STEPS_FROM_A_COPY = {
-    "Ftrl": "it computes weights anew from its accumulators at every step",
-    "ScheduleFreeAdamW": "it interpolates between iterates of its own",
-}
-
 
 class _Start(NamedTuple):
-    """What a step starts from."""
+    """What a step starts from.
+
+    Attributes:
+        rho: value of rho.
+        average: the optimizer's moving average of rho, or None.
+        iterate: ScheduleFreeAdamW's own iterate of rho, or None.
+        iterations: number of updates done.
+        calls: number of steps done; several make one update under gradient accumulation.
+    """
 
     rho: Any
     average: Any
+    iterate: Any
     iterations: Any
     calls: Any
 
@@ -45,21 +50,20 @@ def leaf_optimizers(optimizer) -> Iterator[keras.optimizers.Optimizer]:
 
 
 def check_optimizer(optimizer, scale: float) -> None:
-    """Refuses optimizers under which rho's steps cannot be scaled.
+    """Refuses the optimizer under which rho's steps cannot be scaled.
 
     Raises:
-        ValueError: `scale` is not 1 and the optimizer keeps its own copy of the weights.
+        ValueError: `scale` is not 1, and the optimizer is Ftrl or holds one.
     """
-    if scale == 1:
-        return
-    for leaf in leaf_optimizers(optimizer):
-        for name, reason in _STEPS_FROM_A_COPY.items():
-            if isinstance(leaf, getattr(keras.optimizers, name, ())):
-                raise ValueError(
-                    f"rho's steps cannot be scaled under {name}: {reason}, so a scaled step is "
-                    "undone by the next. Use another optimizer, or rho_gradient_scale=1.0. "
-                    f"Received: optimizer={type(leaf).__name__}, rho_gradient_scale={scale!r}"
-                )
+    if scale != 1 and any(
+        isinstance(leaf, keras.optimizers.Ftrl) for leaf in leaf_optimizers(optimizer)
+    ):
+        raise ValueError(
+            "rho's steps cannot be scaled under Ftrl: it computes weights anew from its "
+            "accumulators at every step, so a scaled step is undone by the next. Use another "
+            "optimizer, or rho_gradient_scale=1.0. "
+            f"Received: optimizer={optimizer.name}, rho_gradient_scale={scale!r}"
+        )
 
 
 class RhoUpdate:
@@ -77,13 +81,13 @@ class RhoUpdate:
     """
 
     def __init__(self, optimizer, rhos, scale: float, scales_gradients: bool):
-        check_optimizer(optimizer, scale)
+        if rhos:
+            check_optimizer(optimizer, scale)
         self._optimizer = optimizer
         self._rhos = rhos
         self._scale = scale
         self._scales_gradients = scales_gradients
-        for leaf in leaf_optimizers(optimizer):
-            _exclude_from_weight_decay(leaf, rhos)
+        self._exclude_from_weight_decay()
 
     def scale_gradients(self, gradients, variables):
         """Multiplies the gradients of the rhos whose optimizer is linear in them."""
@@ -99,19 +103,18 @@ class RhoUpdate:
 
     def start(self) -> list[_Start]:
         """Records where the step starts; call it before the optimizer runs."""
-        starts = []
-        for rho in self._rhos:
-            owner = self._owner(rho)
-            average = ops.copy(_average(owner, rho)) if owner.use_ema else None
-            starts.append(
-                _Start(
-                    ops.copy(rho),
-                    average,
-                    ops.copy(owner.iterations),
-                    ops.copy(owner._iterations),
-                )
-            )
-        return starts
+        self._exclude_from_weight_decay()  # again: the user's own exclusions replace it
+        return [self._start(rho, self._owner(rho)) for rho in self._rhos]
+
+    def _start(self, rho, owner):
+        iterate = _iterate(owner, rho)
+        return _Start(
+            rho=ops.copy(rho),
+            average=ops.copy(_average(owner, rho)) if owner.use_ema else None,
+            iterate=None if iterate is None else ops.copy(iterate),
+            iterations=ops.copy(owner.iterations),
+            calls=ops.copy(owner._iterations),
+        )
 
     def finish(self, starts: list[_Start]) -> None:
         """Lengthens the steps that were taken; call it after the optimizer has run."""
@@ -121,7 +124,7 @@ class RhoUpdate:
             if owner.use_ema:
                 self._finish_averaged(owner, rho, start, factor)
             elif factor != 1:
-                rho.assign(_lengthened(rho, start.rho, rho.value, factor))
+                rho.assign(_lengthened(owner, rho, start, rho.value, factor))
 
     def _finish_averaged(self, owner, rho, start, factor):
         """Lengthens a step and lets the optimizer's average of rho follow the result.
@@ -143,10 +146,14 @@ class RhoUpdate:
             taken_in = ops.maximum(1 - kept, keras.backend.epsilon())
             own = (average - kept * start.average) / taken_in
             stepped = ops.where(overwritten, own, stepped)
-        new_rho = _lengthened(rho, start.rho, stepped, factor)
+        new_rho = _lengthened(owner, rho, start, stepped, factor)
         new_average = kept * start.average + (1 - kept) * new_rho
         average.assign(ops.where(ran, new_average, start.average))
         rho.assign(ops.where(overwritten, new_average, new_rho))
+
+    def _exclude_from_weight_decay(self):
+        for leaf in leaf_optimizers(self._optimizer):
+            _exclude_from_weight_decay(leaf, self._rhos)
 
     def _owner(self, rho):
         """Returns the optimizer that updates `rho`."""
@@ -159,8 +166,8 @@ class RhoUpdate:
 
     def _by_gradient(self, optimizer) -> bool:
         clips = optimizer.clipnorm or optimizer.clipvalue or optimizer.global_clipnorm
-        linear = type(optimizer).update_step is keras.optimizers.SGD.update_step
-        return self._scales_gradients and linear and not clips
+        # A subclass may do anything to a gradient, so SGD itself.
+        return self._scales_gradients and type(optimizer) is keras.optimizers.SGD and not clips
 
 
 def _average(optimizer, rho):
@@ -168,9 +175,27 @@ def _average(optimizer, rho):
     return optimizer._model_variables_moving_average[index]
 
 
-def _lengthened(rho, start, stepped, factor):
-    value = start + factor * (stepped - start)
-    return value if rho.constraint is None else rho.constraint(value)
+def _iterate(optimizer, rho):
+    """Returns the iterate that ScheduleFreeAdamW, of newer Keras, keeps for rho, or None."""
+    schedule_free = getattr(keras.optimizers, "ScheduleFreeAdamW", ())
+    if not isinstance(optimizer, schedule_free):
+        return None
+    return optimizer._momentums[optimizer._get_variable_index(rho)]
+
+
+def _lengthened(optimizer, rho, start, stepped, factor):
+    """Returns the rho of a step `factor` times as long as the one from `start` to `stepped`."""
+    clip = rho.constraint or (lambda value: value)
+    iterate = _iterate(optimizer, rho)
+    if iterate is None or factor == 1:
+        return clip(start.rho + factor * (stepped - start.rho))
+    taken = ops.copy(iterate)
+    iterate.assign(clip(start.iterate + factor * (taken - start.iterate)))
+    # Keras 3.15 computes `rho = (1 - share) * rho + share * iterate` on TensorFlow and PyTorch,
+    # where it reads the old iterate only after it has changed it. On JAX, where it does not,
+    # the share is larger after the first step, and rho follows its iterate a little later.
+    share = 1 / ops.cast(start.iterations + 1, rho.dtype)
+    return clip(stepped + share * (iterate - taken))
 
 
 def _exclude_from_weight_decay(optimizer, rhos) -> None:

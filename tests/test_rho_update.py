@@ -8,8 +8,7 @@ import keras_bin
 from benchmarks.rho_steps import CLIPPING, SCALE, batch, build_model, first_step, optimizer_classes
 from tests.test_model import LOSS, compiled, rho_of
 
-REFUSED = {"Ftrl", "ScheduleFreeAdamW"}
-SCALED = [cls for cls in optimizer_classes() if cls.__name__ not in REFUSED]
+SCALED = [cls for cls in optimizer_classes() if cls is not keras.optimizers.Ftrl]
 DECAYING = [cls for cls in SCALED if cls.__name__ in ("SGD", "Adam", "AdamW", "Lion", "Muon")]
 
 
@@ -35,18 +34,77 @@ def test_float32_step_is_scaled(cls):
     np.testing.assert_allclose(scaled, 4 * rho, rtol=0.01, atol=3e-7)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in sorted(REFUSED) if hasattr(keras.optimizers, name)]
-)
-def test_optimizers_that_undo_a_scaled_step_are_refused_at_compile(name):
+def test_ftrl_is_refused_at_compile():
     model = build_model(SCALE)
-    optimizer = getattr(keras.optimizers, name)()
-    with pytest.raises(ValueError, match=rf"{name}.*undone.*rho_gradient_scale=1.0.*10.0"):
-        model.compile(optimizer, "mse")
+    with pytest.raises(ValueError, match=r"Ftrl.*undone.*rho_gradient_scale=1.0.*ftrl.*10.0"):
+        model.compile(keras.optimizers.Ftrl(), "mse")
     assert not model.compiled
     model = build_model(1.0)
-    model.compile(optimizer, LOSS(from_logits=True))
+    model.compile(keras.optimizers.Ftrl(), LOSS(from_logits=True))
     assert np.isfinite(model.train_on_batch(*batch()))
+
+
+def test_model_without_gates_takes_any_optimizer():
+    inputs = keras.Input((6, 6, 2))
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(inputs))
+    model = keras_bin.BINModel(inputs, outputs)
+    model.compile(keras.optimizers.Ftrl(), LOSS(from_logits=True))
+    assert np.isfinite(model.train_on_batch(*batch()))
+
+
+class Clipping(keras.optimizers.SGD):
+    def _clip_gradients(self, grads):
+        return [keras.ops.clip(gradient, -1e-4, 1e-4) for gradient in grads]
+
+
+class Signs(keras.optimizers.SGD):
+    def apply(self, grads, trainable_variables=None):
+        return super().apply([keras.ops.sign(gradient) for gradient in grads], trainable_variables)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("cls", [Clipping, Signs])
+def test_subclass_of_sgd_that_changes_gradients_is_scaled(cls):
+    (rho, others), (scaled, scaled_others) = (first_step(cls(1e-3), s) for s in (1.0, SCALE))
+    np.testing.assert_allclose(scaled, SCALE * rho, rtol=1e-9)
+    for path, step in others.items():
+        np.testing.assert_array_equal(scaled_others[path], step, err_msg=path)
+
+
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "ScheduleFreeAdamW"), reason="came with a newer Keras"
+)
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("settings", [{}, {"warmup_steps": 4}], ids=["plain", "warm-up"])
+def test_schedule_free_is_as_with_a_learning_rate_of_rho(settings):
+    class OwnRate(keras.optimizers.ScheduleFreeAdamW):
+        def update_step(self, gradient, variable, learning_rate):
+            factor = SCALE if "rho" in variable.name else 1
+            super().update_step(gradient, variable, factor * learning_rate)
+
+    rhos = []
+    for scale, cls in ((SCALE, keras.optimizers.ScheduleFreeAdamW), (1.0, OwnRate)):
+        model = compiled(scale, cls(2e-3, **settings), run_eagerly=True)
+        for _ in range(12):
+            model.train_on_batch(*batch())
+        rhos.append(rho_of(model))
+    assert np.abs(rhos[0] - 0.5).min() > 1e-2
+    assert np.abs(rhos[0] - 0.5).max() < 0.45
+    np.testing.assert_allclose(rhos[0], rhos[1], rtol=0, atol=1e-9)
+
+
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "ScheduleFreeAdamW"), reason="came with a newer Keras"
+)
+def test_schedule_free_comes_back_from_an_end():
+    """The optimizer's own iterate is kept in [0, 1] too, so that it does not wind up."""
+    model = compiled(SCALE, keras.optimizers.ScheduleFreeAdamW(0.2))
+    for _ in range(20):
+        model.train_on_batch(*batch())
+    index = model.optimizer._get_variable_index(keras_bin.rho_weights(model)[0])
+    iterate = model.optimizer._momentums[index].numpy()
+    assert ((iterate >= 0) & (iterate <= 1)).all()
+    assert ((rho_of(model) >= 0) & (rho_of(model) <= 1)).all()
 
 
 @pytest.mark.skipif(
@@ -101,6 +159,15 @@ def test_untouched_rho_stays_under_adamw():
     for _ in range(50):
         model.train_on_batch(images[:1], labels[:1])
     np.testing.assert_allclose(rho_of(model), 1, rtol=0, atol=1e-3)
+
+
+def test_exclusion_outlives_what_the_user_excludes_later():
+    model = compiled(1.0, keras.optimizers.AdamW(1e-3, weight_decay=50.0), run_eagerly=True)
+    model.train_on_batch(*batch())
+    before = rho_of(model)
+    model.optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    model.train_on_batch(*batch())
+    np.testing.assert_allclose(rho_of(model), before, rtol=0, atol=2e-3)
 
 
 def test_users_own_exclusions_from_weight_decay_are_kept():
