@@ -59,8 +59,8 @@ def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> C
     for name, weight in weights.items():
         if not np.all(np.isfinite(weight)):
             raise ValueError(
-                f"`{name}` must be finite to be folded; the training that produced it has "
-                f"diverged, or it was set from outside. Received: {name}={weight}"
+                f"`{name}` must be finite to be folded; its training has diverged, or it was set "
+                f"from outside, so load an earlier state. Received: {name}={weight}"
             )
     if np.any(np.less(moving_variance, 0)):
         raise ValueError(

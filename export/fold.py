@@ -171,10 +171,10 @@ class _InferenceCopy:
                 _copy_state(layer, new)
         for layer in bin_layers(self.model):
             rho = _numpy(layer.rho)
-            if np.isnan(rho).any():
+            if not np.isfinite(rho).all():
                 raise ValueError(
-                    "`rho` must not be NaN; the training that produced it has diverged, or it "
-                    f"was set from outside. Received: {layer.path}/rho={rho}"
+                    "`rho` must be finite; its training has diverged, or it was set from outside, "
+                    f"so load an earlier state. Received: {layer.path}/rho={rho}"
                 )
             layer.rho.assign(np.clip(rho, 0, 1))
 

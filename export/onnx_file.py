@@ -69,11 +69,7 @@ def export_onnx(
     started = time.perf_counter()
     require_tensorflow()
     require_onnx()
-    if not isinstance(opset, int) or opset not in OPSETS:
-        raise ValueError(
-            f"`opset` must be an integer from {OPSETS[0]} to {OPSETS[-1]}, the versions that are "
-            f"tested. Received: opset={opset!r}"
-        )
+    check_opset(opset)
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(
@@ -89,6 +85,19 @@ def export_onnx(
         found = compare(load_artifact(written), source.reference, samples, atol, rtol)
         publish_file(written, path, overwrite)
     return source.report(path, found, time.perf_counter() - started)
+
+
+def check_opset(opset: int) -> None:
+    """Checks that `opset` is one that is tested.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(opset, int) or opset not in OPSETS:
+        raise ValueError(
+            f"`opset` must be an integer from {OPSETS[0]} to {OPSETS[-1]}, the versions that are "
+            f"tested. Received: opset={opset!r}"
+        )
 
 
 def _write(folded, opset, path):

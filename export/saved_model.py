@@ -65,7 +65,7 @@ def export_saved_model(
     require_tensorflow()
     base = Path(base)
     if version is not None:
-        _check_version(version)
+        check_version(version)
         refuse_existing(base / str(version), overwrite)
     check_model(model)
     check_tolerances(atol, rtol)
@@ -78,7 +78,12 @@ def export_saved_model(
     return source.report(path, found, time.perf_counter() - started)
 
 
-def _check_version(version):
+def check_version(version: int) -> None:
+    """Checks that TensorFlow Serving would read `version`.
+
+    Raises:
+        ValueError: it would not.
+    """
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ValueError(
             "`version` must be an integer above 0, as TensorFlow Serving reads no other; leave it "

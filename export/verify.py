@@ -127,7 +127,6 @@ def compare(
         got = artifact.run(batch)
         _compare_arrays(got, expected, "shape", ShapeError)
         _compare_arrays(got, expected, "dtype", DtypeError)
-        rows = len(next(iter(batch.values())))
         for name, values in expected.items():
             abs_difference, rel_difference = _differences(got[name], values, atol)
             max_abs = np.maximum(max_abs, abs_difference.max(initial=0))
@@ -138,7 +137,7 @@ def compare(
             if excess.max(initial=0) > 0:
                 worst = np.unravel_index(excess.argmax(), values.shape)
                 wrong.append(
-                    f"{name!r}, batch of {rows}: largest absolute difference "
+                    f"{name!r}, batch of {_rows(batch)}: largest absolute difference "
                     f"{abs_difference.max():.3g}, relative {rel_difference.max():.3g}; worst at "
                     f"{tuple(int(i) for i in worst)}: expected {values[worst]:.9g}, "
                     f"got {got[name][worst]:.9g}"
@@ -146,7 +145,8 @@ def compare(
     if wrong:
         raise ValuesError(
             f"The artifact's outputs must be finite and within atol={atol:g}, rtol={rtol:g} of "
-            "the Keras model's; the differences are:",
+            "the Keras model's. If the model is deep and its outputs are large, they differ by "
+            "float32 rounding alone; pass a larger `atol` then. The differences are:",
             wrong,
         )
     return Differences(float(max_abs), float(max_rel), atol, rtol, len(batches))
@@ -175,10 +175,26 @@ def _expected(model, signature, batch):
             "inputs that it accepts as `samples`. "
             f"Received: samples of shape {shapes}, on which the model failed with: {error}"
         ) from error
-    return {
+    expected = {
         info.name: keras.ops.convert_to_numpy(output)
         for info, output in zip(signature.outputs, outputs, strict=True)
     }
+    wrong = [
+        f"{name!r}, batch of {_rows(batch)}: {values.size - finite} of {values.size} values"
+        for name, values in expected.items()
+        if (finite := np.count_nonzero(np.isfinite(values.astype("float64")))) < values.size
+    ]
+    if wrong:
+        raise ValuesError(
+            "The Keras model's own outputs must be finite to be compared; give inputs on which "
+            "they are as `samples`. Not finite are:",
+            wrong,
+        )
+    return expected
+
+
+def _rows(batch):
+    return len(next(iter(batch.values())))
 
 
 def _batches(samples, signature):

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 from rich.console import Console
 
 import keras_bin
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.extras import require_onnx
-from keras_bin.export.onnx_file import DEFAULT_OPSET
+from keras_bin.export.onnx_file import DEFAULT_OPSET, check_opset
 from keras_bin.export.publish import refuse_existing
+from keras_bin.export.saved_model import check_version
+from keras_bin.export.verify import ATOL, RTOL, check_tolerances
 
-FORMATS = ("saved_model", "onnx")
 EXAMPLE = """example:
   keras-bin export digits.keras models/digits --format saved_model --format onnx
     writes models/digits/1/ (the next free version) and models/digits.onnx
@@ -73,9 +75,10 @@ def _parser():
     export.add_argument(
         "--format",
         action="append",
-        choices=FORMATS,
+        choices=("saved_model", "onnx"),
         dest="formats",
-        help="what to write; repeat it to write both (default: saved_model)",
+        help="what to write; repeat it to write both (default: onnx where OUT ends in .onnx, "
+        "saved_model elsewhere)",
     )
     export.add_argument(
         "--version", type=int, metavar="N", help="version of the SavedModel (default: next free)"
@@ -90,28 +93,65 @@ def _parser():
     export.add_argument(
         "--overwrite", action="store_true", help="replace what is already at the destination"
     )
+    for tolerance, default, unit in (("atol", ATOL, "absolute"), ("rtol", RTOL, "relative")):
+        export.add_argument(
+            f"--{tolerance}",
+            type=float,
+            default=default,
+            metavar="X",
+            help=f"{unit} tolerance of the verification (default: %(default)g)",
+        )
+    export.add_argument(
+        "--samples",
+        type=Path,
+        metavar="FILE",
+        help=".npz file with an array per input to verify with (default: made-up inputs)",
+    )
     return parser
 
 
 def _export(options, console):
-    formats = options.formats or FORMATS[:1]
-    base = options.out.with_suffix("") if options.out.suffix == ".onnx" else options.out
-    onnx_file = base.with_name(f"{base.name}.onnx")
+    out = options.out
+    formats = options.formats or (["onnx"] if out.suffix == ".onnx" else ["saved_model"])
+    base = out.with_suffix("") if out.suffix == ".onnx" else out
+    onnx_file = Path(f"{base}.onnx")
+    check_tolerances(options.atol, options.rtol)
     if "onnx" in formats:
         require_onnx()
+        check_opset(options.opset)
         refuse_existing(onnx_file, options.overwrite)
     if "saved_model" in formats and options.version is not None:
+        check_version(options.version)
         refuse_existing(base / str(options.version), options.overwrite)
 
+    settings = {"overwrite": options.overwrite, "atol": options.atol, "rtol": options.rtol}
+    if options.samples is not None:
+        settings["samples"] = _load_samples(options.samples)
     with console.status(f"loading {options.model}") as status:
-        model = keras.saving.load_model(options.model, compile=False)
+        model = _load_model(options.model)
         if "saved_model" in formats:
             status.update("exporting to SavedModel")
-            print(
-                export_saved_model(
-                    model, base, version=options.version, overwrite=options.overwrite
-                )
-            )
+            print(export_saved_model(model, base, version=options.version, **settings))
         if "onnx" in formats:
             status.update("exporting to ONNX")
-            print(export_onnx(model, onnx_file, options.opset, overwrite=options.overwrite))
+            print(export_onnx(model, onnx_file, options.opset, **settings))
+
+
+def _load_model(path):
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers do
+        raise ValueError(
+            "MODEL must be a .keras file that Keras can load. "
+            f"Received: {path}; Keras says: {error}"
+        ) from error
+
+
+def _load_samples(path):
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"--samples must be an .npz file of arrays. Received: {path}; NumPy says: {error}"
+        ) from error

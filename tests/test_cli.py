@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import entry_points
 
 import keras
@@ -70,6 +71,45 @@ def test_nothing_is_written_where_one_destination_is_taken(model_file, tmp_path,
     assert main([*command, "--format", "saved_model", "--format", "onnx"]) == 1
     assert "digits.onnx" in capsys.readouterr().err
     assert not (tmp_path / "digits").exists()
+
+
+def test_onnx_suffix_means_onnx(model_file, tmp_path):
+    assert main(["export", str(model_file), str(tmp_path / "digits.onnx")]) == 0
+    assert (tmp_path / "digits.onnx").is_file()
+    assert not (tmp_path / "digits").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--opset", "99"], ["--version", "0"], ["--atol", "nan"], ["--samples", "none.npz"]],
+    ids=" ".join,
+)
+def test_bad_values_are_refused_before_anything_is_written(wrong, model_file, tmp_path, capsys):
+    command = ["export", str(model_file), str(tmp_path / "new" / "digits")]
+    assert main([*command, "--format", "saved_model", "--format", "onnx", *wrong]) == 1
+    assert wrong[1] in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_samples_and_tolerances_reach_the_verification(model_file, tmp_path, capsys):
+    (name,) = keras.saving.load_model(model_file).inputs
+    samples = tmp_path / "samples.npz"
+    np.savez(samples, **{name.name: np.random.default_rng(0).normal(size=(3, 6, 6, 2))})
+    command = ["export", str(model_file), str(tmp_path / "out"), "--samples", str(samples)]
+    assert main([*command, "--atol", "0", "--rtol", "0.01"]) == 0
+    assert "allowed: 0 + 0.01 * value" in capsys.readouterr().out
+    np.savez(samples, wrong=np.zeros((3, 6, 6, 2)))
+    assert main(command) == 1
+    assert "`samples` must map" in capsys.readouterr().err
+
+
+def test_file_that_is_no_model_is_one_line_of_error(tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "broken.keras", "w"):
+        pass
+    assert main(["export", str(tmp_path / "broken.keras"), str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("keras-bin: error: MODEL must be a .keras file that Keras can load")
+    assert "broken.keras" in error
 
 
 def test_missing_file_is_one_line_of_error(tmp_path, capsys):
