@@ -2,10 +2,10 @@
 
     python -m benchmarks.rho_steps
 
-Each optimizer takes one step from the same weights, with scale 1 and with scale 10. The
-table shows the ratio of rho's two steps beside that of plain gradient scaling (which is
-what multiplying a gradient by 10 does without BINModel), and the largest change of any
-other weight's step, relative to its size, which must be 0.
+Each optimizer takes one step from the same weights, with scale 1 and with scale 10, through
+BINModel, and through a plain step with rho's gradient multiplied by 10. The table shows the
+ratio of rho's two steps, lowest and highest of its channels, and the ratio of the norms of
+all other weights' steps, which must be 1.
 """
 
 import keras
@@ -67,7 +67,7 @@ def first_step(optimizer, scale: float):
 
 
 def gradient_scaled_step(optimizer):
-    """Returns rho's first step when only its gradient is multiplied by SCALE."""
+    """Returns what `first_step` does, for a plain step with rho's gradient times SCALE."""
     import tensorflow as tf
 
     model = build_model(1.0)
@@ -79,32 +79,38 @@ def gradient_scaled_step(optimizer):
         )
     weights = model.trainable_weights
     gradients = tape.gradient(loss, weights)
-    rho = keras_bin.rho_weights(model)[0]
-    before = rho.numpy()
+    before = {w.path: w.numpy().copy() for w in weights}
     optimizer.apply_gradients(
-        [(SCALE * g if w is rho else g, w) for g, w in zip(gradients, weights, strict=True)]
+        [
+            (SCALE * gradient if weight.name == "rho" else gradient, weight)
+            for gradient, weight in zip(gradients, weights, strict=True)
+        ]
     )
-    return rho.numpy().astype("float64") - before
+    steps = {w.path: w.numpy() - before[w.path] for w in weights}
+    return steps.pop("bin/rho"), steps
 
 
-def measure(cls, clipping: str) -> tuple[str, str, str]:
-    """Returns one row's ratios: with BINModel, with the gradient scaled alone, other weights."""
+def measure(cls, arguments: dict) -> list[str]:
+    """Returns one row's ratios of rho and of the other weights, by BINModel and plainly."""
 
     def optimizer():
-        return cls(learning_rate=1e-3, **CLIPPING[clipping])
+        return cls(learning_rate=1e-3, **arguments)
 
-    step, others = first_step(optimizer(), 1.0)
+    rho, others = first_step(optimizer(), 1.0)
     try:
-        scaled, scaled_others = first_step(optimizer(), SCALE)
+        taken = [first_step(optimizer(), SCALE), gradient_scaled_step(optimizer())]
     except ValueError:
-        return "refused at compile", "-", "-"
-    ratios = scaled / step
-    naive = np.median(gradient_scaled_step(optimizer()) / step)
-    change = max(
-        np.abs(scaled_others[path] - others[path]).max() / np.abs(others[path]).max()
-        for path in others
-    )
-    return f"{ratios.min():.3f} to {ratios.max():.3f}", f"{naive:.2f}", f"{change:.0e}"
+        return ["refused", "-", "-", "-"]
+    row = []
+    for scaled_rho, scaled_others in taken:
+        ratios = scaled_rho / rho
+        row.append(f"{ratios.min():.3f} to {ratios.max():.3f}")
+        row.append(f"{_norm(scaled_others) / _norm(others):.3f}")
+    return row
+
+
+def _norm(steps):
+    return np.sqrt(sum(np.square(step).sum() for step in steps.values()))
 
 
 def main() -> None:
@@ -112,15 +118,21 @@ def main() -> None:
     # rho near 0.5 resolves steps to 6e-8 in float32, more than clipping leaves of some.
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
-    table = Table(title=f"rho's first step at scale {SCALE:g}, in steps at scale 1")
+    table = Table(title=f"First step at scale {SCALE:g}, in steps at scale 1")
     table.add_column("optimizer")
     table.add_column("clipping")
-    for column in ("BINModel", f"gradient x {SCALE:g} alone", "other weights' change"):
-        table.add_column(column, justify="right")
-    for cls in track(optimizer_classes(), description="optimizers"):
-        for clipping in CLIPPING:
-            table.add_row(cls.__name__, clipping, *measure(cls, clipping))
-    Console().print(table)
+    for how in ("BINModel", f"gradient x {SCALE:g}"):
+        table.add_column(f"{how}: rho", justify="right")
+        table.add_column("others", justify="right")
+    rows = [
+        (cls, name, arguments)
+        for cls in optimizer_classes()
+        for name, arguments in CLIPPING.items()
+    ]
+    rows.append((keras.optimizers.SGD, "none, momentum 0.9", {"momentum": 0.9}))
+    for cls, name, arguments in track(rows, description="optimizers"):
+        table.add_row(cls.__name__, name, *measure(cls, arguments))
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":

@@ -63,8 +63,14 @@ def export_onnx(
         VerificationError: the written file differs from `model`; a ValueError.
 
     Example:
-        report = keras_bin.export.export_onnx(model, "models/digits.onnx")
-        session = onnxruntime.InferenceSession(report.path)
+    >>> import keras, keras_bin, tempfile
+    >>> from keras_bin.export import export_onnx
+    >>> inputs = keras.Input((8, 8, 3), name="image")
+    >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = export_onnx(model, f"{folder}/model.onnx")
+    >>> report.path.name, report.layers_folded
+    ('model.onnx', 1)
     """
     started = time.perf_counter()
     require_tensorflow()

@@ -58,8 +58,14 @@ def export_saved_model(
         VerificationError: the written SavedModel differs from `model`; a ValueError.
 
     Example:
-        report = keras_bin.export.export_saved_model(model, "models/digits")
-        print(report.path)  # models/digits/1
+    >>> import keras, keras_bin, tempfile
+    >>> from keras_bin.export import export_saved_model
+    >>> inputs = keras.Input((8, 8, 3), name="image")
+    >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
+    >>> with tempfile.TemporaryDirectory() as base:
+    ...     report = export_saved_model(model, base)
+    >>> report.path.name, report.layers_folded
+    ('1', 1)
     """
     started = time.perf_counter()
     require_tensorflow()

@@ -79,7 +79,18 @@ def verify(
         ShapeError: an input or output has another shape.
         DtypeError: an input or output has another dtype.
         ValuesError: an output differs by more than the tolerance, or is not finite.
-        ValueError: `model` or `samples` cannot be used.
+        ValueError: `model`, `samples` or a tolerance cannot be used.
+
+    Example:
+    >>> import keras, keras_bin, tempfile
+    >>> from keras_bin.export import export_saved_model, verify
+    >>> inputs = keras.Input((8, 8, 3), name="image")
+    >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
+    >>> with tempfile.TemporaryDirectory() as base:
+    ...     path = export_saved_model(model, base).path
+    ...     found = verify(path, model, atol=1e-5)
+    >>> found.max_abs < 1e-5, found.samples
+    (True, 2)
     """
     check_model(model)
     check_tolerances(atol, rtol)

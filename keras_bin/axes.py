@@ -1,5 +1,6 @@
 """Which axes of an input are the channel and the spatial ones, and how masks cover them."""
 
+import numbers
 from typing import NamedTuple
 
 from keras import ops
@@ -44,6 +45,18 @@ class Axes(NamedTuple):
                 f"Received: mask.shape={tuple(mask.shape)}, inputs.shape={tuple(x.shape)}"
             )
         return ops.broadcast_to(ops.cast(ops.expand_dims(mask, -1), "bool"), ops.shape(x))
+
+
+def check_axis(axis: int) -> None:
+    """Checks that `axis` is an integer; whether it fits an input is known at build.
+
+    Raises:
+        ValueError: it is something else, such as a list or a float.
+    """
+    if not isinstance(axis, numbers.Integral):
+        raise ValueError(
+            f"`axis` must be the integer index of the channel axis. Received: axis={axis!r}"
+        )
 
 
 def input_axes(shape, axis: int) -> Axes:

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 from keras.layers import InputSpec
 
-from keras_bin.axes import input_axes
-from keras_bin.statistics import blend, instance_moments
+from keras_bin.axes import check_axis, input_axes
+from keras_bin.statistics import blend, check_epsilon, instance_moments
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -33,8 +33,8 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         mask: as for `BatchInstanceNormalization`; statistics skip where it is False.
 
     Raises:
-        ValueError: at build, the input has no spatial axis, `axis` is the batch axis, or
-            the number of channels is unknown.
+        ValueError: an argument is out of its range; at build, the input has no spatial axis,
+            `axis` is the batch axis, or the number of channels is unknown.
 
     Example:
     >>> import keras, keras_bin
@@ -42,17 +42,19 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
     >>> tuple(layer(keras.ops.ones((2, 4, 4, 3))).shape)
     (2, 4, 4, 3)
 
-    Source: Nam & Kim 2018, equation 4 with the statistics of the batch branch fixed.
+    Source: Nam & Kim 2018, section 3, with the statistics of the batch branch fixed.
     """
 
     def __init__(self, axis: int = -1, epsilon: float = 1e-3, instance: bool = True, **kwargs):
         super().__init__(**kwargs)
-        self.axis = axis
-        self.epsilon = epsilon
+        check_axis(axis)
+        check_epsilon(epsilon)
+        self.axis = int(axis)
+        self.epsilon = float(epsilon)
         self.instance = instance
         self.supports_masking = True
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         """Creates the constants for inputs of `input_shape`, batch axis included."""
         self._axes = input_axes(input_shape, self.axis)
         self.scale = self._add_constant("scale", "ones")
@@ -95,11 +97,11 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
     def _channel_values(self, weight, dtype):
         return self._axes.per_channel(ops.cast(weight, dtype))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Returns `input_shape`."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Returns the constructor's arguments."""
         return {
             **super().get_config(),

@@ -1,9 +1,14 @@
 """Finding the gates of a model, and looking at them."""
 
+from typing import TYPE_CHECKING
+
 import keras
 import numpy as np
 
 from keras_bin.layer import BatchInstanceNormalization
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def bin_layers(model: keras.layers.Layer) -> list[BatchInstanceNormalization]:
@@ -33,8 +38,8 @@ def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:
     return [layer.rho for layer in bin_layers(model) if layer.rho is not None]
 
 
-def plot_rho(model: keras.layers.Layer, bins: int = 20):
-    """Draws the distribution of rho, one row per BIN layer, as in figure 2 of the paper.
+def plot_rho(model: keras.layers.Layer, bins: int = 20) -> "Figure":
+    """Draws the distribution of rho, one row per BIN layer, from input to output.
 
     Args:
         model: a model with at least one built BIN layer.
@@ -57,6 +62,8 @@ def plot_rho(model: keras.layers.Layer, bins: int = 20):
     >>> figure = keras_bin.plot_rho(model)
     >>> figure.get_axes()[0].get_xlabel()
     'rho   (0: instance normalization, 1: batch normalization)'
+
+    Source: after figure 2 of Nam & Kim 2018, which shows the same distribution.
     """
     try:
         from matplotlib.figure import Figure

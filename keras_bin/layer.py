@@ -1,15 +1,25 @@
 """The Batch-Instance Normalization layer."""
 
-import math
 import numbers
+from collections.abc import Callable
 
 import keras
 from keras import ops
 from keras.layers import InputSpec
 
-from keras_bin.axes import input_axes
+from keras_bin.axes import check_axis, input_axes
 from keras_bin.constraint import UnitInterval
-from keras_bin.statistics import batch_moments, blend, branch_scales, instance_moments
+from keras_bin.statistics import (
+    batch_moments,
+    blend,
+    branch_scales,
+    check_epsilon,
+    instance_moments,
+)
+
+Initializer = str | dict | Callable
+Regularizer = str | dict | Callable | None
+Constraint = str | dict | Callable | None
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -96,18 +106,18 @@ class BatchInstanceNormalization(keras.layers.Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        moving_mean_initializer="zeros",
-        moving_variance_initializer="ones",
-        beta_regularizer=None,
-        gamma_regularizer=None,
-        beta_constraint=None,
-        gamma_constraint=None,
+        beta_initializer: Initializer = "zeros",
+        gamma_initializer: Initializer = "ones",
+        moving_mean_initializer: Initializer = "zeros",
+        moving_variance_initializer: Initializer = "ones",
+        beta_regularizer: Regularizer = None,
+        gamma_regularizer: Regularizer = None,
+        beta_constraint: Constraint = None,
+        gamma_constraint: Constraint = None,
         synchronized: bool = False,
-        rho_initializer="ones",
-        rho_regularizer=None,
-        rho_constraint="unit_interval",
+        rho_initializer: Initializer = "ones",
+        rho_regularizer: Regularizer = None,
+        rho_constraint: Constraint = "unit_interval",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -116,20 +126,13 @@ class BatchInstanceNormalization(keras.layers.Layer):
                 "`synchronized=True` needs the TensorFlow backend; set it to False to take batch "
                 f"statistics per replica. Received: backend={keras.backend.backend()!r}"
             )
-        if not isinstance(axis, numbers.Integral):
-            raise ValueError(
-                f"`axis` must be the integer index of the channel axis. Received: axis={axis!r}"
-            )
+        check_axis(axis)
         if not (isinstance(momentum, numbers.Real) and 0 <= momentum <= 1):
             raise ValueError(
                 "`momentum` must be between 0 and 1, the share of the old moving statistics that "
                 f"an update keeps. Received: momentum={momentum!r}"
             )
-        if not (isinstance(epsilon, numbers.Real) and 0 < epsilon < math.inf):
-            raise ValueError(
-                "`epsilon` must be a finite number above 0, or constant inputs would divide by "
-                f"zero. Received: epsilon={epsilon!r}"
-            )
+        check_epsilon(epsilon)
         self.axis = int(axis)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
@@ -163,7 +166,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         self.moving_mean = None
         self.moving_variance = None
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         """Creates the weights for inputs of `input_shape`, batch axis included."""
         self._axes = input_axes(input_shape, self.axis)
         if self.scale:
@@ -208,7 +211,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
     def _initial_rho(self, shape, dtype=None):
         return ops.clip(self.rho_initializer(shape, dtype=dtype), 0.0, 1.0)
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs, training: bool | None = None, mask=None):
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
         # Half precision overflows in squares (float16 ends at 65504), so statistics and the
         # map itself are computed in float32 at least and cast back once.
@@ -244,11 +247,11 @@ class BatchInstanceNormalization(keras.layers.Layer):
             new = old * self.momentum + batch * (1 - self.momentum)
             moving.assign(ops.cast(new, moving.dtype))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Returns `input_shape`."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Returns the constructor's arguments, the same before and after build."""
         return {
             **super().get_config(),

@@ -76,7 +76,9 @@ class BINModel(keras.Model):
         self.rho_gradient_scale = float(rho_gradient_scale)
         self._rho_update: RhoUpdate | None = None
 
-    def compile(self, optimizer="rmsprop", *args, **kwargs):
+    def compile(
+        self, optimizer: str | dict | keras.optimizers.Optimizer = "rmsprop", *args, **kwargs
+    ) -> None:
         """Configures the model for training; arguments as for `keras.Model.compile`."""
         _check_scale(self.rho_gradient_scale)
         optimizer = keras.optimizers.get(optimizer)
@@ -85,16 +87,17 @@ class BINModel(keras.Model):
         super().compile(optimizer, *args, **kwargs)
         self._rho_update = None
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: dict) -> None:
         """Compiles the model as a saved one was; `config` is from `get_compile_config`."""
         if type(self).compile is not BINModel.compile:
-            return super().compile_from_config(config)
+            super().compile_from_config(config)
+            return
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
             self._prepare_rho_update()
             self.optimizer.build(self.trainable_variables)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         """Returns the config of `keras.Model`, with `rho_gradient_scale`."""
         return {**super().get_config(), "rho_gradient_scale": self.rho_gradient_scale}
 
@@ -102,7 +105,7 @@ class BINModel(keras.Model):
     get_config._is_default = True
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "BINModel":
         """Makes a model from what `get_config` returned, of this class or of `keras.Model`."""
         config = dict(config)
         scale = config.pop("rho_gradient_scale", None)

@@ -15,6 +15,8 @@ Means are differentiated everywhere. `tf.nn.moments` stops the gradient at the m
 the variance, which leaves first derivatives right and BIN's second derivatives wrong.
 """
 
+import math
+import numbers
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -37,6 +39,19 @@ class InstanceMoments(NamedTuple):
     weight: Any
 
 
+def check_epsilon(epsilon: float) -> None:
+    """Checks that `epsilon` keeps the square roots away from zero.
+
+    Raises:
+        ValueError: it is not a finite number above 0.
+    """
+    if not (isinstance(epsilon, numbers.Real) and 0 < epsilon < math.inf):
+        raise ValueError(
+            "`epsilon` must be a finite number above 0, or constant inputs would divide by zero. "
+            f"Received: epsilon={epsilon!r}"
+        )
+
+
 def instance_moments(x, axes, valid=None) -> InstanceMoments:
     """Computes mean and biased variance of every sample and channel over `axes`.
 
@@ -45,6 +60,11 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
         axes: the spatial axes, all but batch and channel.
         valid: boolean tensor of the shape of `x`, False where an element must not count,
             or None if all count. Samples without a valid element get mean and variance 0.
+
+    Returns:
+        The `InstanceMoments` of `x`.
+
+    Source: Nam & Kim 2018, section 3: the statistics of instance normalization.
     """
     if valid is None:
         mean = ops.mean(x, axes, keepdims=True)
@@ -116,6 +136,8 @@ def blend(instance: InstanceMoments, mean, scale, instance_scale, offset, epsilo
 
     Returns:
         The normalized tensor, the shape of the input.
+
+    Source: Nam & Kim 2018, section 3, with the terms of the formula in another order.
     """
     slope = scale + instance_scale * ops.rsqrt(instance.variance + epsilon)
     return instance.centred * slope + (scale * (instance.mean - mean) + offset)

@@ -108,6 +108,16 @@ print([weight.path for weight in model.weights], float(model.weights[2][1]))
     assert done.stdout.strip() == f"{weights} {float(model.weights[2][1])}"
 
 
+@pytest.mark.filterwarnings("ignore:In the future `np.object`:FutureWarning")
+def test_saved_model_of_an_unfolded_layer_loads(tmp_path):
+    """Keras's own export, read back as TensorFlow and as Keras read it."""
+    model = saved_model(tmp_path / "model.keras", CHANGED)
+    model.export(str(tmp_path / "exported"), verbose=False)
+    x = cases.random_input((2, 6, 3)).astype("float32")
+    layer = keras.layers.TFSMLayer(str(tmp_path / "exported"), call_endpoint="serve")
+    np.testing.assert_allclose(cases.numpy(layer(x)), cases.numpy(model(x)), rtol=1e-6, atol=1e-6)
+
+
 def test_weights_order_shape_and_trainability():
     layer = keras_bin.BatchInstanceNormalization(axis=1)
     layer.build((None, 7, 4, 3))
