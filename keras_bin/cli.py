@@ -151,7 +151,7 @@ def _load_samples(path):
     try:
         with np.load(path) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # NumPy raises what its zip and pickle readers do
         raise ValueError(
             f"--samples must be an .npz file of arrays. Received: {path}; NumPy says: {error}"
         ) from error

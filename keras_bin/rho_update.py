@@ -184,7 +184,10 @@ def _iterate(optimizer, rho):
 
 
 def _lengthened(optimizer, rho, start, stepped, factor):
-    """Returns the rho of a step `factor` times as long as the one from `start` to `stepped`."""
+    """Returns the rho of a step `factor` times as long as the one from `start` to `stepped`.
+
+    ScheduleFreeAdamW's own iterate of rho is set to the end of its lengthened step.
+    """
     clip = rho.constraint or (lambda value: value)
     iterate = _iterate(optimizer, rho)
     if iterate is None or factor == 1:
