@@ -53,8 +53,8 @@ NETS = {
     "BN": (keras.layers.BatchNormalization, keras.Model),
     "BIN": (keras_bin.BatchInstanceNormalization, keras_bin.BINModel),
 }
-# The pair, of seven tried, that suited BN best on a quarter of the training digits kept back for
-# that, with other seeds than these. The held-out digits decided nothing.
+# Chosen for BN, on training digits kept back for that and with other seeds than these. The
+# held-out digits decided nothing.
 BATCH_SIZE = 32
 LEARNING_RATE = 0.1
 # Keras's 0.99 averages over some 100 steps: more than two epochs, in which the weights move on.
