@@ -67,7 +67,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Train on digits in four styles with BN and with BIN, compare them on "
         "held-out digits, and export the BIN net to a SavedModel and an ONNX file.",
-        epilog="example: python examples/quickstart.py --seeds 5 --output /tmp/digits",
+        epilog="example: python examples/quickstart.py --seeds 5 --output digits",
     )
     parser.add_argument(
         "--seeds",
