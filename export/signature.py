@@ -1,6 +1,8 @@
 """Names, shapes and dtypes by which an artifact is fed and read."""
 
 import itertools
+import keyword
+import re
 from typing import NamedTuple
 
 import keras
@@ -44,12 +46,17 @@ def model_signature(model: keras.Model) -> Signature:
     """
     inputs = _named(model.input, [tensor.name for tensor in model.inputs])
     outputs = _named(model.output, model.output_names)
-    wrong = [info.name for info in inputs if not info.name.isidentifier() or info.name == "self"]
+    wrong = [info.name for info in inputs if not _is_argument(info.name)]
     if wrong:
         raise ValueError(
-            "Names of inputs must be letters, digits and `_`, as TensorFlow makes them arguments "
-            "of the signature, and not `self`; rename the keras.Input or the key. "
-            f"Received: {wrong}"
+            "Names of inputs must be ASCII letters, digits and `_`, start with a letter and be no "
+            "word of Python's own, as TensorFlow makes them arguments of the signature; rename the "
+            f"keras.Input or the key. Received: {wrong}"
+        )
+    if "" in (info.name for info in outputs):
+        raise ValueError(
+            "Names of outputs must not be empty; give each output of the dict a key. "
+            f"Received: {[info.name for info in outputs]}"
         )
     shared = {info.name for info in inputs} & {info.name for info in outputs}
     if shared:
@@ -107,6 +114,14 @@ def _sample(rng, info, batch, size):
     raise ValueError(
         "Verification samples can be made for number and boolean inputs only; move "
         f"preprocessing of text out of the model. Received: input {info.name!r} of dtype {kind!r}"
+    )
+
+
+def _is_argument(name):
+    return (
+        re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) is not None
+        and not keyword.iskeyword(name)
+        and name != "self"
     )
 
 

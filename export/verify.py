@@ -1,5 +1,6 @@
 """Comparing an artifact with the model that it was made from."""
 
+import numbers
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -103,7 +104,7 @@ def check_tolerances(atol: float, rtol: float) -> None:
     Raises:
         ValueError: one of them is negative or not finite.
     """
-    if not (0 <= atol < np.inf and 0 <= rtol < np.inf):
+    if not all(isinstance(x, numbers.Real) and 0 <= x < np.inf for x in (atol, rtol)):
         raise ValueError(
             "`atol` and `rtol` must be finite numbers from 0 up. "
             f"Received: atol={atol!r}, rtol={rtol!r}"
@@ -217,16 +218,22 @@ def _batches(samples, signature):
             "`samples` must map the name of every input to an array. "
             f"Received: {received} for inputs {sorted(wanted)}"
         )
-    rows = {name: len(values) for name, values in samples.items()}
-    if len(set(rows.values())) != 1 or min(rows.values()) < needed:
+    try:
+        arrays = {
+            name: np.asarray(samples[name], None if info.dtype == "string" else info.dtype)
+            for name, info in wanted.items()
+        }
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`samples` must hold values of the inputs' dtypes; NumPy says: {error}. "
+            f"Received: samples for {[f'{info.name} ({info.dtype})' for info in signature.inputs]}"
+        ) from error
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len({shape[:1] for shape in shapes.values()}) != 1 or min(shapes.values()) < (needed,):
         raise ValueError(
             f"The arrays of `samples` must be of one length, at least {needed}. "
-            f"Received: rows={rows}"
+            f"Received: shapes={shapes}"
         )
-    arrays = {
-        name: np.asarray(samples[name], None if info.dtype == "string" else info.dtype)
-        for name, info in wanted.items()
-    }
     return [{name: array[:size] for name, array in arrays.items()} for size in BATCH_SIZES]
 
 

@@ -70,7 +70,8 @@ def _parser():
         "out",
         type=Path,
         metavar="OUT",
-        help="the SavedModel goes to OUT/<version>/, the ONNX file to OUT.onnx",
+        help="the SavedModel goes to OUT/<version>/, the ONNX file to OUT.onnx; "
+        "OUT may end in .onnx",
     )
     export.add_argument(
         "--format",
@@ -86,9 +87,8 @@ def _parser():
     export.add_argument(
         "--opset",
         type=int,
-        default=DEFAULT_OPSET,
         metavar="N",
-        help="ONNX operator set (default: %(default)s)",
+        help=f"ONNX operator set (default: {DEFAULT_OPSET})",
     )
     export.add_argument(
         "--overwrite", action="store_true", help="replace what is already at the destination"
@@ -112,13 +112,19 @@ def _parser():
 
 def _export(options, console):
     out = options.out
-    formats = options.formats or (["onnx"] if out.suffix == ".onnx" else ["saved_model"])
-    base = out.with_suffix("") if out.suffix == ".onnx" else out
-    onnx_file = Path(f"{base}.onnx")
+    is_onnx = out.name.lower().endswith(".onnx")
+    formats = options.formats or (["onnx"] if is_onnx else ["saved_model"])
+    if out.name.lower() in ("", "..", ".onnx"):
+        raise ValueError(f"OUT must end in a name, such as models/digits. Received: {out}")
+    for option, needed in (("opset", "onnx"), ("version", "saved_model")):
+        if needed not in formats and getattr(options, option) is not None:
+            raise ValueError(f"--{option} goes with --format {needed}. Received: {formats}")
+    opset = DEFAULT_OPSET if options.opset is None else options.opset
+    base, onnx_file = (out.with_suffix(""), out) if is_onnx else (out, Path(f"{out}.onnx"))
     check_tolerances(options.atol, options.rtol)
     if "onnx" in formats:
         require_onnx()
-        check_opset(options.opset)
+        check_opset(opset)
         refuse_existing(onnx_file, options.overwrite)
     if "saved_model" in formats and options.version is not None:
         check_version(options.version)
@@ -134,24 +140,27 @@ def _export(options, console):
             print(export_saved_model(model, base, version=options.version, **settings))
         if "onnx" in formats:
             status.update("exporting to ONNX")
-            print(export_onnx(model, onnx_file, options.opset, **settings))
+            print(export_onnx(model, onnx_file, opset, **settings))
 
 
 def _load_model(path):
+    if not path.is_file():
+        raise FileNotFoundError(f"MODEL must be a .keras file. Received: {path}, which is no file")
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers do
         raise ValueError(
-            "MODEL must be a .keras file that Keras can load. "
+            "MODEL must be a whole .keras file that Keras can load. "
             f"Received: {path}; Keras says: {error}"
         ) from error
 
 
 def _load_samples(path):
     try:
-        with np.load(path) as arrays:
-            return dict(arrays)
+        arrays = np.load(path)
+        return {name: arrays[name] for name in arrays.files}
     except Exception as error:  # NumPy raises what its zip and pickle readers do
         raise ValueError(
-            f"--samples must be an .npz file of arrays. Received: {path}; NumPy says: {error}"
+            "--samples must be an .npz file with an array per input. "
+            f"Received: {path}; NumPy says: {error}"
         ) from error

@@ -47,7 +47,8 @@ class BINModel(keras.Model):
         TypeError: an argument is unknown.
         ValueError: `rho_gradient_scale` is not a finite number above 0; at `compile`, the
             optimizer is Ftrl, which computes weights anew from accumulators at every step,
-            so that a scaled step is undone by the next.
+            so that a scaled step is undone by the next. A `MultiOptimizer` made of a function
+            is known, and refused, at the first step.
 
     Example:
     >>> import keras, keras_bin
@@ -95,7 +96,6 @@ class BINModel(keras.Model):
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
             self._prepare_rho_update()
-            self.optimizer.build(self.trainable_variables)
 
     def get_config(self) -> dict:
         """Returns the config of `keras.Model`, with `rho_gradient_scale`."""
@@ -124,18 +124,19 @@ class BINModel(keras.Model):
         return _TRAIN_STEPS[keras.backend.backend()](self, *args)
 
     def _prepare_rho_update(self) -> RhoUpdate:
-        """Returns the update of rho under the current optimizer, built at its first step."""
-        if self._rho_update is None:
-            trainable = {id(variable) for variable in self.trainable_variables}
+        """Returns the update of the rhos that are trainable now, under the built optimizer."""
+        if not self.optimizer.built:
+            with _outside_of_trace():
+                self.optimizer.build(self.trainable_variables)
+        trainable = {id(variable) for variable in self.trainable_variables}
+        rhos = [rho for rho in rho_weights(self) if id(rho) in trainable]
+        if self._rho_update is None or not self._rho_update.updates(rhos):
             self._rho_update = RhoUpdate(
                 self.optimizer,
-                [rho for rho in rho_weights(self) if id(rho) in trainable],
+                rhos,
                 self.rho_gradient_scale,
                 scales_gradients=keras.backend.backend() == "tensorflow",
             )
-            if not self.optimizer.built:
-                with _outside_of_trace():
-                    self.optimizer.build(self.trainable_variables)
         return self._rho_update
 
     def _tensorflow_train_step(self, data):

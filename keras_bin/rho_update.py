@@ -70,7 +70,7 @@ class RhoUpdate:
     """Scales rho's steps under one optimizer, and keeps rho out of its weight decay.
 
     Args:
-        optimizer: the model's optimizer.
+        optimizer: the model's optimizer, built.
         rhos: the trainable rho variables.
         scale: factor of the steps, above 0.
         scales_gradients: whether the train step can multiply gradients; where it cannot,
@@ -88,6 +88,10 @@ class RhoUpdate:
         self._scale = scale
         self._scales_gradients = scales_gradients
         self._exclude_from_weight_decay()
+
+    def updates(self, rhos) -> bool:
+        """Tells whether these are the rhos that are updated."""
+        return [id(rho) for rho in rhos] == [id(rho) for rho in self._rhos]
 
     def scale_gradients(self, gradients, variables):
         """Multiplies the gradients of the rhos whose optimizer is linear in them."""
@@ -135,7 +139,7 @@ class RhoUpdate:
         """
         average = _average(owner, rho)
         ran = ops.not_equal(owner._iterations, start.calls)  # loss scaling may skip a step
-        kept = ops.cast(owner.ema_momentum, rho.dtype) * ops.cast(start.iterations != 0, rho.dtype)
+        kept = owner.ema_momentum * ops.cast(start.iterations != 0, rho.dtype)
         stepped = rho.value
         overwritten = False
         if owner.ema_overwrite_frequency:

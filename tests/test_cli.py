@@ -79,6 +79,23 @@ def test_onnx_suffix_means_onnx(model_file, tmp_path):
     assert not (tmp_path / "digits").exists()
 
 
+def test_onnx_suffix_counts_in_any_case_and_dots_stay(model_file, tmp_path):
+    assert main(["export", str(model_file), str(tmp_path / "v1.2.ONNX")]) == 0
+    assert main(["export", str(model_file), str(tmp_path / "v1.2"), "--format", "onnx"]) == 0
+    written = sorted(path.name for path in tmp_path.iterdir() if path != model_file)
+    assert written == ["v1.2.ONNX", "v1.2.onnx"]
+
+
+@pytest.mark.parametrize("out", [".", "..", "new/..", ".onnx"])
+def test_out_without_a_name_is_refused(out, model_file, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(model_file), out, "--format", "onnx"]) == 1
+    assert f"OUT must end in a name, such as models/digits. Received: {out}" in (
+        capsys.readouterr().err
+    )
+    assert list(tmp_path.iterdir()) == [model_file]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [["--opset", "99"], ["--version", "0"], ["--atol", "nan"], ["--samples", "none.npz"]],
@@ -88,6 +105,15 @@ def test_bad_values_are_refused_before_anything_is_written(wrong, model_file, tm
     command = ["export", str(model_file), str(tmp_path / "new" / "digits")]
     assert main([*command, "--format", "saved_model", "--format", "onnx", *wrong]) == 1
     assert wrong[1] in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--opset", "17"], ["--format", "onnx", "--version", "1"]], ids=" ".join
+)
+def test_option_of_another_format_is_refused(wrong, model_file, tmp_path, capsys):
+    assert main(["export", str(model_file), str(tmp_path / "new" / "digits"), *wrong]) == 1
+    assert "goes with --format" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 
@@ -108,7 +134,7 @@ def test_file_that_is_no_model_is_one_line_of_error(tmp_path, capsys):
         pass
     assert main(["export", str(tmp_path / "broken.keras"), str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("keras-bin: error: MODEL must be a .keras file that Keras can load")
+    assert error.startswith("keras-bin: error: MODEL must be a whole .keras file")
     assert "broken.keras" in error
 
 

@@ -122,6 +122,19 @@ def test_multi_optimizer_scales_rho_in_its_own_optimizer():
         build_model(SCALE).compile(optimizer(keras.optimizers.Ftrl()), "mse")
 
 
+@pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="MultiOptimizer came with Keras 3.15"
+)
+def test_multi_optimizer_of_a_function_is_refused_at_the_first_step():
+    """Which optimizers a function returns is known only when it is called, at build."""
+    ftrl, adam = keras.optimizers.Ftrl(), keras.optimizers.Adam()
+    optimizer = keras.optimizers.MultiOptimizer(lambda v: ftrl if "rho" in v.path else adam)
+    model = compiled(SCALE, optimizer)
+    with pytest.raises(ValueError, match="Ftrl"):
+        model.train_on_batch(*batch())
+    np.testing.assert_array_equal(rho_of(model), 0.5)
+
+
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("momentum", [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}])
 def test_gradient_and_update_are_the_same_under_sgd(momentum):
@@ -168,6 +181,20 @@ def test_exclusion_outlives_what_the_user_excludes_later():
     model.optimizer.exclude_from_weight_decay(var_names=["kernel"])
     model.train_on_batch(*batch())
     np.testing.assert_allclose(rho_of(model), before, rtol=0, atol=2e-3)
+
+
+def test_gate_that_becomes_trainable_between_fits_is_scaled():
+    model = build_model(SCALE)
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(model.trainable_variables)
+    model.get_layer("bin").trainable = False
+    model.compile(optimizer, LOSS(from_logits=True), run_eagerly=True)
+    model.train_on_batch(*batch())
+    np.testing.assert_array_equal(rho_of(model), 0.5)
+    model.get_layer("bin").trainable = True
+    model.train_on_batch(*batch())
+    # Adam steps by the learning rate at the least where its averages begin at a later step.
+    assert np.abs(rho_of(model) - 0.5).min() > 5e-3
 
 
 def test_users_own_exclusions_from_weight_decay_are_kept():

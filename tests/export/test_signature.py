@@ -66,6 +66,19 @@ def test_number_does_not_collide_with_another_layer():
     assert outputs[0] == "dense"
 
 
+@pytest.mark.parametrize("name", ["my-image", "_x", "é", "1", "class", "None", "self", "a b"])
+def test_input_that_no_argument_can_be_named_after_is_refused(name):
+    inputs = {name: keras.Input(IMAGE, name=name)}
+    with pytest.raises(ValueError, match=rf"letters, digits and `_`.*Received: \['{name}'\]"):
+        model_signature(keras.Model(inputs, layers.ReLU()(inputs[name])))
+
+
+def test_output_without_a_name_is_refused():
+    inputs = keras.Input(IMAGE)
+    with pytest.raises(ValueError, match=r"must not be empty.*\[''\]"):
+        model_signature(keras.Model(inputs, {"": layers.ReLU()(inputs)}))
+
+
 @pytest.mark.parametrize("kind", ["model", "dict"])
 def test_input_and_output_of_one_name_are_refused(kind):
     inputs = keras.Input(IMAGE, name="image")

@@ -143,10 +143,12 @@ def test_samples_are_cast_to_the_inputs_dtype(artifact):
         ({}, r"\[\] for inputs \['image'\]"),
         ({"other": np.zeros((3, *IMAGE))}, r"\['other'\] for inputs \['image'\]"),
         ({"image": np.zeros((3, *IMAGE)), "other": np.zeros((3, 1))}, r"\['image', 'other'\]"),
-        ({"image": np.zeros((2, *IMAGE))}, r"at least 3.*\{'image': 2\}"),
+        ({"image": np.zeros((2, *IMAGE))}, r"at least 3.*\{'image': \(2, 8, 6, 3\)\}"),
+        ({"image": np.float32(3)}, r"at least 3.*\{'image': \(\)\}"),
+        ({"image": np.full((3, *IMAGE), "x")}, r"NumPy says:.*\['image \(float32\)'\]"),
         (np.zeros((3, *IMAGE)), r"ndarray for inputs \['image'\]"),
     ],
-    ids=["none", "name", "one too many", "rows", "array"],
+    ids=["none", "name", "one too many", "rows", "scalar", "text", "array"],
 )
 def test_samples_that_do_not_fit_are_refused(samples, received, artifact):
     with pytest.raises(ValueError, match=rf"`samples`.*Received: .*{received}|{received}"):
