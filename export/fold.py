@@ -130,8 +130,8 @@ class _InferenceCopy:
         new = copy.copy(operation)
         new._inbound_nodes = []
         new._outbound_nodes = []
-        if isinstance(getattr(operation, "dtype", None), str):
-            new.dtype = self._in_float32(operation.dtype)
+        if self._half and isinstance(getattr(operation, "dtype", None), str):
+            new.dtype = to_float32(operation.dtype)
         return new
 
     def _new_folded(self, layer):

@@ -180,7 +180,7 @@ def _average(optimizer, rho):
 
 
 def _iterate(optimizer, rho):
-    """Returns the iterate that ScheduleFreeAdamW, of newer Keras, keeps for rho, or None."""
+    """Returns the iterate that ScheduleFreeAdamW (Keras >= 3.14) keeps for rho, or None."""
     schedule_free = getattr(keras.optimizers, "ScheduleFreeAdamW", ())
     if not isinstance(optimizer, schedule_free):
         return None

@@ -10,6 +10,12 @@ from tests.test_model import LOSS, compiled, rho_of
 
 SCALED = [cls for cls in optimizer_classes() if cls is not keras.optimizers.Ftrl]
 DECAYING = [cls for cls in SCALED if cls.__name__ in ("SGD", "Adam", "AdamW", "Lion", "Muon")]
+NEEDS_SCHEDULE_FREE = pytest.mark.skipif(
+    not hasattr(keras.optimizers, "ScheduleFreeAdamW"), reason="it came with Keras 3.14"
+)
+NEEDS_MULTI_OPTIMIZER = pytest.mark.skipif(
+    not hasattr(keras.optimizers, "MultiOptimizer"), reason="it came with Keras 3.15"
+)
 
 
 @pytest.mark.slow
@@ -71,9 +77,7 @@ def test_subclass_of_sgd_that_changes_gradients_is_scaled(cls):
         np.testing.assert_array_equal(scaled_others[path], step, err_msg=path)
 
 
-@pytest.mark.skipif(
-    not hasattr(keras.optimizers, "ScheduleFreeAdamW"), reason="came with a newer Keras"
-)
+@NEEDS_SCHEDULE_FREE
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("settings", [{}, {"warmup_steps": 4}], ids=["plain", "warm-up"])
 def test_schedule_free_is_as_with_a_learning_rate_of_rho(settings):
@@ -93,9 +97,7 @@ def test_schedule_free_is_as_with_a_learning_rate_of_rho(settings):
     np.testing.assert_allclose(rhos[0], rhos[1], rtol=0, atol=1e-9)
 
 
-@pytest.mark.skipif(
-    not hasattr(keras.optimizers, "ScheduleFreeAdamW"), reason="came with a newer Keras"
-)
+@NEEDS_SCHEDULE_FREE
 def test_schedule_free_comes_back_from_an_end():
     """The optimizer's own iterate is kept in [0, 1] too, so that it does not wind up."""
     model = compiled(SCALE, keras.optimizers.ScheduleFreeAdamW(0.2))
@@ -107,9 +109,7 @@ def test_schedule_free_comes_back_from_an_end():
     assert ((rho_of(model) >= 0) & (rho_of(model) <= 1)).all()
 
 
-@pytest.mark.skipif(
-    not hasattr(keras.optimizers, "MultiOptimizer"), reason="MultiOptimizer came with Keras 3.15"
-)
+@NEEDS_MULTI_OPTIMIZER
 def test_multi_optimizer_scales_rho_in_its_own_optimizer():
     def optimizer(rho_optimizer):
         optimizers = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.1))
@@ -122,9 +122,7 @@ def test_multi_optimizer_scales_rho_in_its_own_optimizer():
         build_model(SCALE).compile(optimizer(keras.optimizers.Ftrl()), "mse")
 
 
-@pytest.mark.skipif(
-    not hasattr(keras.optimizers, "MultiOptimizer"), reason="MultiOptimizer came with Keras 3.15"
-)
+@NEEDS_MULTI_OPTIMIZER
 def test_multi_optimizer_of_a_function_is_refused_at_the_first_step():
     """Which optimizers a function returns is known only when it is called, at build."""
     ftrl, adam = keras.optimizers.Ftrl(), keras.optimizers.Adam()
@@ -212,71 +210,6 @@ def test_users_own_exclusions_from_weight_decay_are_kept():
     by_name = conv_steps(lambda o, kernel: o.exclude_from_weight_decay(var_names=["kernel"]))
     assert np.abs(decayed - by_variable).max() > 1e-4
     np.testing.assert_array_equal(by_name, by_variable)
-
-
-@pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("cls", [keras.optimizers.SGD, keras.optimizers.Adam])
-@pytest.mark.parametrize("frequency", [None, 3], ids=["no overwrite", "overwrite"])
-def test_moving_average_follows_the_real_rho(cls, frequency):
-    """The average that use_ema keeps, recomputed here from the values that rho takes."""
-    model = compiled(
-        SCALE,
-        cls(0.05, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=frequency),
-        run_eagerly=True,
-    )
-    steps = compiled(SCALE, cls(0.05), run_eagerly=True)
-    average = None
-    for step in range(1, 9):
-        images, labels = batch()
-        if frequency is None:
-            steps.train_on_batch(images, labels)
-            value = rho_of(steps)
-            average = value if average is None else 0.75 * average + 0.25 * value
-        model.train_on_batch(images, labels)
-        index = model.optimizer._get_variable_index(keras_bin.rho_weights(model)[0])
-        kept = model.optimizer._model_variables_moving_average[index].numpy()
-        assert ((kept >= 0) & (kept <= 1)).all()
-        if frequency is None:
-            np.testing.assert_allclose(rho_of(model), value, rtol=0, atol=1e-9)
-            np.testing.assert_allclose(kept, average, rtol=0, atol=1e-9)
-        elif step % frequency == 0:
-            np.testing.assert_array_equal(rho_of(model), kept)
-
-
-@pytest.mark.usefixtures("float64")
-def test_averages_agree_whether_gradient_or_update_is_scaled():
-    rhos = []
-    for clip in ({}, {"clipnorm": 1e9}):
-        model = compiled(
-            SCALE,
-            keras.optimizers.SGD(
-                0.05, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=3, **clip
-            ),
-        )
-        model.fit(*batch(), batch_size=4, epochs=3, shuffle=False, verbose=0)
-        rhos.append(rho_of(model))
-    assert np.abs(rhos[0] - 0.5).max() > 1e-2
-    np.testing.assert_allclose(rhos[1], rhos[0], rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("cls", [keras.optimizers.SGD, keras.optimizers.Adam])
-def test_rho_is_in_range_after_the_average_is_finalized(cls):
-    model = compiled(SCALE, cls(1.0, use_ema=True, ema_momentum=0.0))
-    model.fit(*batch(), epochs=2, verbose=0)
-    assert ((rho_of(model) >= 0) & (rho_of(model) <= 1)).all()
-
-
-def test_step_skipped_by_loss_scaling_leaves_the_average():
-    keras.config.set_dtype_policy("mixed_float16")
-    model = compiled(SCALE, keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5))
-    images, labels = batch()
-    model.train_on_batch(images, labels)
-    inner = model.optimizer.inner_optimizer
-    index = inner._get_variable_index(keras_bin.rho_weights(model)[0])
-    rho, average = rho_of(model), inner._model_variables_moving_average[index].numpy()
-    model.train_on_batch(np.full_like(images, np.inf), labels)
-    np.testing.assert_array_equal(rho_of(model), rho)
-    np.testing.assert_array_equal(inner._model_variables_moving_average[index].numpy(), average)
 
 
 @pytest.mark.parametrize("kind", ["schedule", "LearningRateScheduler", "ReduceLROnPlateau"])

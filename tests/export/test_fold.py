@@ -10,6 +10,7 @@ import keras_bin
 from keras_bin.export import fold
 from tests import reference
 from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
+from tests.export.own_layers import Branch
 from tests.export.values import all_layers, arrays, layers_of, predict, randomize, snapshot
 
 Folded = keras_bin.FoldedBatchInstanceNormalization
@@ -94,17 +95,6 @@ def test_layer_with_a_half_precision_policy_of_its_own_becomes_float32(policy):
 
 
 def test_layers_that_a_layer_makes_become_float32_whatever_the_default_policy():
-    class Branch(layers.Layer):
-        def __init__(self, **kwargs):
-            super().__init__(**kwargs)
-            self.bin = BIN()
-
-        def build(self, input_shape):
-            self.bin.build(input_shape)
-
-        def call(self, inputs):
-            return self.bin(inputs)
-
     keras.config.set_dtype_policy("mixed_float16")
     inputs = keras.Input(IMAGE)
     folded = fold(keras.Model(inputs, Branch()(inputs)))

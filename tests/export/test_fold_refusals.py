@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers, ops
+from keras import layers
 
-import keras_bin
 from keras_bin.export import fold
 from tests.export.models import BIN, IMAGE, bin_model, classifier
+from tests.export.own_layers import Branch, Doubled, DoubledBIN, Rectified
 from tests.export.values import arrays, predict, randomize, snapshot
 
 
@@ -18,33 +18,6 @@ class Subclassed(keras.Model):
 
     def call(self, inputs):
         return self.bin(inputs)
-
-
-class Doubled(keras.Model):
-    """A Functional model whose `call` does more than its graph."""
-
-    def __init__(self):
-        inputs = keras.Input(IMAGE)
-        super().__init__(inputs, BIN()(inputs))
-
-    def call(self, inputs, training=None, mask=None):
-        return 2 * super().call(inputs, training=training, mask=mask)
-
-
-class DoubledBIN(keras_bin.BINModel):
-    def __init__(self):
-        inputs = keras.Input(IMAGE)
-        super().__init__(inputs, BIN()(inputs))
-
-    def call(self, inputs, training=None, mask=None):
-        return 2 * super().call(inputs, training=training, mask=mask)
-
-
-class Rectified(BIN):
-    """A BIN layer whose `call` does more than BIN."""
-
-    def call(self, inputs, training=None, mask=None):
-        return ops.relu(super().call(inputs, training=training, mask=mask))
 
 
 def around(layer):
@@ -183,17 +156,6 @@ def test_layer_that_its_config_cannot_rebuild_is_refused():
 
 
 def test_layer_without_a_config_of_its_own_keeps_its_name():
-    class Branch(layers.Layer):
-        def __init__(self, **kwargs):
-            super().__init__(**kwargs)
-            self.bin = BIN()
-
-        def build(self, input_shape):
-            self.bin.build(input_shape)
-
-        def call(self, inputs, training=None):
-            return self.bin(inputs, training=training)
-
     model = around(Branch())
     assert fold(model).output_names == model.output_names
 

@@ -5,19 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-import keras_bin
 from keras_bin.export.graph import as_functional, check_model, is_graph
 from tests.export.models import BIN, IMAGE, KINDS
+from tests.export.own_layers import DoubledBIN
 from tests.export.values import arrays, predict, randomize
-
-
-class Doubled(keras_bin.BINModel):
-    def __init__(self):
-        inputs = keras.Input(IMAGE)
-        super().__init__(inputs, BIN()(inputs))
-
-    def call(self, inputs, training=None, mask=None):
-        return 2 * super().call(inputs, training=training, mask=mask)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -35,7 +26,7 @@ def test_plain_model_computes_the_same_with_the_same_layers(kind):
 
 @pytest.mark.parametrize(
     "make",
-    [Doubled, BIN, lambda: keras.Sequential([BIN()]), lambda: keras.Model()],
+    [DoubledBIN, BIN, lambda: keras.Sequential([BIN()]), lambda: keras.Model()],
     ids=["own call", "layer", "unbuilt", "subclassed"],
 )
 def test_others_are_no_graph(make):
@@ -50,5 +41,5 @@ def test_dict_inputs_keep_their_keys():
 
 
 def test_own_call_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"keep their `call`.*'doubled' of type Doubled"):
-        check_model(Doubled())
+    with pytest.raises(ValueError, match=r"keep their `call`.*'doubled_bin' of type DoubledBIN"):
+        check_model(DoubledBIN())

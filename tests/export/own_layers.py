@@ -1,0 +1,47 @@
+"""Layers and models of a user's own, which do more than their parts say."""
+
+import keras
+from keras import layers, ops
+
+import keras_bin
+from tests.export.models import BIN, IMAGE
+
+
+class Branch(layers.Layer):
+    """A layer with a BIN layer inside and no get_config of its own."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.bin = BIN()
+
+    def build(self, input_shape):
+        self.bin.build(input_shape)
+
+    def call(self, inputs, training=None):
+        return self.bin(inputs, training=training)
+
+
+class Doubling:
+    """Makes a model of one BIN layer, whose `call` does more than its graph."""
+
+    def __init__(self):
+        inputs = keras.Input(IMAGE)
+        super().__init__(inputs, BIN()(inputs))
+
+    def call(self, inputs, training=None, mask=None):
+        return 2 * super().call(inputs, training=training, mask=mask)
+
+
+class Doubled(Doubling, keras.Model):
+    """A Functional model with a call of its own."""
+
+
+class DoubledBIN(Doubling, keras_bin.BINModel):
+    """A BINModel with a call of its own."""
+
+
+class Rectified(BIN):
+    """A BIN layer whose `call` does more than BIN."""
+
+    def call(self, inputs, training=None, mask=None):
+        return ops.relu(super().call(inputs, training=training, mask=mask))
