@@ -191,7 +191,7 @@ def test_gate_that_becomes_trainable_between_fits_is_scaled():
     np.testing.assert_array_equal(rho_of(model), 0.5)
     model.get_layer("bin").trainable = True
     model.train_on_batch(*batch())
-    # Adam steps by the learning rate at the least where its averages begin at a later step.
+    # Adam's second step from empty averages is 0.74 of the learning rate, 7.4e-3 when scaled.
     assert np.abs(rho_of(model) - 0.5).min() > 5e-3
 
 
