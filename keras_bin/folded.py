@@ -82,9 +82,10 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         scale = self._channel_values(self.scale, dtype)
         offset = self._channel_values(self.offset, dtype)
         if self.instance:
+            instance = instance_moments(x, self._axes.spatial, self._axes.valid(mask, x))
             outputs = blend(
-                instance_moments(x, self._axes.spatial, self._axes.valid(mask, x)),
-                self._channel_values(self.mean, dtype),
+                instance,
+                instance.mean - self._channel_values(self.mean, dtype),
                 scale,
                 self._channel_values(self.instance_scale, dtype),
                 offset,

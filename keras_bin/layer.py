@@ -9,13 +9,8 @@ from keras.layers import InputSpec
 
 from keras_bin.axes import check_axis, input_axes
 from keras_bin.constraint import UnitInterval
-from keras_bin.statistics import (
-    batch_moments,
-    blend,
-    branch_scales,
-    check_epsilon,
-    instance_moments,
-)
+from keras_bin.normalize import normalize
+from keras_bin.statistics import check_epsilon
 
 Initializer = str | dict | Callable
 Regularizer = str | dict | Callable | None
@@ -217,27 +212,27 @@ class BatchInstanceNormalization(keras.layers.Layer):
         # map itself are computed in float32 at least and cast back once.
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
-        instance = instance_moments(x, self._axes.spatial, self._axes.valid(mask, x))
-
-        if training and self.trainable:
-            mean, variance = batch_moments(instance, _replica_sum if self.synchronized else None)
-            self._update_moving_statistics(mean, variance)
-        else:
-            mean = self._channel_values(self.moving_mean, dtype)
-            variance = self._channel_values(self.moving_variance, dtype)
-
-        scale, instance_scale = branch_scales(
-            self._channel_values(self.gamma, dtype) if self.scale else 1,
+        learns_statistics = training and self.trainable
+        moving = (self.moving_mean, self.moving_variance)
+        outputs, *batch = normalize(
+            x,
+            self._channel_values(self.gamma, dtype, 1),
+            self._channel_values(self.beta, dtype, 0),
             # Not clipped here: JAX's clip has gradient zero at the ends, where rho starts.
             self._channel_values(self.rho, dtype),
-            variance,
             self.epsilon,
+            self._axes.spatial,
+            None if learns_statistics else [self._channel_values(w, dtype) for w in moving],
+            self._axes.valid(mask, x),
+            _replica_sum if self.synchronized else None,
         )
-        offset = self._channel_values(self.beta, dtype) if self.center else 0
-        outputs = blend(instance, mean, scale, instance_scale, offset, self.epsilon)
+        if learns_statistics:
+            self._update_moving_statistics(*batch)
         return ops.cast(outputs, self.compute_dtype)
 
-    def _channel_values(self, weight, dtype):
+    def _channel_values(self, weight, dtype, default=None):
+        if weight is None:
+            weight = ops.full((self._axes.channels,), default)
         return self._axes.per_channel(ops.cast(weight, dtype))
 
     def _update_moving_statistics(self, mean, variance):

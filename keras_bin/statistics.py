@@ -7,12 +7,17 @@ sample, the statistics `M`, `V` of the batch branch, and `e` for epsilon:
     instance_scale = gamma * (1 - rho)
     y = (x - m) * (scale + instance_scale / sqrt(v + e)) + scale * (m - M) + beta
 
-Training and inference differ only in where `M` and `V` come from. The input is centred
-before it is scaled, which keeps digits in float32 that `a * x + c` loses where the mean is
-large beside the standard deviation.
+Training and inference differ only in where `M` and `V` come from.
 
-Means are differentiated everywhere. `tf.nn.moments` stops the gradient at the mean inside
-the variance, which leaves first derivatives right and BIN's second derivatives wrong.
+Digits are kept where float32 would lose them. The input is centred before it is scaled;
+`a * x + c` cancels where the mean is large beside the standard deviation. Means are sums of
+distances from a pilot, a value of the input itself, so that they are as exact as the spread
+of the input allows, not its size. Sums run over one axis after the other, which bounds the
+rounding of long sums, and is faster besides.
+
+The pilot is a constant for differentiation: nothing depends on its choice. Means are
+differentiated everywhere; `tf.nn.moments` stops the gradient at the mean inside the variance,
+which leaves first derivatives right and BIN's second derivatives wrong.
 """
 
 import math
@@ -21,22 +26,52 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+# Neighbours that are averaged before the pilot is subtracted: enough to make the subtraction
+# cheap, few enough that their sum keeps its digits, and a power of two, so that dividing loses
+# none.
+_NEIGHBOURS = 8
+
 
 class InstanceMoments(NamedTuple):
-    """Statistics of each sample; `mean`, `variance`, `weight` broadcast against `centred`.
+    """Statistics of each sample, of shape `(batch, 1, ..., channels, ..., 1)` unless noted.
 
     Attributes:
         centred: `x - mean`, the shape of `x`.
-        mean: shape `(batch, 1, ..., channels, ..., 1)`, in input units.
-        variance: the shape of `mean`, biased, input units squared, never negative.
-        weight: the shape of `mean`, the weight of a sample in the batch statistics: its
-            number of valid elements under a mask, 1 without.
+        mean: in input units.
+        variance: biased, input units squared, never negative.
+        pilot: a value of the first sample, shape `(1, 1, ..., channels, ..., 1)`.
+        deviation: `mean - pilot`, to more digits than `mean` has where the mean is large.
+        count: number of elements behind a statistic: a scalar, or under a mask one each.
     """
 
     centred: Any
     mean: Any
     variance: Any
-    weight: Any
+    pilot: Any
+    deviation: Any
+    count: Any
+
+    @property
+    def masked(self) -> bool:
+        """Whether samples may differ in their number of elements."""
+        return len(self.count.shape) > 0
+
+
+class BatchMoments(NamedTuple):
+    """Statistics of the batch branch, one value per channel but for `offset`.
+
+    Attributes:
+        mean: shape `(1, 1, ..., channels, ..., 1)`, in input units.
+        variance: the shape of `mean`, biased, input units squared, never negative.
+        offset: mean of each sample minus `mean`, shape `(batch, 1, ..., channels, ..., 1)`.
+        count: number of elements behind the statistics, over all replicas, at least 1; None
+            where the statistics are not those of the batch.
+    """
+
+    mean: Any
+    variance: Any
+    offset: Any
+    count: Any
 
 
 def check_epsilon(epsilon: float) -> None:
@@ -57,30 +92,81 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
 
     Args:
         x: float tensor, at least float32.
-        axes: the spatial axes, all but batch and channel.
+        axes: the spatial axes, all but batch and channel, ascending.
         valid: boolean tensor of the shape of `x`, False where an element must not count,
             or None if all count. Samples without a valid element get mean and variance 0.
 
     Returns:
-        The `InstanceMoments` of `x`.
+        The `InstanceMoments` of `x`. But for `pilot` and `deviation`, those of a sample depend
+        on nothing but the sample, to the last digit.
 
     Source: Nam & Kim 2018, section 3: the statistics of instance normalization.
     """
-    if valid is None:
-        mean = ops.mean(x, axes, keepdims=True)
-        centred = x - mean
-        variance = ops.mean(ops.square(centred), axes, keepdims=True)
-        return InstanceMoments(centred, mean, variance, ops.ones_like(mean))
-    count = ops.sum(ops.cast(valid, x.dtype), axes, keepdims=True)
-    divisor = ops.maximum(count, 1)
-    mean = ops.sum(ops.where(valid, x, 0), axes, keepdims=True) / divisor
+    if valid is not None:
+        return _masked_moments(x, axes, valid)
+    rough, rough_axes = _average_neighbours(x, axes)
+    pilots = ops.stop_gradient(_first(rough, rough_axes))
+    deviation = axiswise_mean(rough - pilots, rough_axes)
+    mean = pilots + deviation
     centred = x - mean
-    deviation = ops.where(valid, centred, 0)
-    variance = ops.sum(ops.square(deviation), axes, keepdims=True) / divisor
-    return InstanceMoments(centred, mean, variance, count)
+    variance = axiswise_mean(ops.square(centred), axes)
+    pilot = _first(pilots, (0,))
+    deviation = deviation + (pilots - pilot)
+    return InstanceMoments(centred, mean, variance, pilot, deviation, element_count(x, axes))
 
 
-def batch_moments(instance: InstanceMoments, replica_sum=None):
+def _masked_moments(x, axes, valid):
+    def total(values):
+        return ops.sum(ops.where(valid, values, 0), axes, keepdims=True)
+
+    count = total(ops.ones_like(x))
+    divisor = ops.maximum(count, 1)
+    pilots = ops.stop_gradient(total(x) / divisor)
+    deviation = total(x - pilots) / divisor
+    mean = pilots + deviation
+    centred = x - mean
+    variance = total(ops.square(centred)) / divisor
+    pilot = _first(pilots, (0,))
+    deviation = deviation + (pilots - pilot)
+    return InstanceMoments(centred, mean, variance, pilot, deviation, count)
+
+
+def axiswise_mean(x, axes):
+    """Averages over `axes`, last axis first, and keeps them with size 1."""
+    for axis in reversed(axes):
+        x = ops.mean(x, axis, keepdims=True)
+    return x
+
+
+def element_count(x, axes):
+    """Returns the number of elements along `axes`, as a scalar of the dtype of `x`."""
+    return ops.cast(math.prod(ops.shape(x)[axis] for axis in axes), x.dtype)
+
+
+def _average_neighbours(x, axes):
+    """Averages 8, 4 or 2 neighbours, if the sizes along `axes` are known and allow it.
+
+    Returns the averages, of the rank of `x`, and the axes along which they lie.
+    """
+    first, last = axes[0], axes[-1]
+    sizes = x.shape[first : last + 1]
+    adjacent = len(axes) == len(sizes)
+    neighbours = math.gcd(math.prod(sizes), _NEIGHBOURS) if adjacent and None not in sizes else 1
+    if neighbours == 1:
+        return x, axes
+    shape = ops.shape(x)
+    groups = [math.prod(sizes) // neighbours, neighbours] + [1] * (len(axes) - 1)
+    grouped = ops.reshape(x, [*shape[:first], *groups, *shape[last + 1 :]])
+    return ops.mean(grouped, first + 1), (first,)
+
+
+def _first(x, axes):
+    """Returns the first element along `axes`, which stay with size 1; 0 where there is none."""
+    index = tuple(slice(1) if axis in axes else slice(None) for axis in range(len(x.shape)))
+    return ops.sum(x[index], axes, keepdims=True)
+
+
+def batch_moments(instance: InstanceMoments, replica_sum=None) -> BatchMoments:
     """Computes mean and biased variance of the batch without a second look at `x`.
 
     By the law of total variance, with the samples' weights:
@@ -88,20 +174,34 @@ def batch_moments(instance: InstanceMoments, replica_sum=None):
 
     Args:
         instance: the statistics of the samples.
-        replica_sum: adds a tensor up over the replicas of a distributed step, or None.
+        replica_sum: adds tensors up over the replicas of a distributed step, or None.
 
     Returns:
-        `(mean, variance)`, shape `(1, 1, ..., channels, ..., 1)`.
+        The `BatchMoments`.
     """
+    pilot, deviation = instance.pilot, instance.deviation
+    if instance.masked:
+        total = ops.sum(instance.count, axis=0, keepdims=True)
+    else:
+        total = ops.cast(ops.shape(deviation)[0], deviation.dtype)
+    if replica_sum is not None:
+        own = pilot
+        pilot, replicas, total = replica_sum((pilot, ops.ones_like(pilot), total))
+        pilot = pilot / replicas
+        deviation = deviation + (own - pilot)
+    total = ops.maximum(total, 1)
 
-    def total(values):
+    def average(values):
+        if instance.masked:
+            values = instance.count * values
         values = ops.sum(values, axis=0, keepdims=True)
-        return values if replica_sum is None else replica_sum(values)
+        return (values if replica_sum is None else replica_sum(values)) / total
 
-    weight = ops.maximum(total(instance.weight), 1)
-    mean = total(instance.weight * instance.mean) / weight
-    spread = instance.variance + ops.square(instance.mean - mean)
-    return mean, total(instance.weight * spread) / weight
+    mean = average(deviation)
+    offset = deviation - mean
+    variance = average(instance.variance + ops.square(offset))
+    count = total if instance.masked else total * instance.count
+    return BatchMoments(pilot + mean, variance, offset, count)
 
 
 def branch_scales(gamma, rho, variance, epsilon):
@@ -123,15 +223,15 @@ def branch_scales(gamma, rho, variance, epsilon):
     return gamma * rho / (variance + epsilon) ** 0.5, gamma * (1 - rho)
 
 
-def blend(instance: InstanceMoments, mean, scale, instance_scale, offset, epsilon):
+def blend(instance: InstanceMoments, offset, scale, instance_scale, beta, epsilon):
     """Applies the affine map of BIN to the centred input.
 
     Args:
         instance: the statistics of the samples.
-        mean: mean of the batch branch, one value per channel.
+        offset: mean of each sample minus mean of the batch branch.
         scale: first result of `branch_scales`.
         instance_scale: second result of `branch_scales`.
-        offset: learned beta, one value per channel, or 0.
+        beta: learned offset, one value per channel, or 0.
         epsilon: float above 0.
 
     Returns:
@@ -140,4 +240,4 @@ def blend(instance: InstanceMoments, mean, scale, instance_scale, offset, epsilo
     Source: Nam & Kim 2018, section 3, with the terms of the formula in another order.
     """
     slope = scale + instance_scale * ops.rsqrt(instance.variance + epsilon)
-    return instance.centred * slope + (scale * (instance.mean - mean) + offset)
+    return instance.centred * slope + (scale * offset + beta)

@@ -1,5 +1,7 @@
 """BatchInstanceNormalization on two replicas: whose statistics a replica uses."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,7 +19,11 @@ class OwnKeys(tf.distribute.MirroredStrategy):
     their dtypes and shapes for the whole process. It has this attribute for tests.
     """
 
-    _collective_key_base = 100_000
+    _collective_keys = itertools.count(100_000, step=1_000)
+
+    def __init__(self, devices):
+        self._collective_key_base = next(self._collective_keys)
+        super().__init__(devices)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ ROUNDING = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
 @pytest.mark.parametrize("axis", [-1, 1], ids=["channels last", "channels first"])
 @pytest.mark.parametrize("name", cases.GOLDEN_NAMES)
 def test_float32_is_as_good_as_the_official_code(name, axis):
-    """Within 16 times the error that the official code makes in float32."""
+    """Within 4 times the error that the official code makes in float32."""
     x, dy = (np.moveaxis(cases.GOLDEN[f"{name}/{key}"], 1, axis) for key in ("x", "dy"))
     settings = cases.golden_settings(name)
     layer = cases.make_layer(cases.golden_weights(name), x.shape, axis, **settings)
@@ -28,8 +28,8 @@ def test_float32_is_as_good_as_the_official_code(name, axis):
     found["running_mean1"] = layer.moving_mean.numpy()
     for key, value in found.items():
         expected, official = (cases.GOLDEN[f"{name}/{key}{end}"] for end in ("", "_f32"))
-        # Errors of the official code that happen to be tiny say nothing: 8 roundings are free.
-        allowed = 16 * np.abs(official - expected).max() + 8 * EPSILON32 * np.abs(expected).max()
+        # The official code's error may happen to be 0: one rounding of the largest is free.
+        allowed = 4 * np.abs(official - expected).max() + EPSILON32 * np.abs(expected).max() / 2
         if value.ndim > 1:
             value = np.moveaxis(value, axis, 1)
         np.testing.assert_allclose(value, expected, rtol=0, atol=allowed, err_msg=key)
@@ -102,9 +102,9 @@ def test_no_weight_is_autocast(half):
     layer = cases.make_layer(cases.random_weights(4), (3, 5, 4, 4), dtype=f"mixed_{half}")
     seen = {}
 
-    def record(values, dtype):
+    def record(values, *args):
         seen[values.name] = keras.backend.standardize_dtype(values.value.dtype)
-        return cast(values, dtype)
+        return cast(values, *args)
 
     cast, layer._channel_values = layer._channel_values, record
     layer(np.ones((3, 5, 4, 4), "float32"))

@@ -10,76 +10,130 @@ SHAPE, SPATIAL = (4, 5, 3, 2), (1, 2)
 
 
 def arrays(values):
-    return [np.asarray(value) for value in values]
+    return type(values)(*map(np.asarray, values))
 
 
 @pytest.mark.parametrize(
     ("shape", "axes"),
     [
         ((4, 5, 2), (1,)),
+        ((4, 16, 2), (1,)),
         ((4, 5, 3, 2), (1, 2)),
+        ((4, 6, 4, 2), (1, 2)),
         ((4, 2, 5, 3), (2, 3)),
+        ((4, 2, 4, 3), (2, 3)),
+        ((4, 6, 3, 4), (1, 3)),
+        ((2, 3, 2, 4, 2), (1, 2, 3)),
         ((2, 3, 2, 4, 2), (1, 3, 4)),
     ],
     ids=str,
 )
 def test_instance_moments_are_those_of_each_sample(shape, axes):
     x = cases.random_input(shape)
-    centred, mean, variance, count = arrays(instance_moments(x, axes))
-    np.testing.assert_allclose(mean, x.mean(axes, keepdims=True), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(centred, x - x.mean(axes, keepdims=True), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(variance, x.var(axes, keepdims=True), rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(count, np.ones_like(mean))
+    found = arrays(instance_moments(x, axes))
+    mean = x.mean(axes, keepdims=True)
+    np.testing.assert_allclose(found.mean, mean, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.centred, x - mean, rtol=0, atol=1e-12)
+    variance = x.var(axes, keepdims=True)
+    np.testing.assert_allclose(found.variance, variance, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.pilot + found.deviation, mean, rtol=0, atol=1e-12)
+    assert found.pilot.shape == (1, *mean.shape[1:])
+    assert found.count == np.prod([shape[axis] for axis in axes])
 
 
 def test_masked_instance_moments_are_those_of_the_valid_elements():
     x = cases.random_input(SHAPE)
     valid = np.random.default_rng(0).uniform(size=SHAPE) < 0.6
-    _, mean, variance, count = arrays(instance_moments(x, SPATIAL, valid))
+    found = arrays(instance_moments(x, SPATIAL, valid))
     kept = np.where(valid, x, np.nan)
-    np.testing.assert_allclose(mean, np.nanmean(kept, SPATIAL, keepdims=True), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(
-        variance, np.nanvar(kept, SPATIAL, keepdims=True), rtol=0, atol=1e-12
-    )
-    np.testing.assert_array_equal(count, valid.sum(SPATIAL, keepdims=True))
+    mean = np.nanmean(kept, SPATIAL, keepdims=True)
+    np.testing.assert_allclose(found.mean, mean, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.pilot + found.deviation, mean, rtol=0, atol=1e-12)
+    variance = np.nanvar(kept, SPATIAL, keepdims=True)
+    np.testing.assert_allclose(found.variance, variance, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(found.count, valid.sum(SPATIAL, keepdims=True))
 
 
 def test_sample_without_valid_elements_has_moments_zero():
     x, valid = cases.random_input(SHAPE), np.ones(SHAPE, bool)
     valid[1] = False
-    _, mean, variance, count = arrays(instance_moments(x, SPATIAL, valid))
-    np.testing.assert_array_equal([mean[1], variance[1], count[1]], np.zeros((3, 1, 1, 2)))
+    found = arrays(instance_moments(x, SPATIAL, valid))
+    of_sample = [found.mean[1], found.variance[1], found.count[1]]
+    np.testing.assert_array_equal(of_sample, np.zeros((3, 1, 1, 2)))
+
+
+def test_moments_of_a_sample_depend_on_nothing_else_to_the_last_digit():
+    x = cases.random_input((30, 5, 3, 20)).astype("float32")
+    alone, together = (arrays(instance_moments(v, SPATIAL)) for v in (x[1:], x))
+    np.testing.assert_array_equal(together.mean[1:], alone.mean)
+    np.testing.assert_array_equal(together.variance[1:], alone.variance)
+
+
+@pytest.mark.parametrize(
+    ("shape", "atol"),
+    [
+        # Where neighbours are averaged first, these averages are rounded to within 6e-5.
+        ((4, 7, 7, 3), 1e-6),
+        ((4, 56, 56, 3), 1e-5),
+        ((4, 8, 9, 3), 6e-5),
+    ],
+    ids=str,
+)
+def test_float32_means_are_as_exact_as_the_spread_of_the_input(shape, atol):
+    """At mean 1000 float32 has a spacing of 6e-5, and long sums lose hundreds of these."""
+    x = (1000 + np.random.default_rng(0).normal(size=shape)).astype("float32")
+    instance = instance_moments(x, SPATIAL)
+    mean = x.astype("float64").mean(SPATIAL, keepdims=True)
+    deviation = np.asarray(instance.deviation, "float64")
+    np.testing.assert_allclose(deviation, mean - np.asarray(instance.pilot), rtol=0, atol=atol)
+    variance = x.astype("float64").var((0, 1, 2))
+    found = np.ravel(batch_moments(instance).variance)
+    np.testing.assert_allclose(found, variance, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 def test_batch_moments_are_those_of_the_pooled_elements(masked):
     x = cases.random_input(SHAPE)
     valid = np.random.default_rng(0).uniform(size=SHAPE) < 0.6 if masked else None
-    mean, variance = arrays(batch_moments(instance_moments(x, SPATIAL, valid)))
+    instance = instance_moments(x, SPATIAL, valid)
+    found = arrays(batch_moments(instance))
     pooled = np.where(valid, x, np.nan) if masked else x
-    assert mean.shape == variance.shape == (1, 1, 1, 2)
-    np.testing.assert_allclose(mean.ravel(), np.nanmean(pooled, (0, 1, 2)), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(variance.ravel(), np.nanvar(pooled, (0, 1, 2)), rtol=0, atol=1e-12)
+    mean = np.nanmean(pooled, (0, 1, 2))
+    assert found.mean.shape == found.variance.shape == (1, 1, 1, 2)
+    np.testing.assert_allclose(found.mean.ravel(), mean, rtol=0, atol=1e-12)
+    variance = np.nanvar(pooled, (0, 1, 2))
+    np.testing.assert_allclose(found.variance.ravel(), variance, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.offset, np.asarray(instance.mean) - mean, rtol=0, atol=1e-12)
+    expected = valid.sum((0, 1, 2)) if masked else np.prod(SHAPE[:-1])
+    np.testing.assert_array_equal(np.broadcast_to(found.count, (1, 1, 1, 2)).ravel(), expected)
 
 
-def test_batch_moments_add_up_over_replicas():
-    """Two replicas with the same samples have the moments of one of them."""
-    instance = instance_moments(cases.random_input(SHAPE), SPATIAL)
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+def test_batch_moments_add_up_over_replicas(masked):
+    """Two replicas with the same samples, and with other pilots, have the moments of one."""
+    valid = np.random.default_rng(0).uniform(size=SHAPE) < 0.6 if masked else None
+    instance = instance_moments(cases.random_input(SHAPE), SPATIAL, valid)
     seen = []
 
-    def twice(values):
+    def sum_of_both(values):
         seen.append(values)
-        return 2 * values
+        if not isinstance(values, tuple):
+            return 2 * values
+        pilot, *others = values
+        return pilot + (pilot + 5.0), *(2 * value for value in others)
 
-    alone, together = batch_moments(instance), batch_moments(instance, twice)
+    alone, together = (arrays(batch_moments(instance, f)) for f in (None, sum_of_both))
     assert len(seen) == 3
-    np.testing.assert_allclose(together, alone, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(together.variance, alone.variance, rtol=1e-12, atol=0)
+    np.testing.assert_allclose(together.offset, alone.offset, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(together.mean, alone.mean, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(together.count, 2 * alone.count, rtol=0, atol=0)
 
 
 def test_variance_of_constant_samples_is_the_spread_of_their_means():
     x = np.broadcast_to(np.array([1.0, 2.0, 6.0])[:, None, None], (3, 4, 1))
-    _, variance = batch_moments(instance_moments(x, (1,)))
-    np.testing.assert_allclose(np.ravel(variance), np.var([1, 2, 6]), rtol=1e-12, atol=0)
+    batch = batch_moments(instance_moments(x, (1,)))
+    np.testing.assert_allclose(np.ravel(batch.variance), np.var([1, 2, 6]), rtol=1e-12, atol=0)
 
 
 def test_branch_scales_are_plain_numpy():
@@ -94,10 +148,11 @@ def test_blend_is_the_mix_of_both_normalizations():
     x, epsilon = cases.random_input(SHAPE), 0.1
     gamma, beta, rho = (np.array(pair) for pair in ([2.0, -1.0], [0.5, 3.0], [0.3, 0.8]))
     mean, variance = np.array([1.0, -2.0]), np.array([0.5, 4.0])
+    instance = instance_moments(x, SPATIAL)
     scales = branch_scales(gamma, rho, variance, epsilon)
-    found = blend(instance_moments(x, SPATIAL), mean, *scales, beta, epsilon)
+    found = blend(instance, instance.mean - mean, *scales, beta, epsilon)
     batch = (x - mean) / np.sqrt(variance + epsilon)
     own = x.var(SPATIAL, keepdims=True)
-    instance = (x - x.mean(SPATIAL, keepdims=True)) / np.sqrt(own + epsilon)
-    expected = (rho * batch + (1 - rho) * instance) * gamma + beta
+    normalized = (x - x.mean(SPATIAL, keepdims=True)) / np.sqrt(own + epsilon)
+    expected = (rho * batch + (1 - rho) * normalized) * gamma + beta
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
