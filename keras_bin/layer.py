@@ -213,16 +213,13 @@ class BatchInstanceNormalization(keras.layers.Layer):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
         learns_statistics = training and self.trainable
-        moving = (self.moving_mean, self.moving_variance)
+        # rho is not clipped here: JAX's clip has gradient zero at the ends, where rho starts.
         outputs, *batch = normalize(
             x,
-            self._channel_values(self.gamma, dtype, 1),
-            self._channel_values(self.beta, dtype, 0),
-            # Not clipped here: JAX's clip has gradient zero at the ends, where rho starts.
-            self._channel_values(self.rho, dtype),
+            _values(dtype, self.gamma, self.beta, self.rho),
+            self._axes,
             self.epsilon,
-            self._axes.spatial,
-            None if learns_statistics else [self._channel_values(w, dtype) for w in moving],
+            None if learns_statistics else _values(dtype, self.moving_mean, self.moving_variance),
             self._axes.valid(mask, x),
             _replica_sum if self.synchronized else None,
         )
@@ -230,15 +227,9 @@ class BatchInstanceNormalization(keras.layers.Layer):
             self._update_moving_statistics(*batch)
         return ops.cast(outputs, self.compute_dtype)
 
-    def _channel_values(self, weight, dtype, default=None):
-        if weight is None:
-            weight = ops.full((self._axes.channels,), default)
-        return self._axes.per_channel(ops.cast(weight, dtype))
-
     def _update_moving_statistics(self, mean, variance):
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             old = ops.cast(moving, batch.dtype)
-            batch = ops.reshape(batch, moving.shape)
             new = old * self.momentum + batch * (1 - self.momentum)
             moving.assign(ops.cast(new, moving.dtype))
 
@@ -270,6 +261,10 @@ class BatchInstanceNormalization(keras.layers.Layer):
             "rho_regularizer": keras.regularizers.serialize(self.rho_regularizer),
             "rho_constraint": keras.constraints.serialize(self.rho_constraint),
         }
+
+
+def _values(dtype, *weights):
+    return tuple(None if w is None else ops.cast(w, dtype) for w in weights)
 
 
 def _replica_sum(values):

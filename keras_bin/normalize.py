@@ -29,11 +29,14 @@ Derivatives of second order are found by differentiating these lines, which are 
 forward pass's own tensors, so that nothing is left out.
 """
 
+import functools
+
 import keras
 from keras import ops
 
 from keras_bin.statistics import (
     BatchMoments,
+    at_least_one,
     axiswise_mean,
     batch_moments,
     blend,
@@ -43,57 +46,88 @@ from keras_bin.statistics import (
 )
 
 
-def normalize(x, gamma, beta, rho, epsilon, axes, moving=None, valid=None, replica_sum=None):
+def normalize(x, weights, axes, epsilon, moving=None, valid=None, replica_sum=None):
     """Normalizes `x`, in training with the statistics of the batch, else with those given.
 
     Args:
         x: float tensor, at least float32.
-        gamma: learned scale; it, `beta` and `rho` have shape `(1, ..., channels, ..., 1)`.
-        beta: learned offset.
-        rho: gate, in [0, 1].
+        weights: `(gamma, beta, rho)`, each of shape `(channels,)`; gamma and beta may be None.
+        axes: the `keras_bin.axes.Axes` of `x`.
         epsilon: float above 0, added to the variances.
-        axes: the spatial axes, all but batch and channel, ascending.
-        moving: `(mean, variance)` of the batch branch, the shape of `rho`, in inference;
-            None in training.
+        moving: `(mean, variance)` of the batch branch in inference, each of shape
+            `(channels,)`; None in training.
         valid: boolean tensor of the shape of `x`, False where an element must not count in
             the statistics, or None if all count.
         replica_sum: adds tensors up over the replicas of a distributed step, or None.
 
     Returns:
-        `(y, mean, variance)`: the normalized tensor, and the statistics of the batch branch.
+        `(y, mean, variance)`: the normalized tensor, and the statistics of the batch branch,
+        each of shape `(channels,)`.
 
     Source: Nam & Kim 2018, section 3.
     """
+    if replica_sum is None and _in_tensorflow_graph():
+        return _shared_function(axes, epsilon)(x, weights, moving, valid)
+    return _normalize(axes, epsilon, x, weights, moving, valid, replica_sum)
+
+
+def _in_tensorflow_graph():
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return tf.inside_function()
+
+
+@functools.cache
+def _shared_function(axes, epsilon):
+    """Returns a function that TensorFlow traces once for all layers of equal shapes."""
+    import tensorflow as tf
+
+    return tf.function(functools.partial(_normalize, axes, epsilon), autograph=False)
+
+
+def _normalize(axes, epsilon, x, weights, moving, valid, replica_sum=None):
+    def per_channel(values, default=None):
+        if values is None:
+            values = ops.full((axes.channels,), default)
+        return axes.per_channel(ops.cast(values, x.dtype))
 
     def forward(x, gamma, beta, rho):
-        instance = instance_moments(x, axes, valid)
+        instance = instance_moments(x, axes.spatial, valid)
         if moving is None:
             batch = batch_moments(instance, replica_sum)
         else:
-            batch = BatchMoments(*moving, offset=instance.mean - moving[0], count=None)
+            mean, variance = map(per_channel, moving)
+            batch = BatchMoments(mean, variance, offset=instance.mean - mean, count=None)
         scales = branch_scales(gamma, rho, batch.variance, epsilon)
-        return blend(instance, batch.offset, *scales, beta, epsilon), instance, batch
+        return blend(instance, batch.offset, *scales, beta, epsilon), instance, batch, scales
 
     @ops.custom_gradient
     def forward_with_gradient(x, gamma, beta, rho):
-        y, instance, batch = forward(x, gamma, beta, rho)
+        y, instance, batch, scales = forward(x, gamma, beta, rho)
 
         def gradient(*upstream):
             # TensorFlow gives one argument for each output, JAX one tuple.
             dy = keras.tree.flatten(upstream)[0]
-            return _gradients(dy, gamma, rho, instance, batch, epsilon, axes, valid, replica_sum)
+            return _gradients(
+                dy, gamma, rho, instance, batch, scales, axes.spatial, epsilon, valid, replica_sum
+            )
 
         return (y, batch.mean, batch.variance), gradient
 
+    gamma, beta, rho = weights
+    inputs = (x, per_channel(gamma, 1), per_channel(beta, 0), per_channel(rho))
     if keras.backend.backend() == "torch":
         # PyTorch records nothing inside of a function with a gradient of its own, so second
         # derivatives would lack what goes through the statistics.
-        y, _, batch = forward(x, gamma, beta, rho)
-        return y, batch.mean, batch.variance
-    return forward_with_gradient(x, gamma, beta, rho)
+        y, _, (mean, variance, *_), _ = forward(*inputs)
+    else:
+        y, mean, variance = forward_with_gradient(*inputs)
+    return y, *(ops.reshape(values, (axes.channels,)) for values in (mean, variance))
 
 
-def _gradients(dy, gamma, rho, instance, batch, epsilon, axes, valid, replica_sum):
+def _gradients(dy, gamma, rho, instance, batch, scales, axes, epsilon, valid, replica_sum):
     """Returns the gradients by `x`, `gamma`, `beta` and `rho`."""
     inverse = ops.rsqrt(instance.variance + epsilon)
     batch_inverse = ops.rsqrt(batch.variance + epsilon)
@@ -110,8 +144,8 @@ def _gradients(dy, gamma, rho, instance, batch, epsilon, axes, valid, replica_su
     dgamma = unit * (rho * batch_sum + (1 - rho) * instance_sum)
     drho = unit * gamma * (batch_sum - instance_sum)
 
-    scale, instance_scale = branch_scales(gamma, rho, batch.variance, epsilon)
-    share = instance_scale * (unit / ops.maximum(instance.count, 1)) * inverse
+    scale, instance_scale = scales
+    share = instance_scale * (unit / at_least_one(instance.count)) * inverse
     k = share * (inverse * (inverse * stretch))
     q = share * shift
     if batch.count is not None:

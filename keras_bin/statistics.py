@@ -41,7 +41,8 @@ class InstanceMoments(NamedTuple):
         variance: biased, input units squared, never negative.
         pilot: a value of the first sample, shape `(1, 1, ..., channels, ..., 1)`.
         deviation: `mean - pilot`, to more digits than `mean` has where the mean is large.
-        count: number of elements behind a statistic: a scalar, or under a mask one each.
+        count: number of elements behind a statistic: an integer or a scalar tensor; under a
+            mask one each.
     """
 
     centred: Any
@@ -54,7 +55,7 @@ class InstanceMoments(NamedTuple):
     @property
     def masked(self) -> bool:
         """Whether samples may differ in their number of elements."""
-        return len(self.count.shape) > 0
+        return len(getattr(self.count, "shape", ())) > 0
 
 
 class BatchMoments(NamedTuple):
@@ -120,7 +121,7 @@ def _masked_moments(x, axes, valid):
         return ops.sum(ops.where(valid, values, 0), axes, keepdims=True)
 
     count = total(ops.ones_like(x))
-    divisor = ops.maximum(count, 1)
+    divisor = at_least_one(count)
     pilots = ops.stop_gradient(total(x) / divisor)
     deviation = total(x - pilots) / divisor
     mean = pilots + deviation
@@ -139,8 +140,14 @@ def axiswise_mean(x, axes):
 
 
 def element_count(x, axes):
-    """Returns the number of elements along `axes`, as a scalar of the dtype of `x`."""
-    return ops.cast(math.prod(ops.shape(x)[axis] for axis in axes), x.dtype)
+    """Returns the number of elements along `axes`, a scalar tensor if it is not known yet."""
+    count = math.prod(ops.shape(x)[axis] for axis in axes)
+    return count if isinstance(count, int) else ops.cast(count, x.dtype)
+
+
+def at_least_one(count):
+    """Returns `count` where it is not 0, else 1."""
+    return max(count, 1) if isinstance(count, int) else ops.maximum(count, 1)
 
 
 def _average_neighbours(x, axes):
@@ -154,9 +161,8 @@ def _average_neighbours(x, axes):
     neighbours = math.gcd(math.prod(sizes), _NEIGHBOURS) if adjacent and None not in sizes else 1
     if neighbours == 1:
         return x, axes
-    shape = ops.shape(x)
     groups = [math.prod(sizes) // neighbours, neighbours] + [1] * (len(axes) - 1)
-    grouped = ops.reshape(x, [*shape[:first], *groups, *shape[last + 1 :]])
+    grouped = ops.reshape(x, [-1, *x.shape[1:first], *groups, *x.shape[last + 1 :]])
     return ops.mean(grouped, first + 1), (first,)
 
 
@@ -183,13 +189,13 @@ def batch_moments(instance: InstanceMoments, replica_sum=None) -> BatchMoments:
     if instance.masked:
         total = ops.sum(instance.count, axis=0, keepdims=True)
     else:
-        total = ops.cast(ops.shape(deviation)[0], deviation.dtype)
+        total = element_count(deviation, (0,))
     if replica_sum is not None:
-        own = pilot
+        own, total = pilot, ops.cast(total, pilot.dtype)
         pilot, replicas, total = replica_sum((pilot, ops.ones_like(pilot), total))
         pilot = pilot / replicas
         deviation = deviation + (own - pilot)
-    total = ops.maximum(total, 1)
+    total = at_least_one(total)
 
     def average(values):
         if instance.masked:
