@@ -21,9 +21,15 @@ sample's weight w (P, or under a mask its number of valid elements) and `W = sum
     k      = gamma * ((1 - rho) * r**3 * stretch / w + rho * R**2 * B / W)
     q      = gamma * ((1 - rho) * r * shift / w + rho * R * (A + (m - M) * R * B) / W)
 
-The terms over W come from the batch's statistics; in inference, where M and V are given, there
-are none. An element that a mask excludes takes part in no statistic, so k and q are 0 there.
-Over several replicas A and B are summed up for dx; the other gradients stay those of a replica.
+The terms over W come from the batch's statistics. Gradients by M and V, dM and dV, that arrive
+from elsewhere in training, add `(dM + 2 * (x - M) * dV) / W` to dx. In inference M and V are
+given and there are no terms over W, but
+
+    dM = -gamma * rho * R * A
+    dV = -gamma * rho * R**2 * B / 2
+
+An element that a mask excludes takes part in no statistic, so k and q are 0 there. Over several
+replicas A, B, dM and dV are summed up for dx; the other gradients stay those of a replica.
 
 Derivatives of second order are found by differentiating these lines, which are made of the
 forward pass's own tensors, so that nothing is left out.
@@ -93,49 +99,52 @@ def _normalize(axes, epsilon, x, weights, moving, valid, replica_sum=None):
             values = ops.full((axes.channels,), default)
         return axes.per_channel(ops.cast(values, x.dtype))
 
-    def forward(x, gamma, beta, rho):
+    def forward(x, gamma, beta, rho, *given):
         instance = instance_moments(x, axes.spatial, valid)
-        if moving is None:
-            batch = batch_moments(instance, replica_sum)
+        if given:
+            batch = BatchMoments(*given, offset=instance.mean - given[0], count=None)
         else:
-            mean, variance = map(per_channel, moving)
-            batch = BatchMoments(mean, variance, offset=instance.mean - mean, count=None)
+            batch = batch_moments(instance, replica_sum)
         scales = branch_scales(gamma, rho, batch.variance, epsilon)
         return blend(instance, batch.offset, *scales, beta, epsilon), instance, batch, scales
 
     @ops.custom_gradient
-    def forward_with_gradient(x, gamma, beta, rho):
-        y, instance, batch, scales = forward(x, gamma, beta, rho)
+    def forward_with_gradient(x, gamma, beta, rho, *given):
+        y, instance, batch, scales = forward(x, gamma, beta, rho, *given)
 
         def gradient(*upstream):
-            # TensorFlow gives one argument for each output, JAX one tuple.
-            dy = keras.tree.flatten(upstream)[0]
-            return _gradients(
-                dy, gamma, rho, instance, batch, scales, axes.spatial, epsilon, valid, replica_sum
-            )
+            # TensorFlow gives one argument for each output, JAX one tuple of them.
+            upstream = keras.tree.flatten(upstream)
+            statistics = (instance, batch, scales)
+            return _gradients(upstream, gamma, rho, *statistics, axes, epsilon, valid, replica_sum)
 
         return (y, batch.mean, batch.variance), gradient
 
     gamma, beta, rho = weights
-    inputs = (x, per_channel(gamma, 1), per_channel(beta, 0), per_channel(rho))
+    inputs = [x, per_channel(gamma, 1), per_channel(beta, 0), per_channel(rho)]
+    if moving is not None:
+        inputs.extend(map(per_channel, moving))
     if keras.backend.backend() == "torch":
-        # PyTorch records nothing inside of a function with a gradient of its own, so second
-        # derivatives would lack what goes through the statistics.
+        # Keras's custom gradients are torch.autograd.Functions with one output, inside of which
+        # PyTorch records nothing, so second derivatives would lack terms.
         y, _, (mean, variance, *_), _ = forward(*inputs)
     else:
         y, mean, variance = forward_with_gradient(*inputs)
     return y, *(ops.reshape(values, (axes.channels,)) for values in (mean, variance))
 
 
-def _gradients(dy, gamma, rho, instance, batch, scales, axes, epsilon, valid, replica_sum):
-    """Returns the gradients by `x`, `gamma`, `beta` and `rho`."""
+def _gradients(upstream, gamma, rho, instance, batch, scales, axes, epsilon, valid, replica_sum):
+    """Returns the gradients by `x`, `gamma`, `beta`, `rho`, and M and V where they are given."""
+    dy, dmean, dvariance = upstream
+    scale, instance_scale = scales
     inverse = ops.rsqrt(instance.variance + epsilon)
     batch_inverse = ops.rsqrt(batch.variance + epsilon)
     # Sums in units of `unit` elements: means along all axes but the first are faster than sums,
     # and shorter, because XLA makes one long sum of two.
-    unit = element_count(dy, axes[1:])
-    shift = _sum_of_means(dy, axes)
-    stretch = _sum_of_means(dy * instance.centred, axes)
+    first, *others = axes.spatial
+    unit = element_count(dy, others)
+    shift = ops.sum(axiswise_mean(dy, others), first, keepdims=True)
+    stretch = ops.sum(axiswise_mean(dy * instance.centred, others), first, keepdims=True)
 
     shift_sum = ops.sum(shift, 0, keepdims=True)
     batch_sum = batch_inverse * ops.sum(stretch + batch.offset * shift, 0, keepdims=True)
@@ -144,24 +153,27 @@ def _gradients(dy, gamma, rho, instance, batch, scales, axes, epsilon, valid, re
     dgamma = unit * (rho * batch_sum + (1 - rho) * instance_sum)
     drho = unit * gamma * (batch_sum - instance_sum)
 
-    scale, instance_scale = scales
-    share = instance_scale * (unit / at_least_one(instance.count)) * inverse
-    k = share * (inverse * (inverse * stretch))
-    q = share * shift
-    if batch.count is not None:
+    instance_share = instance_scale * (unit / at_least_one(instance.count)) * inverse
+    k = instance_share * (inverse * (inverse * stretch))
+    q = instance_share * shift
+    to_statistics = ()
+    if batch.count is None:
+        to_statistics = (
+            dmean - unit * scale * shift_sum,
+            dvariance - unit * scale * batch_inverse * batch_sum / 2,
+        )
+    else:
+        totals = (shift_sum, batch_sum, dmean, dvariance)
         if replica_sum is not None:
-            shift_sum, batch_sum = replica_sum((shift_sum, batch_sum))
+            totals = replica_sum(totals)
+        shift_sum, batch_sum, dmean, dvariance = totals
         batch_share = scale * (unit / batch.count)
-        batch_k = batch_share * batch_inverse * batch_sum
+        batch_k = batch_share * batch_inverse * batch_sum - 2 * dvariance / batch.count
         k = k + batch_k
-        q = q + (batch_k * batch.offset + batch_share * shift_sum)
+        q = q + (batch_k * batch.offset + batch_share * shift_sum - dmean / batch.count)
 
     through_statistics = instance.centred * k + q
     if valid is not None:
         through_statistics = ops.where(valid, through_statistics, 0)
     dx = dy * (scale + instance_scale * inverse) - through_statistics
-    return dx, dgamma, dbeta, drho
-
-
-def _sum_of_means(x, axes):
-    return ops.sum(axiswise_mean(x, axes[1:]), axes[0], keepdims=True)
+    return dx, dgamma, dbeta, drho, *to_statistics

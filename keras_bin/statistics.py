@@ -11,9 +11,9 @@ Training and inference differ only in where `M` and `V` come from.
 
 Digits are kept where float32 would lose them. The input is centred before it is scaled;
 `a * x + c` cancels where the mean is large beside the standard deviation. Means are sums of
-distances from a pilot, a value of the input itself, so that they are as exact as the spread
-of the input allows, not its size. Sums run over one axis after the other, which bounds the
-rounding of long sums, and is faster besides.
+distances from a pilot, an average of a few neighbouring elements, so that long sums round off
+parts of the input's spread, not of its mean. Sums run over one axis after the other, which
+makes them shorter.
 
 The pilot is a constant for differentiation: nothing depends on its choice. Means are
 differentiated everywhere; `tf.nn.moments` stops the gradient at the mean inside the variance,
@@ -26,10 +26,10 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-# Neighbours that are averaged before the pilot is subtracted: enough to make the subtraction
-# cheap, few enough that their sum keeps its digits, and a power of two, so that dividing loses
-# none.
-_NEIGHBOURS = 8
+# Neighbours that are averaged before the pilot is subtracted, which makes the subtraction cheap.
+# The average of four equal floats is that float; of eight it is not, and a channel of constant
+# images would get the rounding error of its mean for its standard deviation.
+_NEIGHBOURS = 4
 
 
 class InstanceMoments(NamedTuple):
@@ -39,7 +39,7 @@ class InstanceMoments(NamedTuple):
         centred: `x - mean`, the shape of `x`.
         mean: in input units.
         variance: biased, input units squared, never negative.
-        pilot: a value of the first sample, shape `(1, 1, ..., channels, ..., 1)`.
+        pilot: a value near the first sample's mean, shape `(1, 1, ..., channels, ..., 1)`.
         deviation: `mean - pilot`, to more digits than `mean` has where the mean is large.
         count: number of elements behind a statistic: an integer or a scalar tensor; under a
             mask one each.
@@ -151,14 +151,15 @@ def at_least_one(count):
 
 
 def _average_neighbours(x, axes):
-    """Averages 8, 4 or 2 neighbours, if the sizes along `axes` are known and allow it.
+    """Averages 4 or 2 neighbours, if the sizes along `axes` are known and allow it.
 
     Returns the averages, of the rank of `x`, and the axes along which they lie.
     """
     first, last = axes[0], axes[-1]
     sizes = x.shape[first : last + 1]
     adjacent = len(axes) == len(sizes)
-    neighbours = math.gcd(math.prod(sizes), _NEIGHBOURS) if adjacent and None not in sizes else 1
+    known = adjacent and None not in sizes and 0 not in sizes
+    neighbours = math.gcd(math.prod(sizes), _NEIGHBOURS) if known else 1
     if neighbours == 1:
         return x, axes
     groups = [math.prod(sizes) // neighbours, neighbours] + [1] * (len(axes) - 1)
@@ -206,7 +207,7 @@ def batch_moments(instance: InstanceMoments, replica_sum=None) -> BatchMoments:
     mean = average(deviation)
     offset = deviation - mean
     variance = average(instance.variance + ops.square(offset))
-    count = total if instance.masked else total * instance.count
+    count = total if instance.masked else total * at_least_one(instance.count)
     return BatchMoments(pilot + mean, variance, offset, count)
 
 

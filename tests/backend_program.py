@@ -1,6 +1,7 @@
 """Trains a BINModel on the backend in KERAS_BACKEND and saves it; run by test_backends.py.
 
-Prints, as JSON, rho's first steps at scale 1 and 10, losses, and the layer's golden error.
+Prints, as JSON, rho's first steps at scale 1 and 10, losses, the layer's golden error, and the
+gradient of a gradient penalty.
 """
 
 import json
@@ -12,7 +13,9 @@ import numpy as np
 
 import keras_bin
 from benchmarks.rho_steps import batch, build_model
+from tests import cases
 
+SHAPE, EPSILON = (3, 4, 2, 3), 0.01  # of the input of the gradient penalty
 OPTIMIZERS = {
     "SGD": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
     "Adam": lambda: keras.optimizers.Adam(1e-3),
@@ -51,8 +54,34 @@ def golden_error():
     return float(np.abs(keras.ops.convert_to_numpy(outputs) - case["y_train"]).max())
 
 
+def penalty_gradient():
+    """Returns the gradient by x of `sum((dL/dx)**2)`, `L = sum(dy * sin(y))`, in training."""
+    x, dy = (cases.random_input(SHAPE, seed=seed).astype("float32") for seed in (0, 1))
+    layer = cases.make_layer(cases.random_weights(SHAPE[-1]), SHAPE, epsilon=EPSILON)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        variables = (layer.trainable_variables, layer.non_trainable_variables)
+        state = [[variable.value for variable in each] for each in variables]
+
+        def loss(x):
+            y, _ = layer.stateless_call(*state, x, training=True)
+            return (dy * jax.numpy.sin(y)).sum()
+
+        return jax.jit(jax.grad(lambda x: (jax.grad(loss)(x) ** 2).sum()))(x)
+    import torch
+
+    x = torch.tensor(x, requires_grad=True)
+    loss = (torch.tensor(dy) * torch.sin(layer(x, training=True))).sum()
+    (inner,) = torch.autograd.grad(loss, x, create_graph=True)
+    return torch.autograd.grad((inner**2).sum(), x)[0]
+
+
 def main(path):
-    results = {"golden_error": golden_error()}
+    results = {
+        "golden_error": golden_error(),
+        "penalty_gradient": np.asarray(penalty_gradient()).tolist(),
+    }
     for name, optimizer in OPTIMIZERS.items():
         _, step, _ = train(optimizer(), 1.0)
         model, scaled, losses = train(optimizer(), 10.0)

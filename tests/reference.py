@@ -120,3 +120,10 @@ def backward(x, dy, weights, axis=-1, epsilon=1e-3, training=True, mask=None):
         dy.sum(over_batch),
         (dy * gamma * (batch.normalized - instance.normalized)).sum(over_batch),
     )
+
+
+def gradient_penalty(x, dy, weights, epsilon=1e-3, training=True):
+    """The penalty `sum((dL/dx)**2)` of `L = sum(dy * sin(y))`, which needs second derivatives."""
+    y = forward(x, weights, epsilon=epsilon, training=training)
+    gradients = backward(x, dy * np.cos(y), weights, epsilon=epsilon, training=training)
+    return (gradients.dx**2).sum()

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks.rho_steps import batch
-from tests.backend_program import OPTIMIZERS
+from tests import cases, reference
+from tests.backend_program import EPSILON, OPTIMIZERS, SHAPE
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +41,18 @@ def test_layer_computes_the_golden_case(trained):
     results, _ = trained
     # The official code's own float32 error on this case is 5e-7.
     assert results["golden_error"] <= 2e-6
+
+
+@pytest.mark.slow
+def test_second_derivatives_equal_finite_differences(trained):
+    results, _ = trained
+    weights = cases.random_weights(SHAPE[-1])
+    x, dy = (cases.random_input(SHAPE, seed=seed) for seed in (0, 1))
+    expected = cases.finite_difference(
+        lambda v: reference.gradient_penalty(v, dy, weights, EPSILON), x
+    )
+    largest = np.abs(expected).max()
+    np.testing.assert_allclose(results["penalty_gradient"], expected, rtol=0, atol=1e-5 * largest)
 
 
 @pytest.mark.slow

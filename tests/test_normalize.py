@@ -1,0 +1,167 @@
+"""The hand-written gradient apart from the layer, and how TensorFlow traces it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_bin
+from keras_bin.axes import input_axes
+from keras_bin.normalize import _shared_function, normalize
+from tests import cases, reference
+
+SHAPE, EPSILON = (3, 4, 2, 3), 0.01
+WAYS = pytest.mark.parametrize(
+    "function",
+    [None, tf.function, lambda f: tf.function(f, jit_compile=True)],
+    ids=["eager", "tf.function", "xla"],
+)
+
+
+def gradients_of(x, dy, weights, moving, valid, function):
+    """Returns y and the gradients of `sum(y * dy)` by x, gamma, beta and rho."""
+    axes = input_axes(x.shape, -1)
+
+    def compute(x, dy):
+        learned = [tf.constant(weight) for weight in weights[:3]]
+        with tf.GradientTape() as tape:
+            tape.watch([x, *learned])
+            y, _, _ = normalize(x, tuple(learned), axes, EPSILON, moving, valid)
+        return y, tape.gradient(y, [x, *learned], output_gradients=dy)
+
+    compute = compute if function is None else function(compute)
+    return compute(tf.constant(x), tf.constant(dy))
+
+
+@pytest.mark.usefixtures("float64")
+@WAYS
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
+def test_gradients_equal_the_formula(training, masked, function):
+    weights = cases.random_weights(SHAPE[-1])
+    x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
+    mask = valid = None
+    if masked:
+        mask = np.random.default_rng(0).uniform(size=SHAPE[:-1]) < 0.7
+        mask[1] = False
+        valid = np.broadcast_to(mask[..., None], SHAPE)
+    moving = None if training else tuple(tf.constant(weight) for weight in weights[3:])
+    y, found = gradients_of(x, dy, weights, moving, valid, function)
+    expected = reference.forward(x, weights, epsilon=EPSILON, training=training, mask=mask)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-11)
+    gradients = reference.backward(x, dy, weights, epsilon=EPSILON, training=training, mask=mask)
+    dx, dgamma, dbeta, drho = (value.numpy() for value in found)
+    found = reference.Gradients(dx, dgamma, dbeta, drho)
+    cases.assert_gradients_close(found, gradients, rtol=0, atol=1e-10)
+
+
+@WAYS
+@pytest.mark.parametrize("size", [(7, 7), (8, 8), (6, 10)], ids=str)
+def test_constant_images_have_no_instance_branch_and_no_gradient(size, function):
+    """Any rounding of their means would be divided by sqrt(epsilon), and cubed in dx."""
+    values = np.random.default_rng(0).uniform(100, 2000, (4, 1, 1, 16))
+    x = np.broadcast_to(values, (4, *size, 16)).astype("float32")
+    layer = keras_bin.BatchInstanceNormalization(rho_initializer="zeros", epsilon=1e-5)
+    layer.build(x.shape)
+    result = cases.run(layer, x, np.ones_like(x), function=function)
+    np.testing.assert_array_equal(result.y, 0)
+    np.testing.assert_allclose(result.gradients.dx, 0, rtol=0, atol=1e-4)
+    assert all(np.isfinite(gradient).all() for gradient in result.gradients)
+    assert np.all(layer.moving_variance.numpy() >= 0)
+
+
+@pytest.mark.usefixtures("float64")
+@WAYS
+def test_given_statistics_have_gradients(function):
+    weights, x = cases.random_weights(SHAPE[-1]), cases.random_input(SHAPE)
+
+    def compute(x, mean, variance):
+        with tf.GradientTape() as tape:
+            tape.watch([mean, variance])
+            learned = tuple(map(tf.constant, weights[:3]))
+            axes = input_axes(SHAPE, -1)
+            y, _, _ = normalize(x, learned, axes, EPSILON, (mean, variance))
+            loss = tf.reduce_sum(tf.sin(y))
+        return tape.gradient(loss, [mean, variance])
+
+    compute = compute if function is None else function(compute)
+    found = compute(tf.constant(x), *map(tf.constant, weights[3:]))
+    for name, gradient in zip(("moving_mean", "moving_variance"), found, strict=True):
+
+        def loss(value, name=name):
+            moved = weights._replace(**{name: value})
+            y = reference.forward(x, moved, epsilon=EPSILON, training=False)
+            return np.sin(y).sum()
+
+        expected = cases.finite_difference(loss, getattr(weights, name))
+        np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.usefixtures("float64")
+@WAYS
+def test_statistics_of_the_batch_have_gradients(function):
+    weights, x = cases.random_weights(SHAPE[-1]), cases.random_input(SHAPE)
+    by_mean, by_variance = np.random.default_rng(0).normal(size=(2, SHAPE[-1]))
+
+    def compute(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            learned = tuple(map(tf.constant, weights[:3]))
+            _, mean, variance = normalize(x, learned, input_axes(SHAPE, -1), EPSILON)
+            loss = tf.reduce_sum(by_mean * mean + by_variance * variance)
+        return tape.gradient(loss, x)
+
+    compute = compute if function is None else function(compute)
+    expected = by_mean + 2 * (x - x.mean((0, 1, 2))) * by_variance
+    expected = expected / np.prod(SHAPE[:-1])
+    np.testing.assert_allclose(compute(tf.constant(x)), expected, rtol=0, atol=1e-12)
+
+
+@WAYS
+@pytest.mark.parametrize("shape", [(2, 0, 4, 3), (2, 0, 3), (0, 4, 4, 3)], ids=str)
+def test_empty_inputs_give_empty_outputs(shape, function):
+    layer = keras_bin.BatchInstanceNormalization()
+    layer.build(shape)
+    result = cases.run(layer, np.zeros(shape), np.zeros(shape), function=function)
+    assert result.y.shape == result.gradients.dx.shape == shape
+
+
+def test_layers_of_equal_shapes_are_traced_once():
+    shape = (4, 5, 6, 7)
+    layers = [keras_bin.BatchInstanceNormalization(epsilon=0.02) for _ in range(3)]
+    for layer in layers:
+        layer.build(shape)
+
+    @tf.function
+    def apply(x):
+        for layer in layers:
+            x = layer(x, training=True)
+        return x
+
+    apply(tf.constant(cases.random_input(shape).astype("float32")))
+    shared = _shared_function(input_axes(shape, -1), 0.02)
+    assert shared.experimental_get_tracing_count() == 1
+
+
+def test_layers_that_share_a_trace_keep_their_own_weights():
+    x = cases.random_input(SHAPE).astype("float32")
+    every = [cases.random_weights(SHAPE[-1], seed) for seed in (0, 1)]
+    layers = [cases.make_layer(weights, SHAPE) for weights in every]
+    outputs = tf.function(lambda x: [layer(x, training=True) for layer in layers])(x)
+    for layer, weights, y in zip(layers, every, outputs, strict=True):
+        np.testing.assert_allclose(y, reference.forward(x, weights), rtol=1e-5, atol=1e-5)
+        moving = [layer.moving_mean, layer.moving_variance]
+        expected = reference.moving_statistics(x, weights)
+        np.testing.assert_allclose(moving, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_forward_mode_equals_the_gradient():
+    """A gradient of one's own must not break `tf.autodiff.ForwardAccumulator`."""
+    layer = cases.make_layer(cases.random_weights(SHAPE[-1]), SHAPE)
+    x = tf.constant(cases.random_input(SHAPE), "float32")
+    direction = tf.constant(cases.random_input(SHAPE, seed=1), "float32")
+    with tf.autodiff.ForwardAccumulator(x, direction) as forward, tf.GradientTape() as tape:
+        tape.watch(x)
+        loss = keras.ops.sum(keras.ops.square(layer(x, training=True)))
+    expected = tf.reduce_sum(tape.gradient(loss, x) * direction)
+    np.testing.assert_allclose(forward.jvp(loss), expected, rtol=1e-3, atol=1e-3)
