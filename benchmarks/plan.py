@@ -1,0 +1,78 @@
+"""How much is measured: all of it, or a little of everything."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What the sections measure, and how often.
+
+    Attributes:
+        shapes: inputs of one layer, channels last.
+        rounds: rounds of the sections that time one layer at these shapes.
+        samples: batch sizes of inputs of shape `(batch, 32, 32, 64)`, for `scaling`.
+        scaling_rounds: rounds of `scaling`.
+        copied_mebibytes: size of the tensor that `floor` copies.
+        nets: names in `benchmarks.nets.NETS`.
+        xla_nets: those of them that `step` also compiles with XLA.
+        step_rounds: rounds of `step`.
+        repeats: fresh processes for each net and normalization.
+        accuracy_shapes: inputs of `accuracy`.
+        means: means of these inputs.
+        deviations: standard deviations of these inputs.
+    """
+
+    shapes: tuple[tuple[int, int, int, int], ...]
+    rounds: int
+    samples: tuple[int, ...]
+    scaling_rounds: int
+    copied_mebibytes: int
+    nets: tuple[str, ...]
+    xla_nets: tuple[str, ...]
+    step_rounds: int
+    repeats: int
+    accuracy_shapes: tuple[tuple[int, int, int, int], ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+
+FULL = Plan(
+    shapes=(
+        (32, 56, 56, 64),
+        (128, 32, 32, 16),
+        (64, 16, 16, 32),
+        (16, 28, 28, 256),
+        (32, 7, 7, 512),
+    ),
+    rounds=40,
+    samples=(16, 64, 256, 1024),
+    scaling_rounds=11,
+    copied_mebibytes=256,
+    nets=("ResNet-20", "ResNet-50"),
+    xla_nets=("ResNet-20",),
+    step_rounds=15,
+    repeats=3,
+    accuracy_shapes=((4, 6, 6, 4), (8, 28, 28, 16), (4, 112, 112, 3)),
+    means=(0.0, 300.0, 1000.0),
+    deviations=(1.0, 1e-2),
+)
+
+QUICK = Plan(
+    shapes=((4, 8, 8, 16), (2, 7, 7, 32)),
+    rounds=3,
+    samples=(1, 2),
+    scaling_rounds=3,
+    copied_mebibytes=16,
+    nets=("ResNet-8",),
+    xla_nets=("ResNet-8",),
+    step_rounds=2,
+    repeats=1,
+    accuracy_shapes=((4, 6, 6, 4),),
+    means=(0.0, 300.0),
+    deviations=(1.0,),
+)
+
+
+def shape_name(shape: tuple[int, ...]) -> str:
+    """Returns the shape as tables show it, such as `32x56x56x64`."""
+    return "x".join(map(str, shape))

@@ -1,0 +1,115 @@
+"""What is measured in fresh processes: memory and first step of a training, and JAX."""
+
+import functools
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.environment import installed
+from benchmarks.nets import NORMALIZATIONS
+from benchmarks.peers import OURS
+from benchmarks.plan import QUICK, Plan
+from benchmarks.report import Section, skipped
+from benchmarks.timing import comparison_method, comparison_rows, median_and_range
+
+ROOT = Path(__file__).parents[1]
+JAX_TITLE = "one layer in training under JAX, forward and backward"
+
+
+def run_module(module: str, *arguments: str) -> dict:
+    """Runs a module of this repository in a fresh Python, and reads the JSON it prints last.
+
+    Args:
+        module: its name.
+        *arguments: what follows the name on the command line.
+
+    Raises:
+        RuntimeError: it failed; the message holds what it wrote to its standard error.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"python -m {module} {' '.join(arguments)} failed:\n{done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@functools.cache
+def train_afresh(net: str, normalization: str, repeat: int) -> dict:
+    """Runs `benchmarks.child`; the sections that ask for the same `repeat` share its run."""
+    return run_module("benchmarks.child", net, normalization)
+
+
+def _training_rows(plan, track, unit, value):
+    """Makes a row for each net of a value of each of its runs, BN and BIN in turns."""
+    values = {net: {name: [] for name in NORMALIZATIONS} for net in plan.nets}
+    for net, repeat in track(list(itertools.product(plan.nets, range(plan.repeats)))):
+        for normalization, found in values[net].items():
+            found.append(value(train_afresh(net, normalization, repeat)))
+    rows = []
+    for net, found in values.items():
+        bn, bin_ = median_and_range(found["BN"]), median_and_range(found["BIN"])
+        rows.append(
+            {"net": net, f"BN, {unit}": bn, f"BIN, {unit}": bin_, "BIN / BN": bin_.value / bn.value}
+        )
+    return rows
+
+
+def memory(plan: Plan, track: Callable) -> Section:
+    """Measures how far three training steps raise the peak of a process's memory."""
+    title = "memory of a training"
+    if sys.platform != "linux":
+        return skipped("memory", title, "the peak of memory is read from Linux")
+    return Section(
+        "memory",
+        title,
+        "How far building the net and three steps of train_on_batch raise the process's peak of "
+        "memory (VmHWM), imports and data apart; each run in a fresh process; median and range "
+        f"of {plan.repeats}, and the ratio of the medians.",
+        _training_rows(plan, track, "MB", lambda run: run["peak_bytes"] / 1e6),
+    )
+
+
+def first_step(plan: Plan, track: Callable) -> Section:
+    """Measures how long a net takes from its construction to the end of its first step."""
+    return Section(
+        "first_step",
+        "from building a net to the end of its first training step",
+        "Layers, model, compile and one train_on_batch; each run in a fresh process, BN and BIN "
+        f"in turns; median and range of {plan.repeats}, and the ratio of the medians.",
+        _training_rows(plan, track, "s", lambda run: run["first_step_s"]),
+    )
+
+
+def jax_section(plan: Plan, seconds: dict, devices: str) -> Section:
+    """Makes the section of what `benchmarks.jax_layer` has timed.
+
+    Args:
+        plan: what was measured.
+        seconds: times by shape and layer.
+        devices: where the layers ran.
+    """
+    return Section(
+        "jax",
+        JAX_TITLE,
+        f"{devices}. Float32, jitted value and vjp through stateless_call. "
+        f"{comparison_method(OURS, plan.rounds)}",
+        comparison_rows(seconds, OURS),
+    )
+
+
+def jax(plan: Plan, track: Callable) -> Section:
+    """Times one layer in training under JAX, in a process of its own."""
+    if not installed("jax"):
+        return skipped("jax", JAX_TITLE, "JAX is not installed")
+    arguments = ["--json", *(["--quick"] if plan is QUICK else [])]
+    for module in track(["benchmarks.jax_layer"]):
+        timed = run_module(module, *arguments)
+    return jax_section(plan, **timed)

@@ -1,0 +1,74 @@
+"""The programs that run in processes of their own."""
+
+import dataclasses
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import processes
+from benchmarks.environment import installed
+from benchmarks.plan import QUICK
+from benchmarks.timing import Spread
+
+
+@pytest.mark.slow
+def test_child_measures_a_training():
+    found = processes.run_module("benchmarks.child", "ResNet-8", "BIN")
+    assert found["first_step_s"] > 0
+    if sys.platform == "linux":
+        assert found["peak_bytes"] > 0
+
+
+@pytest.mark.slow
+def test_failure_shows_what_the_program_wrote():
+    with pytest.raises(RuntimeError, match=r"(?s)benchmarks\.child ResNet-8 LN failed.*'LN'"):
+        processes.run_module("benchmarks.child", "ResNet-8", "LN")
+
+
+def test_sections_share_the_runs_and_take_turns(monkeypatch):
+    calls = []
+
+    def run_module(module, net, normalization):
+        calls.append((net, normalization))
+        return {"first_step_s": float(len(calls)), "peak_bytes": 1e6 * len(calls)}
+
+    monkeypatch.setattr(processes, "run_module", run_module)
+    monkeypatch.setattr(sys, "platform", "linux")
+    processes.train_afresh.cache_clear()
+    plan = dataclasses.replace(QUICK, repeats=2)
+    (row,) = processes.memory(plan, iter).rows
+    assert calls == [("ResNet-8", "BN"), ("ResNet-8", "BIN")] * 2
+    assert row == {
+        "net": "ResNet-8",
+        "BN, MB": Spread(2.0, 1.0, 3.0),
+        "BIN, MB": Spread(3.0, 2.0, 4.0),
+        "BIN / BN": 1.5,
+    }
+    processes.first_step(plan, iter)
+    processes.train_afresh.cache_clear()
+    assert len(calls) == 4
+
+
+def test_memory_is_skipped_where_no_peak_is_known(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    section = processes.memory(QUICK, iter)
+    assert section.method.startswith("Skipped: ")
+    assert section.rows == ()
+
+
+@pytest.mark.slow
+def test_jax_is_timed_in_a_process_without_tensorflow():
+    if not installed("jax"):
+        pytest.skip("JAX is not installed; the extra `test` installs it")
+    (row, *_) = processes.jax(QUICK, iter).rows
+    assert row["layer"] == "keras_bin"
+    program = "import sys, benchmarks.jax_layer; print('tensorflow' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=processes.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"
