@@ -30,6 +30,7 @@ given and there are no terms over W, but
 
 An element that a mask excludes takes part in no statistic, so k and q are 0 there. Over several
 replicas A, B, dM and dV are summed up for dx; the other gradients stay those of a replica.
+Where the code has `x - m`, it takes `x - pilot` and corrects for `m - pilot`.
 
 Derivatives of second order are found by differentiating these lines, which are made of the
 forward pass's own tensors, so that nothing is left out.
@@ -43,12 +44,12 @@ from keras import ops
 from keras_bin.statistics import (
     BatchMoments,
     at_least_one,
-    axiswise_mean,
     batch_moments,
     blend,
     branch_scales,
     element_count,
     instance_moments,
+    spatial_mean,
 )
 
 
@@ -102,7 +103,8 @@ def _normalize(axes, epsilon, x, weights, moving, valid, replica_sum=None):
     def forward(x, gamma, beta, rho, *given):
         instance = instance_moments(x, axes.spatial, valid)
         if given:
-            batch = BatchMoments(*given, offset=instance.mean - given[0], count=None)
+            offset = instance.deviation + (instance.pilot - given[0])
+            batch = BatchMoments(*given, offset=offset, count=None)
         else:
             batch = batch_moments(instance, replica_sum)
         scales = branch_scales(gamma, rho, batch.variance, epsilon)
@@ -139,23 +141,26 @@ def _gradients(upstream, gamma, rho, instance, batch, scales, axes, epsilon, val
     scale, instance_scale = scales
     inverse = ops.rsqrt(instance.variance + epsilon)
     batch_inverse = ops.rsqrt(batch.variance + epsilon)
-    # Sums in units of `unit` elements: means along all axes but the first are faster than sums,
-    # and shorter, because XLA makes one long sum of two.
-    first, *others = axes.spatial
-    unit = element_count(dy, others)
-    shift = ops.sum(axiswise_mean(dy, others), first, keepdims=True)
-    stretch = ops.sum(axiswise_mean(dy * instance.centred, others), first, keepdims=True)
+    # Sums in units of the number of elements, which are means.
+    unit = element_count(dy, axes.spatial)
+    shift = spatial_mean(dy, axes.spatial)
+    stretch = spatial_mean(dy * instance.distance, axes.spatial) - instance.deviation * shift
+    own = inverse * stretch
 
     shift_sum = ops.sum(shift, 0, keepdims=True)
     batch_sum = batch_inverse * ops.sum(stretch + batch.offset * shift, 0, keepdims=True)
-    instance_sum = ops.sum(inverse * stretch, 0, keepdims=True)
+    instance_sum = ops.sum(own, 0, keepdims=True)
     dbeta = unit * shift_sum
     dgamma = unit * (rho * batch_sum + (1 - rho) * instance_sum)
     drho = unit * gamma * (batch_sum - instance_sum)
 
-    instance_share = instance_scale * (unit / at_least_one(instance.count)) * inverse
-    k = instance_share * (inverse * (inverse * stretch))
-    q = instance_share * shift
+    instance_slope = instance_scale * inverse
+    # 1e-30 keeps zero out of the divisors and is lost in any slope above 1e-22.
+    slope = scale + instance_slope + 1e-30
+    if instance.masked:
+        instance_slope = instance_slope * (unit / at_least_one(instance.count))
+    k = instance_slope * (inverse * own)
+    q = instance_slope * shift
     to_statistics = ()
     if batch.count is None:
         to_statistics = (
@@ -170,10 +175,11 @@ def _gradients(upstream, gamma, rho, instance, batch, scales, axes, epsilon, val
         batch_share = scale * (unit / batch.count)
         batch_k = batch_share * batch_inverse * batch_sum - 2 * dvariance / batch.count
         k = k + batch_k
-        q = q + (batch_k * batch.offset + batch_share * shift_sum - dmean / batch.count)
+        q = q + (batch_k * batch.offset + (batch_share * shift_sum - dmean / batch.count))
 
-    through_statistics = instance.centred * k + q
+    # dx = slope * dy - k * (x - m) - q, in an order that needs no second new tensor of its size.
+    share = instance.distance * (k / slope) + (q - k * instance.deviation) / slope
     if valid is not None:
-        through_statistics = ops.where(valid, through_statistics, 0)
-    dx = dy * (scale + instance_scale * inverse) - through_statistics
+        share = ops.where(valid, share, 0)
+    dx = (dy - share) * slope
     return dx, dgamma, dbeta, drho, *to_statistics

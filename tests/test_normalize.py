@@ -64,10 +64,38 @@ def test_constant_images_have_no_instance_branch_and_no_gradient(size, function)
     layer = keras_bin.BatchInstanceNormalization(rho_initializer="zeros", epsilon=1e-5)
     layer.build(x.shape)
     result = cases.run(layer, x, np.ones_like(x), function=function)
-    np.testing.assert_array_equal(result.y, 0)
+    np.testing.assert_allclose(result.y, 0, rtol=0, atol=1e-6)
     np.testing.assert_allclose(result.gradients.dx, 0, rtol=0, atol=1e-4)
     assert all(np.isfinite(gradient).all() for gradient in result.gradients)
     assert np.all(layer.moving_variance.numpy() >= 0)
+
+
+@pytest.mark.usefixtures("float64")
+@WAYS
+def test_gradient_at_gamma_0_is_differentiated_by_gamma(function):
+    """A layer whose gamma starts at 0 has no gradient by x, but one that moves with gamma."""
+    weights = cases.random_weights(SHAPE[-1])
+    x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
+    axes = input_axes(SHAPE, -1)
+
+    def compute(x, dy, gamma):
+        with tf.GradientTape() as outer:
+            outer.watch(gamma)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                learned = (gamma, tf.constant(weights.beta), tf.constant(weights.rho))
+                y, _, _ = normalize(x, learned, axes, EPSILON)
+            dx = tape.gradient(y, x, output_gradients=dy)
+            loss = tf.reduce_sum(dx * tf.sin(x))
+        return dx, outer.gradient(loss, gamma)
+
+    compute = compute if function is None else function(compute)
+    dx, found = compute(tf.constant(x), tf.constant(dy), tf.zeros(SHAPE[-1], tf.float64))
+    np.testing.assert_allclose(dx, 0, rtol=0, atol=1e-28)
+    one = weights._replace(gamma=np.ones(SHAPE[-1]))
+    by_gamma = reference.backward(x, dy, one, epsilon=EPSILON, training=True, mask=None).dx
+    expected = (by_gamma * np.sin(x)).sum((0, 1, 2))
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.usefixtures("float64")
@@ -99,8 +127,11 @@ def test_given_statistics_have_gradients(function):
 
 @pytest.mark.usefixtures("float64")
 @WAYS
-def test_statistics_of_the_batch_have_gradients(function):
+@pytest.mark.parametrize("gamma", [None, 0.0], ids=["random gamma", "gamma 0"])
+def test_statistics_of_the_batch_have_gradients(gamma, function):
     weights, x = cases.random_weights(SHAPE[-1]), cases.random_input(SHAPE)
+    if gamma is not None:
+        weights = weights._replace(gamma=np.full(SHAPE[-1], gamma))
     by_mean, by_variance = np.random.default_rng(0).normal(size=(2, SHAPE[-1]))
 
     def compute(x):
