@@ -172,7 +172,8 @@ def _factors(elements):
 
 def _first_rows(x, axis):
     """Returns the first 16th of `x` along `axis`, at least one element."""
-    rows = -(-ops.shape(x)[axis] // _PILOT_SHARE)
+    # Rounded up without a negative number, whose division ONNX rounds the other way.
+    rows = (ops.shape(x)[axis] + _PILOT_SHARE - 1) // _PILOT_SHARE
     return x[(slice(None),) * axis + (slice(rows),)]
 
 
