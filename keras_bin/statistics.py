@@ -29,13 +29,14 @@ import math
 import numbers
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 _PILOT_SHARE = 16
 
-# A mean is taken in parts of at most 16 elements and then over the parts. This is more exact than
-# one long sum. XLA's compiler for CPUs makes several times faster code of it, unless a sum is left
-# that is shorter than 33: it then fuses both into one.
+# TensorFlow's kernels and its XLA for CPUs add one element after the other, so a mean is taken of at
+# most 16 elements and then of these means. XLA makes code of it that is several times faster, unless
+# fewer than 33 are left: it then fuses both into one long sum.
 _LARGEST_PART = 16
 _SHORTEST_SUM, _LONGEST_SUM = 33, 1024
 
@@ -139,6 +140,8 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
 
 def spatial_mean(x, axes):
     """Averages over `axes`, ascending, and keeps them with size 1."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.mean(x, axes, keepdims=True)
     first, last = axes[0], axes[-1]
     sizes = x.shape[first : last + 1]
     adjacent = len(axes) == len(sizes)
