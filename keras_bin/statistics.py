@@ -34,9 +34,9 @@ from keras import ops
 
 _PILOT_SHARE = 16
 
-# TensorFlow's kernels and its XLA for CPUs add one element after the other, so a mean is taken of at
-# most 16 elements and then of these means. XLA makes code of it that is several times faster, unless
-# fewer than 33 are left: it then fuses both into one long sum.
+# TensorFlow's kernels and its XLA for CPUs add one element after the other, so a mean is taken
+# of at most 16 elements and then of these means. XLA makes code of it that is several times
+# faster, unless fewer than 33 are left: it then fuses both into one long sum.
 _LARGEST_PART = 16
 _SHORTEST_SUM, _LONGEST_SUM = 33, 1024
 
