@@ -12,7 +12,7 @@ class Plan:
         rounds: rounds of the sections that time one layer at these shapes.
         samples: batch sizes of inputs of shape `(batch, 32, 32, 64)`, for `scaling`.
         scaling_rounds: rounds of `scaling`.
-        copied_mebibytes: size of the tensor that `floor` copies.
+        added_mebibytes: size of the tensor that `floor` adds.
         nets: names in `benchmarks.nets.NETS`.
         xla_nets: those of them that `step` also compiles with XLA.
         step_rounds: rounds of `step`.
@@ -26,7 +26,7 @@ class Plan:
     rounds: int
     samples: tuple[int, ...]
     scaling_rounds: int
-    copied_mebibytes: int
+    added_mebibytes: int
     nets: tuple[str, ...]
     xla_nets: tuple[str, ...]
     step_rounds: int
@@ -47,7 +47,7 @@ FULL = Plan(
     rounds=40,
     samples=(16, 64, 256, 1024),
     scaling_rounds=11,
-    copied_mebibytes=256,
+    added_mebibytes=256,
     nets=("ResNet-20", "ResNet-50"),
     xla_nets=("ResNet-20",),
     step_rounds=15,
@@ -62,7 +62,7 @@ QUICK = Plan(
     rounds=3,
     samples=(1, 2),
     scaling_rounds=3,
-    copied_mebibytes=16,
+    added_mebibytes=16,
     nets=("ResNet-8",),
     xla_nets=("ResNet-8",),
     step_rounds=2,

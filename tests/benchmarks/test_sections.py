@@ -10,7 +10,7 @@ from benchmarks.peers import KERAS
 from benchmarks.plan import QUICK, shape_name
 from benchmarks.tensorflow_peers import TRAINING
 
-PLAN = dataclasses.replace(QUICK, shapes=QUICK.shapes[:1], copied_mebibytes=1, rounds=1)
+PLAN = dataclasses.replace(QUICK, shapes=QUICK.shapes[:1], added_mebibytes=1, rounds=1)
 SHAPE = shape_name(PLAN.shapes[0])
 
 
