@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import keras_bin
 from benchmarks.environment import installed
-from benchmarks.peers import KERAS, OURS, build, draw
+from benchmarks.peers import BN, KERAS, OURS, build, draw
 from benchmarks.plan import Plan, shape_name
 from benchmarks.report import Section
 from benchmarks.tensorflow_peers import FUSED, TRAINING
@@ -160,33 +160,38 @@ def inference(plan: Plan, track: Callable) -> Section:
 
 
 def scaling(plan: Plan, track: Callable) -> Section:
-    """Times one layer in training per element, for ever more elements."""
+    """Times one layer in training per element, for ever more elements, beside BN."""
     rows = []
+    shapes = [(samples, 32, 32, 64) for samples in plan.samples]
     for compiler in track(COMPILERS):
-        shapes = [(samples, 32, 32, 64) for samples in plan.samples]
         functions = {
-            shape: _training_call(TRAINING[OURS], draw(shape), COMPILERS[compiler])
+            (shape, name): _training_call(TRAINING[name], draw(shape), COMPILERS[compiler])
             for shape in shapes
+            for name in (OURS, BN)
         }
+        seconds = interleave(functions, plan.scaling_rounds)
         spreads = {
-            shape: quartiles([1e9 * s / math.prod(shape) for s in seconds])
-            for shape, seconds in interleave(functions, plan.scaling_rounds).items()
+            (shape, name): quartiles([1e9 * s / math.prod(shape) for s in seconds[shape, name]])
+            for shape, name in functions
         }
-        mean = statistics.mean(spread.value for spread in spreads.values())
+        mean = statistics.mean(spreads[shape, OURS].value for shape in shapes)
         rows += [
             {
                 "compiled": compiler,
                 "shape": shape_name(shape),
                 "elements": math.prod(shape),
-                "ns per element": spread,
-                "relative to their mean": spread.value / mean,
+                "ns per element": spreads[shape, OURS],
+                "relative to their mean": spreads[shape, OURS].value / mean,
+                "BN, ns per element": spreads[shape, BN],
+                "BIN / BN": ratio(seconds[shape, OURS], seconds[shape, BN]),
             }
-            for shape, spread in spreads.items()
+            for shape in shapes
         ]
     return Section(
         "scaling",
         "one BIN layer in training, from small to large",
         "Forward and backward, float32; median and quartiles of "
-        f"{plan.scaling_rounds} rounds in which all sizes took turns.",
+        f"{plan.scaling_rounds} rounds in which all sizes took turns, and the same for {BN}, "
+        "which meets the same costs of large allocations.",
         rows,
     )

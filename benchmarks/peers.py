@@ -9,6 +9,7 @@ from keras import ops
 import keras_bin
 
 OURS = "keras_bin"
+BN = "BatchNormalization"
 MOMENTUM = 0.99
 EPSILON = 1e-3
 
@@ -60,7 +61,7 @@ class TextbookBIN(Peer):
 
 KERAS = {
     OURS: keras_bin.BatchInstanceNormalization,
-    "BatchNormalization": keras.layers.BatchNormalization,
+    BN: keras.layers.BatchNormalization,
     "GroupNormalization(groups=-1)": lambda: keras.layers.GroupNormalization(groups=-1),
 }
 

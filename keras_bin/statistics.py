@@ -176,13 +176,19 @@ def _factors(elements):
 def _first_rows(x, axis):
     """Returns the first 16th of `x` along `axis`, at least one element."""
     # Rounded up without a negative number, whose division ONNX rounds the other way.
-    rows = (ops.shape(x)[axis] + _PILOT_SHARE - 1) // _PILOT_SHARE
+    rows = (_size(x, axis) + _PILOT_SHARE - 1) // _PILOT_SHARE
     return x[(slice(None),) * axis + (slice(rows),)]
+
+
+def _size(x, axis):
+    """Returns the size of `x` along `axis`, a scalar tensor if it is not known yet."""
+    # Not `ops.shape` for all: it adds operators to TensorFlow's graph even where none is needed.
+    return ops.shape(x)[axis] if x.shape[axis] is None else x.shape[axis]
 
 
 def element_count(x, axes):
     """Returns the number of elements along `axes`, a scalar tensor if it is not known yet."""
-    count = math.prod(ops.shape(x)[axis] for axis in axes)
+    count = math.prod(_size(x, axis) for axis in axes)
     return count if isinstance(count, int) else ops.cast(count, x.dtype)
 
 

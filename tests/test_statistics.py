@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_bin.statistics import (
     _factors,
@@ -80,6 +81,14 @@ def test_moments_of_a_sample_depend_on_nothing_else_to_the_last_digit():
     alone, together = (arrays(instance_moments(v, SPATIAL)) for v in (x[1:], x))
     np.testing.assert_array_equal(together.mean[1:], alone.mean)
     np.testing.assert_array_equal(together.variance[1:], alone.variance)
+
+
+@pytest.mark.parametrize(("height", "found"), [(5, 0), (None, 2)])
+def test_graph_looks_up_only_sizes_that_are_unknown(height, found):
+    function = tf.function(lambda x: instance_moments(x, SPATIAL))
+    graph = function.get_concrete_function(tf.TensorSpec((None, height, 3, 2))).graph
+    operators = [operation.type for operation in graph.get_operations()]
+    assert operators.count("Shape") == found
 
 
 @pytest.mark.parametrize("border", [False, True], ids=["no border", "border"])

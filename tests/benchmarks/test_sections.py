@@ -42,6 +42,7 @@ def test_scaling_is_relative_to_the_mean_of_its_sizes():
         assert [row["elements"] for row in found] == [65536, 131072]
         relative = [row["relative to their mean"] for row in found]
         assert sum(relative) == pytest.approx(len(relative))
+        assert all(row["BIN / BN"].value > 0 for row in found)
 
 
 @pytest.mark.slow
