@@ -131,10 +131,10 @@ def floor(plan: Plan, track: Callable) -> Section:
         "floor",
         "one layer in training, beside the speed of memory",
         f"Bandwidth is that of TensorFlow adding {plan.added_mebibytes} MiB of float32 to a "
-        "variable in place, two reads and a write, timed in turns with the layers; it allocates "
-        "nothing, as layers must. BIN must read the activation twice and write it once forward, "
-        "and read x and dy twice and write dx once backward; the floor is the time for that. "
-        "Medians, and time / floor with quartiles over "
+        "variable in place, two reads and a write, timed in turns with the layers; unlike a layer, "
+        "or a copy, it allocates nothing. BIN must read the activation twice and write it once "
+        "forward, and read x and dy twice and write dx once backward; the floor is the time for "
+        "that. Medians, and time / floor with quartiles over "
         f"{plan.rounds} rounds. Tensors that stay in the processor's cache can be faster than "
         "the floor.",
         rows,
@@ -164,11 +164,11 @@ def scaling(plan: Plan, track: Callable) -> Section:
     rows = []
     shapes = [(samples, 32, 32, 64) for samples in plan.samples]
     for compiler in track(COMPILERS):
-        functions = {
-            (shape, name): _training_call(TRAINING[name], draw(shape), COMPILERS[compiler])
-            for shape in shapes
-            for name in (OURS, BN)
-        }
+        functions = {}
+        for shape in shapes:
+            arrays = [*map(tf.constant, draw(shape))]
+            for name in (OURS, BN):
+                functions[shape, name] = _training_call(TRAINING[name], arrays, COMPILERS[compiler])
         seconds = interleave(functions, plan.scaling_rounds)
         spreads = {
             (shape, name): quartiles([1e9 * s / math.prod(shape) for s in seconds[shape, name]])

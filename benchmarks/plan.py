@@ -52,7 +52,7 @@ FULL = Plan(
     xla_nets=("ResNet-20",),
     step_rounds=15,
     repeats=3,
-    accuracy_shapes=((4, 6, 6, 4), (8, 28, 28, 16), (4, 112, 112, 3)),
+    accuracy_shapes=((4, 6, 6, 4), (8, 28, 28, 16), (4, 112, 112, 3), (2, 512, 512, 3)),
     means=(0.0, 300.0, 1000.0),
     deviations=(1.0, 1e-2),
 )

@@ -85,7 +85,7 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
             instance = instance_moments(x, self._axes.spatial, self._axes.valid(mask, x))
             outputs = blend(
                 instance,
-                instance.mean - self._channel_values(self.mean, dtype),
+                instance.offset_from(self._channel_values(self.mean, dtype)),
                 scale,
                 self._channel_values(self.instance_scale, dtype),
                 offset,

@@ -30,7 +30,7 @@ given and there are no terms over W, but
 
 An element that a mask excludes takes part in no statistic, so k and q are 0 there. Over several
 replicas A, B, dM and dV are summed up for dx; the other gradients stay those of a replica.
-Where the code has `x - m`, it takes `x - pilot` and corrects for `m - pilot`.
+Where these formulas have `x - m`, the code takes `x - pilot` and corrects for `m - pilot`.
 
 Derivatives of second order are found by differentiating these lines, which are made of the
 forward pass's own tensors, so that nothing is left out.
@@ -103,8 +103,7 @@ def _normalize(axes, epsilon, x, weights, moving, valid, replica_sum=None):
     def forward(x, gamma, beta, rho, *given):
         instance = instance_moments(x, axes.spatial, valid)
         if given:
-            offset = instance.deviation + (instance.pilot - given[0])
-            batch = BatchMoments(*given, offset=offset, count=None)
+            batch = BatchMoments(*given, offset=instance.offset_from(given[0]), count=None)
         else:
             batch = batch_moments(instance, replica_sum)
         scales = branch_scales(gamma, rho, batch.variance, epsilon)
@@ -155,8 +154,9 @@ def _gradients(upstream, gamma, rho, instance, batch, scales, axes, epsilon, val
     drho = unit * gamma * (batch_sum - instance_sum)
 
     instance_slope = instance_scale * inverse
-    # 1e-30 keeps zero out of the divisors and is lost in any slope above 1e-22.
-    slope = scale + instance_slope + 1e-30
+    slope = scale + instance_slope
+    # It divides below, its square in second derivatives: float32 must tell both from 0.
+    slope = slope + ops.where(slope < 0, -1e-18, 1e-18)
     if instance.masked:
         instance_slope = instance_slope * (unit / at_least_one(instance.count))
     k = instance_slope * (inverse * own)

@@ -10,15 +10,16 @@ sample, the statistics `M`, `V` of the batch branch, and `e` for epsilon:
 Training and inference differ only in where `M` and `V` come from.
 
 Digits are kept where float32 would lose them. A pilot, the average of the first 16th of the
-rows, is subtracted from each sample before anything is summed up or scaled: `a * x + c` cancels
-where the mean is large beside the standard deviation. With `d = x - pilot`,
+rows (under a mask, of all valid elements), is subtracted from each sample before anything is
+summed up or scaled: `a * x + c` cancels where the mean is large beside the standard deviation.
+With `d = x - pilot`,
 
     m = pilot + mean(d)
     v = mean(d**2) - mean(d)**2
 
-This difference cannot cancel. The average of a fraction f of the elements is within
-`sqrt(1 / f - 1)` standard deviations of their mean, and f is at least 1 / 16, so that four
-binary digits are lost at worst.
+This difference loses four binary digits at worst, as long as the pilot's own rounding is small
+beside the standard deviation: the average of a fraction f of the elements is within
+`sqrt(1 / f - 1)` standard deviations of their mean, and f is at least 1 / 16.
 
 The pilot is a constant for differentiation: nothing depends on its choice. Means are
 differentiated everywhere; `tf.nn.moments` stops the gradient at the mean inside the variance,
@@ -34,11 +35,11 @@ from keras import ops
 
 _PILOT_SHARE = 16
 
-# TensorFlow's kernels and its XLA for CPUs add one element after the other, so a mean is taken
-# of at most 16 elements and then of these means. XLA makes code of it that is several times
-# faster, unless fewer than 33 are left: it then fuses both into one long sum.
+# TensorFlow's kernels and its XLA for CPUs add one element after the other, so a long mean is
+# taken of parts of at most 16 elements, and then of the parts. XLA makes code of it that is several
+# times faster, unless fewer than 33 parts are left: it then fuses both into one long sum.
 _LARGEST_PART = 16
-_SHORTEST_SUM, _LONGEST_SUM = 33, 1024
+_FEWEST_PARTS, _LONGEST_SUM = 33, 1024
 
 
 class InstanceMoments(NamedTuple):
@@ -59,10 +60,9 @@ class InstanceMoments(NamedTuple):
     variance: Any
     count: Any
 
-    @property
-    def mean(self):
-        """Mean of each sample, in input units."""
-        return self.pilot + self.deviation
+    def offset_from(self, mean):
+        """Mean of each sample minus `mean`, to more digits than either has where it is large."""
+        return self.deviation + (self.pilot - mean)
 
     @property
     def masked(self) -> bool:
@@ -110,23 +110,22 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
             or None if all count. Samples without a valid element get mean and variance 0.
 
     Returns:
-        The `InstanceMoments` of `x`, which for each sample depend on nothing but the sample, to
-        the last digit.
+        The `InstanceMoments` of `x`, which for each sample depend on nothing but the sample.
 
     Source: Nam & Kim 2018, section 3: the statistics of instance normalization.
     """
     if valid is None:
         count = element_count(x, axes)
-        pilot = ops.mean(_first_rows(x, axes[0]), axes, keepdims=True)
+        pilot = spatial_mean(_first_rows(x, axes[0]), axes)
 
         def average(values):
             return spatial_mean(values, axes)
     else:
         count = ops.sum(ops.cast(valid, x.dtype), axes, keepdims=True)
+        share = element_count(x, axes) / at_least_one(count)
 
         def average(values):
-            values = ops.sum(ops.where(valid, values, 0), axes, keepdims=True)
-            return values / at_least_one(count)
+            return spatial_mean(ops.where(valid, values, 0), axes) * share
 
         pilot = average(x)
     # A selection makes compilers round the pilot once for all its uses; they would otherwise fuse
@@ -134,7 +133,9 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
     pilot = ops.stop_gradient(ops.where(ops.isfinite(pilot), pilot, 0))
     distance = x - pilot
     deviation = average(distance)
-    variance = ops.maximum(average(ops.square(distance)) - ops.square(deviation), 0)
+    variance = average(ops.square(distance)) - ops.square(deviation)
+    # Rounding below 0 is taken back beside the derivatives: a maximum would halve them at 0.
+    variance = variance - ops.stop_gradient(ops.minimum(variance, 0))
     return InstanceMoments(distance, pilot, deviation, variance, count)
 
 
@@ -160,17 +161,17 @@ def spatial_mean(x, axes):
 def _factors(elements):
     """Splits a number of elements into the lengths of successive sums, () if that is not possible.
 
-    All but the last are at most 16, which may be 1; the last is from 33 to 1024.
+    All but the last are at most 16, and the last is at most 1024.
     """
     factors = []
-    while not factors or elements > _LONGEST_SUM:
-        largest = min(_LARGEST_PART, elements // _SHORTEST_SUM)
-        part = next((n for n in range(largest, 0, -1) if elements % n == 0), 0)
-        if part == 0 or (part == 1 and elements > _LONGEST_SUM):
-            return ()
+    while elements > _LONGEST_SUM or not factors:
+        largest = min(_LARGEST_PART, elements // _FEWEST_PARTS)
+        part = next((n for n in range(largest, 1, -1) if elements % n == 0), None)
+        if part is None:
+            break
         factors.append(part)
         elements //= part
-    return (*factors, elements)
+    return (*factors, elements) if 0 < elements <= _LONGEST_SUM else ()
 
 
 def _first_rows(x, axis):

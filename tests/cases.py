@@ -43,6 +43,13 @@ def random_input(shape, axis=-1, seed=0):
     return rng.normal(size=shape) * rng.uniform(0.3, 3, own) + rng.normal(1, 2, own)
 
 
+def input_with_constant_sample(shape):
+    """Draws an input, channels last, whose first sample has no contrast."""
+    x = random_input(shape)
+    x[0] = x[0, :1, :1]
+    return x
+
+
 def make_layer(weights, shape, axis=-1, **kwargs):
     """Builds a layer for inputs of `shape` that holds `weights`."""
     layer = keras_bin.BatchInstanceNormalization(axis=axis, **kwargs)
