@@ -36,10 +36,10 @@ from keras import ops
 _PILOT_SHARE = 16
 
 # TensorFlow's kernels and its XLA for CPUs add one element after the other, so a long mean is
-# taken of parts of at most 16 elements, and then of the parts. XLA makes code of it that is several
-# times faster, unless fewer than 33 parts are left: it then fuses both into one long sum.
-_LARGEST_PART = 16
-_FEWEST_PARTS, _LONGEST_SUM = 33, 1024
+# taken of parts of at most 16 neighbours, and then of the parts. XLA makes code of it that is
+# several times faster, unless fewer than 33 parts are left: it then fuses both into one long sum.
+_LARGEST_PART, _FEWEST_PARTS = 16, 33
+_LONGEST_SUM = _LARGEST_PART * _FEWEST_PARTS - 1
 
 
 class InstanceMoments(NamedTuple):
@@ -153,15 +153,16 @@ def spatial_mean(x, axes):
         return x
     inner = [*factors] + [1] * (len(axes) - 1)
     x = ops.reshape(x, [-1, *x.shape[1:first], *inner, *x.shape[last + 1 :]])
-    for _ in factors[1:]:
-        x = ops.mean(x, first)
+    for axis in range(first + len(factors) - 1, first, -1):
+        x = ops.mean(x, axis)
     return ops.mean(x, first, keepdims=True)
 
 
 def _factors(elements):
-    """Splits a number of elements into the lengths of successive sums, () if that is not possible.
+    """Splits a number of elements into factors, () if that is not possible.
 
-    All but the last are at most 16, and the last is at most 1024.
+    The last is the number of neighbours that are added up first, the first the number of parts
+    that are added up last. That is at most 527, all others are at most 16.
     """
     factors = []
     while elements > _LONGEST_SUM or not factors:
@@ -169,9 +170,9 @@ def _factors(elements):
         part = next((n for n in range(largest, 1, -1) if elements % n == 0), None)
         if part is None:
             break
-        factors.append(part)
+        factors.insert(0, part)
         elements //= part
-    return (*factors, elements) if 0 < elements <= _LONGEST_SUM else ()
+    return (elements, *factors) if 0 < elements <= _LONGEST_SUM else ()
 
 
 def _first_rows(x, axis):
