@@ -156,7 +156,7 @@ def _gradients(upstream, gamma, rho, instance, batch, scales, axes, epsilon, val
     instance_slope = instance_scale * inverse
     slope = scale + instance_slope
     # It divides below, its square in second derivatives: float32 must tell both from 0.
-    slope = slope + ops.where(slope < 0, -1e-18, 1e-18)
+    slope = slope + ops.cast(ops.where(slope < 0, -1e-18, 1e-18), slope.dtype)
     if instance.masked:
         instance_slope = instance_slope * (unit / at_least_one(instance.count))
     k = instance_slope * (inverse * own)

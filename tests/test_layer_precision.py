@@ -164,3 +164,17 @@ def test_pure_half_precision_rounds_moving_statistics_once(half):
     for weight in ("moving_mean", "moving_variance"):
         found, expected = (cases.numpy(getattr(each, weight)) for each in (ours, theirs))
         np.testing.assert_array_equal(found, expected, err_msg=weight)
+
+
+@MODES
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+def test_float64_layer_needs_no_float64_default(masked, training):
+    assert keras.config.floatx() == "float32"
+    shape = (3, 4, 2, 3)
+    weights = cases.random_weights(shape[-1])
+    x, dy = cases.random_input(shape), cases.random_input(shape, seed=1)
+    mask = np.random.default_rng(0).uniform(size=shape[:-1]) < 0.7 if masked else None
+    layer = cases.make_layer(weights, shape, dtype="float64")
+    result = cases.run(layer, x, dy, training=training, mask=mask)
+    expected = reference.backward(x, dy, weights, training=training, mask=mask)
+    cases.assert_gradients_close(result.gradients, expected, rtol=1e-9, atol=1e-9)

@@ -75,33 +75,34 @@ def test_constant_images_have_no_instance_branch_and_no_gradient(size, masked, f
 @WAYS
 @pytest.mark.parametrize("upstream", [1.0, 1e-8])
 @pytest.mark.parametrize("gamma", [0.0, 1e-30, -1e-30, 1e-19, 1e-12, -1e-12])
-def test_gradient_near_gamma_0_is_differentiated_by_gamma(gamma, upstream, function):
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-5), ("float64", 1e-10)])
+def test_gradient_near_gamma_0_is_differentiated_by_gamma(dtype, rtol, gamma, upstream, function):
     """A layer whose gamma starts at 0 has no gradient by x, but one that moves with gamma."""
     weights = cases.random_weights(SHAPE[-1])
     x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
     axes = input_axes(SHAPE, -1)
 
-    def single(value):
-        return tf.constant(value, "float32")
+    def constant(value):
+        return tf.constant(value, dtype)
 
     def compute(x, dy, gamma):
         with tf.GradientTape() as outer:
             outer.watch(gamma)
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                learned = (gamma, single(weights.beta), single(weights.rho))
+                learned = (gamma, constant(weights.beta), constant(weights.rho))
                 y, _, _ = normalize(x, learned, axes, EPSILON)
             dx = tape.gradient(y, x, output_gradients=dy)
             loss = upstream * tf.reduce_sum(dx * tf.sin(x))
         return dx, outer.gradient(loss, gamma)
 
     compute = compute if function is None else function(compute)
-    dx, found = compute(single(x), single(dy), single(np.full(SHAPE[-1], gamma)))
+    dx, found = compute(constant(x), constant(dy), constant(np.full(SHAPE[-1], gamma)))
     one = weights._replace(gamma=np.ones(SHAPE[-1]))
     by_gamma = reference.backward(x, dy, one, epsilon=EPSILON, training=True, mask=None).dx
     np.testing.assert_allclose(dx, gamma * by_gamma, rtol=0, atol=1e-16)
     expected = (by_gamma * np.sin(x)).sum((0, 1, 2))
-    np.testing.assert_allclose(np.asarray(found) / upstream, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(found) / upstream, expected, rtol=rtol, atol=rtol)
 
 
 @pytest.mark.usefixtures("float64")
