@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_bin.export.constants import fold_constants
 from keras_bin.export.graph import as_functional, check_model, is_graph
-from keras_bin.export.precision import float32_policy, is_half_precision, to_float32
+from keras_bin.export.precision import global_policy, is_half_precision, to_dtype
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.gates import bin_layers
 from keras_bin.layer import BatchInstanceNormalization
@@ -52,29 +52,31 @@ def fold(model: keras.Model) -> keras.Model:
     return _InferenceCopy(model, folds=True).model
 
 
-def inference_copy(model: keras.Model) -> keras.Model:
-    """Returns a float32 copy of `model` with rho clipped to [0, 1] and nothing folded.
+def inference_copy(model: keras.Model, dtype: str | None = None) -> keras.Model:
+    """Returns a copy of `model` with rho clipped to [0, 1] and nothing folded.
 
     Args:
         model: as for `fold`.
+        dtype: `"float64"` to compute in it wherever `model` computes in less; by default
+            half precision becomes float32, and the rest stays as it is.
 
     Raises:
         TypeError: as for `fold`.
         ValueError: as for `fold`.
     """
-    return _InferenceCopy(model, folds=False).model
+    return _InferenceCopy(model, folds=False, dtype=dtype).model
 
 
 class _InferenceCopy:
     """Copies a graph of layers, once each, then their weights."""
 
-    def __init__(self, model, folds: bool):
+    def __init__(self, model, folds: bool, dtype: str | None = None):
         check_model(model)
         self._folds = folds
-        self._half = is_half_precision(model)
+        self._dtype = dtype or ("float32" if is_half_precision(model) else None)
         self._copies = {}
         self._constants = {}
-        with float32_policy() if self._half else contextlib.nullcontext():
+        with global_policy(self._dtype) if self._dtype else contextlib.nullcontext():
             self.model = self._copy_graph(model)
         self._copy_weights()
 
@@ -88,7 +90,7 @@ class _InferenceCopy:
         )
 
     def _new_input(self, tensor):
-        dtype = self._in_float32(tensor.dtype)
+        dtype = self._converted(tensor.dtype)
         return keras.Input(shape=tensor.shape[1:], dtype=dtype, name=tensor.name)
 
     def _copy_layer(self, layer):
@@ -130,8 +132,8 @@ class _InferenceCopy:
         new = copy.copy(operation)
         new._inbound_nodes = []
         new._outbound_nodes = []
-        if self._half and isinstance(getattr(operation, "dtype", None), str):
-            new.dtype = to_float32(operation.dtype)
+        if self._dtype and isinstance(getattr(operation, "dtype", None), str):
+            new.dtype = self._converted(operation.dtype)
         return new
 
     def _new_folded(self, layer):
@@ -158,10 +160,10 @@ class _InferenceCopy:
         return folded
 
     def _config(self, layer):
-        return self._in_float32(layer.get_config())
+        return self._converted(layer.get_config())
 
-    def _in_float32(self, config):
-        return to_float32(config) if self._half else config
+    def _converted(self, config):
+        return to_dtype(config, self._dtype) if self._dtype else config
 
     def _copy_weights(self):
         for layer, new in self._copies.values():

@@ -1,4 +1,4 @@
-"""Half precision: whether a model computes in it, and the same in float32."""
+"""Half precision: whether a model computes in it, and the same in another precision."""
 
 import contextlib
 
@@ -16,20 +16,26 @@ def is_half_precision(model: keras.Model) -> bool:
     )
 
 
-def to_float32(config):
-    """Returns a config in which every half-precision dtype or dtype policy is float32."""
+def to_dtype(config, dtype: str):
+    """Returns a config in which each dtype or policy of less precision than `dtype` is `dtype`.
+
+    Args:
+        config: what `get_config` returns, or a part of it.
+        dtype: `"float32"` or `"float64"`.
+    """
     if isinstance(config, dict):
-        return {key: to_float32(value) for key, value in config.items()}
+        return {key: to_dtype(value, dtype) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
-        return type(config)(to_float32(value) for value in config)
-    return "float32" if isinstance(config, str) and config in _HALF_POLICIES else config
+        return type(config)(to_dtype(value, dtype) for value in config)
+    lower = _HALF_POLICIES if dtype == "float32" else (*_HALF_POLICIES, "float32")
+    return dtype if isinstance(config, str) and config in lower else config
 
 
 @contextlib.contextmanager
-def float32_policy():
+def global_policy(dtype: str):
     """Sets the global dtype policy, for the layers that layers make in their constructors."""
     policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
+    keras.config.set_dtype_policy(dtype)
     try:
         yield
     finally:
