@@ -1,5 +1,6 @@
 """The constants that a BIN layer leaves behind at inference, in float64."""
 
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -11,17 +12,22 @@ class Constants(NamedTuple):
     """Weights of a `FoldedBatchInstanceNormalization`, in its order.
 
     Attributes:
-        scale: shape `(channels,)`, factor of the input.
+        scale: shape `(channels,)`, factor of the input, or None where every rho is 0.
         offset: shape `(channels,)`.
         instance_scale: shape `(channels,)`, factor of the instance branch, or None where
             every rho is 1.
         mean: shape `(channels,)`, in input units, or None where every rho is 1.
     """
 
-    scale: np.ndarray
+    scale: np.ndarray | None
     offset: np.ndarray
     instance_scale: np.ndarray | None = None
     mean: np.ndarray | None = None
+
+    @property
+    def affine(self) -> bool:
+        """Whether the layer is an affine map, with no instance branch."""
+        return self.instance_scale is None
 
 
 def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> Constants:
@@ -31,7 +37,7 @@ def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> C
     `instance_scale = gamma * (1 - rho)`, the layer is
     `y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset`,
     `m` and `v` being the statistics of the sample. Where every rho is 1 that is
-    `y = x * scale + (beta - scale * moving_mean)`.
+    `y = x * scale + (beta - scale * moving_mean)`; where every rho is 0 there is no `scale`.
 
     Args:
         gamma: shape `(channels,)`; likewise `beta`, `moving_mean`.
@@ -72,4 +78,30 @@ def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> C
     scale, instance_scale = branch_scales(gamma, rho, variance, epsilon)
     if np.all(rho == 1):
         return Constants(scale, beta - scale * mean)
+    if np.all(rho == 0):
+        return Constants(None, beta, instance_scale, mean)
     return Constants(scale, beta, instance_scale, mean)
+
+
+def snap(rho, tolerance: float) -> np.ndarray:
+    """Returns rho in [0, 1], with values within `tolerance` of 0 or 1 moved there.
+
+    Args:
+        rho: shape `(channels,)`.
+        tolerance: from 0 up, below 0.5.
+    """
+    rho = np.clip(rho, 0, 1)
+    return np.where(rho <= tolerance, 0, np.where(rho >= 1 - tolerance, 1, rho))
+
+
+def check_rho_tolerance(tolerance: float) -> None:
+    """Checks that gates are moved to the nearer end.
+
+    Raises:
+        ValueError: `tolerance` is negative, 0.5 or above, or no number.
+    """
+    if not (isinstance(tolerance, numbers.Real) and 0 <= tolerance < 0.5):
+        raise ValueError(
+            "`rho_tolerance` must be a number from 0 up and below 0.5, so that a gate moves to "
+            f"the nearer of 0 and 1. Received: rho_tolerance={tolerance!r}"
+        )

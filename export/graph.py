@@ -18,18 +18,41 @@ def is_graph(layer) -> bool:
 
 
 def as_functional(model: keras.Model) -> keras.Model:
-    """Returns a plain, uncompiled Functional model over the same layers."""
+    """Returns a plain, uncompiled Functional model over the same layers.
+
+    A model that is no graph becomes the only layer of one.
+
+    Raises:
+        ValueError: `model` is no graph, and what it is called on is not known.
+    """
+    if not is_graph(model):
+        return _around(model)
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return keras.Model(model.input, model.output, name=model.name)
 
 
+def _around(model):
+    try:
+        shape = model.get_build_config()["input_shape"]
+        inputs = keras.Input(batch_shape=shape, name="inputs")
+        return keras.Model(inputs, model(inputs), name=model.name)
+    except Exception as error:  # the model's own code runs here
+        raise ValueError(
+            "`model` must be Functional or Sequential and keep their `call`, or a subclass that "
+            "was built by calling it on one float tensor; what a model of another kind is called "
+            "on is not known. Build it as keras.Model(inputs, model(inputs)). "
+            f"Received: {model.name!r} of type {type(model).__name__}; trying that failed with: "
+            f"{error}"
+        ) from error
+
+
 def check_model(model) -> None:
-    """Checks that `model` is one that can be copied layer by layer.
+    """Checks that `model` is a Keras model that is built.
 
     Raises:
         TypeError: `model` is not a Keras model.
-        ValueError: `model` is subclassed or not built.
+        ValueError: `model` is not built.
     """
     if not isinstance(model, keras.Model):
         raise TypeError(
@@ -40,11 +63,4 @@ def check_model(model) -> None:
         raise ValueError(
             "`model` must be built before it is folded; call it on data, or give it a "
             f"keras.Input. Received: unbuilt model {model.name!r}"
-        )
-    if not is_graph(model):
-        raise ValueError(
-            "`model` must be Functional or Sequential and keep their `call`; what a model of "
-            "another kind does is not known from its layers. Build it as "
-            "keras.Model(inputs, model.call(inputs)). "
-            f"Received: {model.name!r} of type {type(model).__name__}"
         )

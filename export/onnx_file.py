@@ -8,9 +8,16 @@ import keras
 import numpy as np
 
 from keras_bin.export.artifact import load_artifact
+from keras_bin.export.constants import check_rho_tolerance
 from keras_bin.export.errors import OperatorError, VerificationError
 from keras_bin.export.extras import require_onnx, require_tensorflow
 from keras_bin.export.graph import check_model
+from keras_bin.export.lowering import (
+    DEFAULT_LOWERING,
+    MarkedBatchInstanceNormalization,
+    check_lowering,
+    converter,
+)
 from keras_bin.export.publish import publish_file, refuse_existing, staging
 from keras_bin.export.report import ExportReport
 from keras_bin.export.signature import model_signature, serving_function
@@ -26,6 +33,8 @@ def export_onnx(
     path: str | os.PathLike,
     opset: int = DEFAULT_OPSET,
     *,
+    lowering: str = DEFAULT_LOWERING,
+    rho_tolerance: float = 0.0,
     overwrite: bool = False,
     samples: dict[str, np.ndarray] | None = None,
     atol: float = ATOL,
@@ -43,6 +52,9 @@ def export_onnx(
             half-precision model is exported in float32, with a warning.
         path: the file to write, by convention `*.onnx`; its folder is made if missing.
         opset: version of the ONNX operator set, from 13 to 18.
+        lowering: how statistics of a sample are computed: by the operator that accelerators and
+            quantizers know, `"instance_normalization"`, or by arithmetic, `"reduce_mean"`.
+        rho_tolerance: see `fold`.
         overwrite: whether to replace `path` if it exists.
         samples: see `keras_bin.export.verify`.
         atol: absolute tolerance of the verification, in output units.
@@ -59,7 +71,8 @@ def export_onnx(
         PermissionError: the folder of `path` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow.
         TypeError: `model` is not a Keras model.
-        ValueError: `model` cannot be folded (see `fold`), or `opset` is out of range.
+        ValueError: `model` cannot be folded (see `fold`), or `opset`, `lowering` or
+            `rho_tolerance` is out of range.
         VerificationError: the written file differs from `model`; a ValueError.
 
     Example:
@@ -76,6 +89,8 @@ def export_onnx(
     require_tensorflow()
     require_onnx()
     check_opset(opset)
+    check_lowering(lowering)
+    check_rho_tolerance(rho_tolerance)
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(
@@ -85,9 +100,9 @@ def export_onnx(
     check_model(model)
     check_tolerances(atol, rtol)
     with staging(path.parent) as staged:
-        source = ExportSource(model)
+        source = ExportSource(model, rho_tolerance, MarkedBatchInstanceNormalization)
         written = staged / path.name
-        _write(source.folded, opset, written)
+        _write(source.folded, opset, lowering, written)
         found = compare(load_artifact(written), source.reference, samples, atol, rtol)
         publish_file(written, path, overwrite)
     return source.report(path, found, time.perf_counter() - started)
@@ -106,7 +121,7 @@ def check_opset(opset: int) -> None:
         )
 
 
-def _write(folded, opset, path):
+def _write(folded, opset, lowering, path):
     import onnx
     import tf2onnx
 
@@ -116,7 +131,10 @@ def _write(folded, opset, path):
         serve,
         serve.input_signature,
         opset=opset,
-        custom_op_handlers={"Erfc": (_convert_erfc, [])},
+        custom_op_handlers={
+            "CheckNumerics": (converter(folded, lowering), []),
+            "Erfc": (_convert_erfc, []),
+        },
     )
     _refuse_foreign_operators(proto)
     _state(proto.graph.input, signature.inputs)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from keras_bin.export.fold import fold
+from keras_bin.export.fold import Folding
 from keras_bin.export.precision import is_half_precision
 from keras_bin.export.report import ExportReport
 from keras_bin.export.verify import Differences, reference
@@ -17,20 +17,29 @@ class ExportSource:
 
     Args:
         model: the model to export.
+        rho_tolerance: see `fold`.
+        layer_class: what folded layers become, a subclass of the default.
 
     Attributes:
         folded: what is written.
         reference: the unfolded model that what was written is compared with.
     """
 
-    def __init__(self, model: keras.Model):
+    def __init__(
+        self,
+        model: keras.Model,
+        rho_tolerance: float = 0.0,
+        layer_class: type = FoldedBatchInstanceNormalization,
+    ):
         self._half = is_half_precision(model)
         if self._half:
             warnings.warn(
                 f"Model {model.name!r} computes in half precision; it is exported in float32.",
                 stacklevel=3,
             )
-        self.folded = fold(model)
+        folding = Folding(model, rho_tolerance, layer_class)
+        self.folded = folding.model
+        self.layers = tuple(folding.layers)
         self.reference = reference(model)
 
     def report(self, path: Path, found: Differences, seconds: float) -> ExportReport:

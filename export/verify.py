@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from keras_bin.export.artifact import Artifact, load_artifact
+from keras_bin.export.copying import inference_copy
 from keras_bin.export.errors import DtypeError, NamesError, ShapeError, ValuesError
-from keras_bin.export.fold import inference_copy
 from keras_bin.export.graph import as_functional, check_model
 from keras_bin.export.precision import is_half_precision
 from keras_bin.export.signature import (
@@ -113,11 +113,12 @@ def check_tolerances(atol: float, rtol: float) -> None:
 
 def reference(model: keras.Model) -> keras.Model:
     """Returns the model whose values an artifact must have: `model` itself wherever possible."""
+    model = as_functional(model)
     rhos = [keras.ops.convert_to_numpy(rho) for rho in rho_weights(model)]
     in_range = all(np.all((rho >= 0) & (rho <= 1)) for rho in rhos)
     fixed_batch = any(tensor.shape[0] is not None for tensor in model.inputs)
     if in_range and not fixed_batch and not is_half_precision(model):
-        return as_functional(model)
+        return model
     return inference_copy(model)
 
 

@@ -59,12 +59,13 @@ def check_axis(axis: int) -> None:
         )
 
 
-def input_axes(shape, axis: int) -> Axes:
+def input_axes(shape, axis: int, spatial: bool = True) -> Axes:
     """Resolves `axis` against an input shape.
 
     Args:
         shape: input shape with the batch axis; None stands for an unknown size.
         axis: index of the channel axis, positive or negative.
+        spatial: whether a spatial axis is needed.
 
     Raises:
         ValueError: there is no spatial axis, `axis` is the batch axis or out of range, or
@@ -72,7 +73,7 @@ def input_axes(shape, axis: int) -> Axes:
     """
     shape = tuple(shape)
     rank = len(shape)
-    if rank < 3:
+    if spatial and rank < 3:
         raise ValueError(
             "Batch-instance normalization needs at least one spatial axis to take instance "
             "statistics over: inputs must have rank 3 or more, (batch, spatial..., channels). "

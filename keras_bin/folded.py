@@ -5,36 +5,46 @@ from keras import ops
 from keras.layers import InputSpec
 
 from keras_bin.axes import check_axis, input_axes
-from keras_bin.statistics import blend, check_epsilon, instance_moments
+from keras_bin.statistics import blend, check_epsilon, instance_moments, moments_about
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
 class FoldedBatchInstanceNormalization(keras.layers.Layer):
     """Inference form of `BatchInstanceNormalization`, made by `keras_bin.export.fold`.
 
-    With `instance=True`, and `m`, `v` the mean and biased variance of a sample and channel:
+    With `m`, `v` the mean and biased variance of a sample and channel:
 
         y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset
 
     where `scale`, `instance_scale`, `mean` and `offset` are constants per channel. `mean`
     stays apart from `offset` because `offset - scale * mean` loses digits in float32 where
-    the mean is large. With `instance=False` (every rho is 1) the layer is the affine map
+    the mean is large. A layer with one branch only has fewer constants:
 
-        y = x * scale + offset
+        y = (x - m) * instance_scale / sqrt(v + epsilon) + offset       batch=False, all rho 0
+        y = x * scale + offset                                          instance=False, all rho 1
+
+    The last is also what a `keras.layers.BatchNormalization` becomes.
 
     Args:
         axis: the channel axis, positive or negative, never the batch axis.
         epsilon: added to the variance of a sample, above 0.
+        batch: whether any channel has rho above 0.
         instance: whether any channel has rho below 1.
+        centered: whether the inputs come with `mean` subtracted, as from a convolution that
+            took it into its bias; there is no weight `mean` then.
         **kwargs: `name` and `dtype`, as for every Keras layer.
 
     Call arguments:
-        inputs: tensor of rank 3 or more, of any size but a fixed number of channels.
+        inputs: tensor of rank 3 or more (2 without an instance branch), of any size but a
+            fixed number of channels.
+        training: accepted, so that the layer can stand where a BIN layer stood; the layer is
+            always in inference mode.
         mask: as for `BatchInstanceNormalization`; statistics skip where it is False.
 
     Raises:
-        ValueError: an argument is out of its range; at build, the input has no spatial axis,
-            `axis` is the batch axis, or the number of channels is unknown.
+        ValueError: an argument is out of its range; at build, the input has no spatial axis
+            for the instance branch, `axis` is the batch axis, or the number of channels is
+            unknown.
 
     Example:
     >>> import keras, keras_bin
@@ -45,23 +55,41 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
     Source: Nam & Kim 2018, section 3, with the statistics of the batch branch fixed.
     """
 
-    def __init__(self, axis: int = -1, epsilon: float = 1e-3, instance: bool = True, **kwargs):
+    def __init__(
+        self,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        batch: bool = True,
+        instance: bool = True,
+        centered: bool = False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         check_axis(axis)
         check_epsilon(epsilon)
+        if not batch and not instance:
+            raise ValueError(
+                "`batch` or `instance` must be True; a layer without a branch computes nothing. "
+                f"Received: batch={batch!r}, instance={instance!r}"
+            )
         self.axis = int(axis)
         self.epsilon = float(epsilon)
+        self.batch = batch
         self.instance = instance
+        self.centered = centered
         self.supports_masking = True
 
     def build(self, input_shape: tuple) -> None:
         """Creates the constants for inputs of `input_shape`, batch axis included."""
-        self._axes = input_axes(input_shape, self.axis)
-        self.scale = self._add_constant("scale", "ones")
+        self._axes = input_axes(input_shape, self.axis, spatial=self.instance)
+        if self.batch:
+            self.scale = self._add_constant("scale", "ones")
         self.offset = self._add_constant("offset", "zeros")
         if self.instance:
-            self.instance_scale = self._add_constant("instance_scale", "zeros")
-            self.mean = self._add_constant("mean", "zeros")
+            initializer = "zeros" if self.batch else "ones"
+            self.instance_scale = self._add_constant("instance_scale", initializer)
+            if not self.centered:
+                self.mean = self._add_constant("mean", "zeros")
         self.input_spec = InputSpec(
             ndim=self._axes.rank, axes={self._axes.channel: self._axes.channels}
         )
@@ -75,22 +103,22 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
             autocast=False,
         )
 
-    def call(self, inputs, mask=None):
+    def call(self, inputs, training=None, mask=None):
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
-        scale = self._channel_values(self.scale, dtype)
         offset = self._channel_values(self.offset, dtype)
+        scale = self._channel_values(self.scale, dtype) if self.batch else 0
         if self.instance:
-            instance = instance_moments(x, self._axes.spatial, self._axes.valid(mask, x))
-            outputs = blend(
-                instance,
-                instance.offset_from(self._channel_values(self.mean, dtype)),
-                scale,
-                self._channel_values(self.instance_scale, dtype),
-                offset,
-                self.epsilon,
-            )
+            mean = 0 if self.centered else self._channel_values(self.mean, dtype)
+            if mask is None:
+                instance = moments_about(x, mean, self._axes.spatial)
+                distance = instance.deviation
+            else:
+                instance = instance_moments(x, self._axes.spatial, self._axes.valid(mask, x))
+                distance = instance.offset_from(mean)
+            instance_scale = self._channel_values(self.instance_scale, dtype)
+            outputs = blend(instance, distance, scale, instance_scale, offset, self.epsilon)
         else:
             outputs = x * scale + offset
         return ops.cast(outputs, self.compute_dtype)
@@ -108,5 +136,7 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
             **super().get_config(),
             "axis": self.axis,
             "epsilon": self.epsilon,
+            "batch": self.batch,
             "instance": self.instance,
+            "centered": self.centered,
         }

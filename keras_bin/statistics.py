@@ -139,6 +139,21 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
     return InstanceMoments(distance, pilot, deviation, variance, count)
 
 
+def moments_about(x, pilot, axes) -> InstanceMoments:
+    """Computes what `instance_moments` does without a mask, with a pilot that is known before.
+
+    Folded layers take the running mean, so that one look at `x` finds mean and variance.
+
+    Args:
+        x: float tensor, at least float32.
+        pilot: a value near the mean of every sample, one per channel, or 0.
+        axes: the spatial axes, all but batch and channel, ascending.
+    """
+    distance = x if isinstance(pilot, int) else x - pilot
+    deviation, variance = ops.moments(distance, axes, keepdims=True)
+    return InstanceMoments(distance, pilot, deviation, variance, element_count(x, axes))
+
+
 def spatial_mean(x, axes):
     """Averages over `axes`, ascending, and keeps them with size 1."""
     if keras.backend.backend() != "tensorflow":

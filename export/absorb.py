@@ -1,0 +1,63 @@
+"""Linear layers that take an affine map per channel into their weights."""
+
+import keras
+import numpy as np
+from keras import layers
+
+_DENSE = (layers.Dense,)
+_CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
+_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+_SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
+_TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+LINEAR = (*_DENSE, *_CONVOLUTIONS, *_DEPTHWISE, *_SEPARABLE, *_TRANSPOSED)
+
+
+def refusal(layer: keras.layers.Layer, axis: int, rank: int) -> str:
+    """Says why `layer` cannot absorb an affine map of its output, or returns "".
+
+    Args:
+        layer: any layer.
+        axis: the channel axis of the affine map.
+        rank: number of axes of the layer's output, batch included.
+    """
+    kind = next((kind for kind in LINEAR if isinstance(layer, kind)), None)
+    named = f"{type(layer).__name__} {layer.name!r}"
+    if kind is None or type(layer).call is not kind.call:
+        return f"the layer before, {named}, is no convolution or dense layer of Keras"
+    if layer.activation is not keras.activations.linear:
+        return f"{named} has an activation of its own"
+    if getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None):
+        return f"the weights of {named} are low-rank adapted or quantized"
+    channel = 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
+    if axis % rank != channel:
+        return f"the channels of {named} are on axis {channel}, not {axis % rank}"
+    return ""
+
+
+def absorbed(layer: keras.layers.Layer, scale, offset) -> dict[str, np.ndarray]:
+    """Returns weights, by attribute, with which `layer` computes `scale * layer(x) + offset`.
+
+    Args:
+        layer: a built layer that `refusal` has nothing against.
+        scale: shape `(channels,)`, of the layer's output channels.
+        offset: shape `(channels,)`.
+
+    Returns:
+        float64 arrays; `bias` is always among them.
+    """
+    bias = 0 if layer.bias is None else _numpy(layer.bias)
+    weights = {"bias": scale * bias + offset}
+    if isinstance(layer, _SEPARABLE):
+        weights["depthwise_kernel"] = _numpy(layer.depthwise_kernel)
+        weights["pointwise_kernel"] = _numpy(layer.pointwise_kernel) * scale
+        return weights
+    kernel = _numpy(layer.kernel)
+    if isinstance(layer, _DEPTHWISE):
+        scale = scale.reshape(kernel.shape[-2:])
+    elif isinstance(layer, _TRANSPOSED):
+        scale = scale[:, None]
+    return {**weights, "kernel": kernel * scale}
+
+
+def _numpy(variable):
+    return keras.ops.convert_to_numpy(variable).astype("float64")

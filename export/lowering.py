@@ -1,0 +1,207 @@
+"""How the statistics of a sample are written in ONNX."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_bin.folded import FoldedBatchInstanceNormalization
+
+LOWERINGS = ("instance_normalization", "reduce_mean")
+DEFAULT_LOWERING = "instance_normalization"
+
+_MARK = "keras_bin layer "
+
+
+def check_lowering(lowering: str) -> None:
+    """Checks that `lowering` is one of `LOWERINGS`.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if lowering not in LOWERINGS:
+        raise ValueError(
+            f"`lowering` must be one of {list(LOWERINGS)}. Received: lowering={lowering!r}"
+        )
+
+
+class MarkedBatchInstanceNormalization(FoldedBatchInstanceNormalization):
+    """Leaves a mark in TensorFlow's graph where the statistics of a sample are needed.
+
+    The mark is a CheckNumerics, which hands on its input and carries a text. `converter` puts
+    ONNX operators in its place. Layers without an instance branch, and calls with a mask,
+    are traced as they are.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """Marks `inputs`."""
+        if not self.instance or mask is not None:
+            return super().call(inputs, mask=mask)
+        import tensorflow as tf
+
+        return tf.raw_ops.CheckNumerics(tensor=inputs, message=f"{_MARK}{id(self)}")
+
+
+def converter(model: keras.Model, lowering: str) -> Callable:
+    """Returns a handler of tf2onnx for CheckNumerics.
+
+    Args:
+        model: the model with the `MarkedBatchInstanceNormalization` layers.
+        lowering: one of `LOWERINGS`.
+    """
+    marked = {
+        f"{_MARK}{id(layer)}": (layer._axes, _constants(layer))
+        for layer in model._flatten_layers()
+        if isinstance(layer, MarkedBatchInstanceNormalization) and layer.instance
+    }
+    lower = {
+        "instance_normalization": _instance_normalization,
+        "reduce_mean": _reduce_mean,
+    }[lowering]
+
+    def convert(graph, node, _name, _arguments):
+        axes, constants = marked.get(node.get_attr_str("message"), (None, None))
+        (x,), outputs = node.input, node.output
+        dtype, shape = graph.get_dtype(x), graph.get_shape(x)
+        graph.remove_node(node.name)
+        if axes is None:
+            graph.make_node("Identity", [x], outputs=outputs, shapes=[shape], dtypes=[dtype])
+            return
+        to_first = [0, axes.channel, *axes.spatial]
+        first = None if shape is None else [shape[axis] for axis in to_first]
+        if axes.channel == 1:
+            lower(_Builder(graph, node.name, dtype, first, outputs), x, constants)
+            return
+        build = _Builder(graph, node.name, dtype, first)
+        x = build.big("Transpose", x, perm=to_first)
+        y = lower(build, x, constants)
+        back = [int(axis) for axis in np.argsort(to_first)]
+        build = _Builder(graph, node.name, dtype, shape, outputs)
+        build.last("Transpose", y, perm=back)
+
+    return convert
+
+
+class _Constants(NamedTuple):
+    """Constants of a layer in float64; `scale` is None without a batch branch."""
+
+    scale: np.ndarray | None
+    offset: np.ndarray
+    instance_scale: np.ndarray
+    mean: np.ndarray
+    epsilon: float
+
+
+def _constants(layer):
+    def numpy(name):
+        return keras.ops.convert_to_numpy(getattr(layer, name)).astype("float64")
+
+    return _Constants(
+        numpy("scale") if layer.batch else None,
+        numpy("offset"),
+        numpy("instance_scale"),
+        np.zeros(layer.offset.shape) if layer.centered else numpy("mean"),
+        layer.epsilon,
+    )
+
+
+class _Builder:
+    """Adds nodes to a graph of tf2onnx, channels first.
+
+    Args:
+        graph: the graph.
+        name: what the names of new nodes start with.
+        dtype: of all tensors.
+        shape: of big tensors, channels first, or None.
+        outputs: names of the outputs of the last node, or None.
+    """
+
+    def __init__(self, graph, name, dtype, shape, outputs=None):
+        self._graph = graph
+        self._name = name
+        self._dtype = dtype
+        self._shape = shape
+        self._outputs = outputs
+
+    def constant(self, values):
+        """Adds a constant of one value per channel, or a scalar."""
+        from tf2onnx.utils import make_name, map_onnx_to_numpy_type
+
+        values = np.asarray(values, map_onnx_to_numpy_type(self._dtype))
+        return self._graph.make_const(make_name(self._name), values).output[0]
+
+    def per_channel(self, values):
+        """Adds a constant that broadcasts along the channel axis."""
+        return self.constant(np.reshape(values, (-1, *[1] * (len(self._shape) - 2))))
+
+    def small(self, operator, *inputs, **attributes):
+        """Adds a node whose result has one value per sample and channel."""
+        return self._graph.make_node(operator, list(inputs), attr=attributes).output[0]
+
+    def mean(self, x):
+        """Adds a mean over the spatial axes, which keeps them."""
+        axes = list(range(2, len(self._shape)))
+        if self._graph.opset < 18:
+            return self.small("ReduceMean", x, axes=axes, keepdims=1)
+        from tf2onnx.utils import make_name
+
+        axes = self._graph.make_const(make_name(self._name), np.array(axes, "int64")).output[0]
+        return self.small("ReduceMean", x, axes, keepdims=1)
+
+    def big(self, operator, *inputs, **attributes):
+        """Adds a node whose result has the shape of the activation."""
+        return self._graph.make_node(
+            operator, list(inputs), attr=attributes, shapes=[self._shape], dtypes=[self._dtype]
+        ).output[0]
+
+    def last(self, operator, *inputs, **attributes):
+        """Adds a big node that, where there are `outputs`, has their names."""
+        if self._outputs is None:
+            return self.big(operator, *inputs, **attributes)
+        return self._graph.make_node(
+            operator,
+            list(inputs),
+            attr=attributes,
+            outputs=self._outputs,
+            shapes=[self._shape],
+            dtypes=[self._dtype],
+        ).output[0]
+
+
+def _instance_normalization(build, x, constants):
+    """One operator, and a multiply-add where there is a batch branch."""
+    scale, offset = constants.scale, constants.offset
+    if scale is None:
+        return build.last(
+            "InstanceNormalization",
+            x,
+            build.constant(constants.instance_scale),
+            build.constant(offset),
+            epsilon=constants.epsilon,
+        )
+    normalized = build.big(
+        "InstanceNormalization",
+        x,
+        build.constant(constants.instance_scale),
+        build.constant(offset - scale * constants.mean),
+        epsilon=constants.epsilon,
+    )
+    return build.last("Add", build.big("Mul", x, build.per_channel(scale)), normalized)
+
+
+def _reduce_mean(build, x, constants):
+    """Mean and variance by ReduceMean, and a multiply-add."""
+    mean = build.mean(x)
+    distance = build.big("Sub", x, mean)
+    variance = build.mean(build.big("Mul", distance, distance))
+    deviation = build.small("Sqrt", build.small("Add", variance, build.constant(constants.epsilon)))
+    slope = build.small("Div", build.per_channel(constants.instance_scale), deviation)
+    intercept = build.per_channel(constants.offset)
+    if constants.scale is not None:
+        scale = build.per_channel(constants.scale)
+        slope = build.small("Add", slope, scale)
+        if constants.mean.any():
+            mean = build.small("Sub", mean, build.per_channel(constants.mean))
+        intercept = build.small("Add", build.small("Mul", mean, scale), intercept)
+    return build.last("Add", build.big("Mul", distance, slope), intercept)
