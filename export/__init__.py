@@ -12,16 +12,18 @@ from keras_bin.export.fold import fold
 from keras_bin.export.onnx_file import export_onnx
 from keras_bin.export.report import ExportReport
 from keras_bin.export.saved_model import export_saved_model
-from keras_bin.export.verify import Differences, verify
+from keras_bin.export.verification import OutputCheck, Verification
+from keras_bin.export.verify import verify
 
 __all__ = [
-    "Differences",
     "DtypeError",
     "ExportReport",
     "NamesError",
     "OperatorError",
+    "OutputCheck",
     "ShapeError",
     "ValuesError",
+    "Verification",
     "VerificationError",
     "export_onnx",
     "export_saved_model",

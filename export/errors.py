@@ -1,16 +1,25 @@
 """What can go wrong with an exported artifact that was written but is not right."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_bin.export.verification import Verification
+
 
 class VerificationError(ValueError):
     """An artifact differs from the model that it was exported from.
 
     Attributes:
         differences: one line per difference, each with its figures.
+        verification: the `Verification` of all outputs where values were compared, else None.
     """
 
-    def __init__(self, rule: str, differences: list[str]):
+    def __init__(
+        self, rule: str, differences: list[str], verification: "Verification | None" = None
+    ):
         super().__init__(rule, differences)
         self.differences = tuple(differences)
+        self.verification = verification
 
     def __str__(self) -> str:
         return "\n  ".join([self.args[0], *self.differences])

@@ -6,10 +6,6 @@ import re
 from typing import NamedTuple
 
 import keras
-import numpy as np
-
-UNKNOWN_SIZES = (32, 48)
-BATCH_SIZES = (1, 3)
 
 
 class TensorInfo(NamedTuple):
@@ -84,37 +80,6 @@ def run_model(model: keras.Model, tensors) -> list:
     """Calls a model in inference mode on its flattened inputs; returns its flattened outputs."""
     inputs = keras.tree.pack_sequence_as(model.input, list(tensors))
     return keras.tree.flatten(model(inputs, training=False))
-
-
-def sample_inputs(signature: Signature) -> list[dict[str, np.ndarray]]:
-    """Makes inputs of several batch sizes, and of several sizes where sizes are free.
-
-    Floats are normal with mean 1.5 and standard deviation 2, so that a fold which is right
-    only around zero is found out; integers and booleans are 0 or 1.
-
-    Raises:
-        ValueError: an input has a dtype that cannot be made up, such as string.
-    """
-    rng = np.random.default_rng(0)
-    free = any(None in info.shape[1:] for info in signature.inputs)
-    return [
-        {info.name: _sample(rng, info, batch, size) for info in signature.inputs}
-        for size in (UNKNOWN_SIZES if free else UNKNOWN_SIZES[:1])
-        for batch in BATCH_SIZES
-    ]
-
-
-def _sample(rng, info, batch, size):
-    shape = (batch, *(size if known is None else known for known in info.shape[1:]))
-    kind = keras.backend.standardize_dtype(info.dtype)
-    if kind.startswith(("float", "bfloat")):
-        return rng.normal(1.5, 2.0, shape).astype(kind)
-    if kind.startswith(("int", "uint", "bool")):
-        return rng.integers(0, 2, shape).astype(kind)
-    raise ValueError(
-        "Verification samples can be made for number and boolean inputs only; move "
-        f"preprocessing of text out of the model. Received: input {info.name!r} of dtype {kind!r}"
-    )
 
 
 def _is_argument(name):

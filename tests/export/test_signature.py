@@ -1,4 +1,4 @@
-"""Names, shapes and dtypes of a model, the function that serves it, and inputs made up for it."""
+"""Names, shapes and dtypes of a model, and the function that serves it."""
 
 import keras
 import numpy as np
@@ -7,24 +7,18 @@ import tensorflow as tf
 from keras import layers
 
 from keras_bin.export.signature import (
-    Signature,
     TensorInfo,
     model_signature,
     run_model,
-    sample_inputs,
     serving_function,
 )
-from tests.export.models import IMAGE, KINDS, bin_model, classifier
+from tests.export.models import IMAGE, KINDS
 from tests.export.values import arrays, predict
 
 
 def names(model):
     inputs, outputs = model_signature(model)
     return [info.name for info in inputs], [info.name for info in outputs]
-
-
-def one_input(shape, dtype="float32", name="x"):
-    return Signature((TensorInfo(name, (None, *shape), dtype),), ())
 
 
 def test_names_shapes_and_dtypes_are_those_of_the_graph():
@@ -114,41 +108,3 @@ def test_serving_function_runs_in_inference_mode():
     x = tf.ones((64, *IMAGE))
     (first,), (second,) = serve(x).values(), serve(x).values()
     np.testing.assert_array_equal(first, second)
-
-
-def test_samples_have_two_batch_sizes():
-    samples = sample_inputs(model_signature(classifier()))
-    assert [batch["image"].shape for batch in samples] == [(1, *IMAGE), (3, *IMAGE)]
-
-
-def test_samples_have_two_sizes_where_sizes_are_free():
-    samples = sample_inputs(model_signature(bin_model(shape=(None, None, 3))))
-    assert sorted({batch["image"].shape[1:] for batch in samples}) == [(32, 32, 3), (48, 48, 3)]
-    assert sorted({len(batch["image"]) for batch in samples}) == [1, 3]
-    assert len(samples) == 4
-
-
-def test_float_samples_are_not_centred_at_zero():
-    """A fold that is right only around zero would pass on centred inputs."""
-    x = sample_inputs(one_input((64, 64)))[1]["x"]
-    # 12288 draws: the mean has a standard error of 0.02.
-    assert x.mean() == pytest.approx(1.5, abs=0.1)
-    assert x.std() == pytest.approx(2.0, abs=0.1)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint8", "int64", "bool"])
-def test_samples_have_the_dtype_of_the_input(dtype):
-    (x, *_) = (batch["x"] for batch in sample_inputs(one_input((50,), dtype)))
-    assert x.dtype == dtype
-    assert len(np.unique(x)) == (2 if not dtype.startswith("float") else 50)
-
-
-def test_samples_are_the_same_each_time():
-    signature = one_input((5,))
-    for first, second in zip(sample_inputs(signature), sample_inputs(signature), strict=True):
-        np.testing.assert_array_equal(first["x"], second["x"])
-
-
-def test_text_inputs_need_samples_of_their_own():
-    with pytest.raises(ValueError, match=r"number and boolean inputs only.*'x' of dtype 'string'"):
-        sample_inputs(one_input((1,), "string"))

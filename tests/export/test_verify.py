@@ -6,11 +6,11 @@ import pytest
 from keras import layers, ops
 
 from keras_bin.export import (
-    Differences,
     DtypeError,
     NamesError,
     ShapeError,
     ValuesError,
+    Verification,
     VerificationError,
     export_onnx,
     export_saved_model,
@@ -47,9 +47,10 @@ def artifact(request, artifacts):
 @pytest.mark.parametrize("as_type", [str, lambda path: path], ids=["str", "Path"])
 def test_right_artifact_passes(artifact, as_type):
     found = verify(as_type(artifact), bin_model())
-    assert isinstance(found, Differences)
+    assert isinstance(found, Verification)
+    assert found.passed
     assert found.max_abs < 1e-5
-    assert (found.atol, found.rtol, found.samples) == (1e-4, 1e-4, 2)
+    assert (found.atol, found.rtol, found.samples) == (1e-4, 1e-4, 3)
 
 
 def test_other_weights_raise_with_figures(artifact):
@@ -58,6 +59,7 @@ def test_other_weights_raise_with_figures(artifact):
     assert [line.split(":")[0] for line in caught.value.differences] == [
         "'bin', batch of 1",
         "'bin', batch of 3",
+        "'bin', batch of 16",
     ]
     for line in caught.value.differences:
         assert "largest absolute difference 0.125" in line
@@ -126,7 +128,7 @@ def test_samples_are_what_is_compared(artifact):
     same = bin_model()(inputs) + 100 * ops.relu(inputs - 50)
     model = keras.Model(inputs, layers.Identity(name="bin")(same))
     (x,) = arrays(model, 5)
-    assert verify(artifact, model, samples={"image": x}).samples == 2
+    assert verify(artifact, model, samples={"image": x}).samples == 3
     with pytest.raises(ValuesError):
         verify(artifact, model, samples={"image": x + 60})
 
@@ -171,7 +173,7 @@ def test_samples_of_another_shape_are_refused_with_their_shape(artifact):
 def test_free_sizes_are_run_at_two_sizes(tmp_path):
     model = bin_model(shape=(None, None, 3))
     report = export_saved_model(model, tmp_path)
-    assert verify(report.path, model).samples == 4
+    assert verify(report.path, model).samples == 5
 
 
 def test_size_that_the_model_cannot_take_asks_for_samples(tmp_path):

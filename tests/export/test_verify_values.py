@@ -3,12 +3,14 @@
 import keras
 import numpy as np
 import pytest
-from keras import ops
+from keras import layers, ops
 
-from keras_bin.export import DtypeError, ShapeError, ValuesError
+from keras_bin.export import DtypeError, ShapeError, ValuesError, fold
 from keras_bin.export.artifact import Artifact
-from keras_bin.export.signature import model_signature
+from keras_bin.export.signature import model_signature, run_model
 from keras_bin.export.verify import compare
+from tests.export.models import BIN
+from tests.export.values import randomize
 
 
 def fixed(*values):
@@ -22,6 +24,64 @@ def fixed(*values):
     return artifact, model
 
 
+def deep_net():
+    """A net that makes float32 rounding 1,000 times larger."""
+    x = inputs = keras.Input((4, 4, 3), name="image")
+    for number in range(20):
+        x = layers.Conv2D(8, 3, padding="same", use_bias=False)(x)
+        x = layers.Activation("tanh")(BIN(name=f"bin{number}")(x) * 5.0)
+    x = layers.GlobalAveragePooling2D()(x)
+    return randomize(keras.Model(inputs, {"y": layers.Dense(5)(x)}))
+
+
+def run_in_place_of_artifact(model, folded):
+    """An artifact that runs the folded form of a model."""
+    signature = model_signature(model)
+    return Artifact(
+        signature, lambda batch: {"y": np.array(run_model(folded, [batch["image"]])[0])}
+    )
+
+
+def test_deep_net_may_differ_by_its_rounding():
+    model = deep_net()
+    artifact = run_in_place_of_artifact(model, fold(model))
+    found = compare(artifact, model, None, None, None)
+    assert found.used_rounding
+    assert found.max_abs > 1e-4 * (1 + 2.5)  # no output is as large as 2.5
+    with pytest.raises(ValuesError, match=r"atol=0\.0001, rtol=0\.0001.*leave both out"):
+        compare(artifact, model, None, 1e-4, None)
+
+
+@pytest.mark.parametrize("layer", ["bin1", "bin12"])
+def test_one_weight_of_a_deep_net_that_is_off_by_one_percent_is_found(layer):
+    model = deep_net()
+    folded = fold(model)
+    scale = folded.get_layer(layer).scale
+    scale.assign(np.array(scale) * np.where(np.arange(8) == 2, 1.01, 1.0))
+    with pytest.raises(ValuesError, match="as near to the exact result as the model's") as caught:
+        compare(run_in_place_of_artifact(model, folded), model, None, None, None)
+    assert not any(check.passed for check in caught.value.verification.outputs)
+
+
+class Float32Only(layers.Layer):
+    """Adds a constant that does not follow the layer's dtype."""
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        return tf.add(inputs, tf.constant([1.0, 2.0], "float32"))
+
+
+def test_model_that_has_no_float64_form_is_told_so():
+    inputs = keras.Input((2,), name="x")
+    model = keras.Model(inputs, {"y": Float32Only()(inputs)})
+    right = Artifact(model_signature(model), lambda batch: {"y": batch["x"] + np.float32([1, 2])})
+    assert compare(right, model, None, None, None).passed
+    wrong = right._replace(run=lambda batch: {"y": batch["x"]})
+    with pytest.raises(ValuesError, match=r"not known, as the model does not run in float64: "):
+        compare(wrong, model, None, None, None)
+
+
 def test_all_wrong_outputs_are_reported():
     inputs = keras.Input((2,), name="x")
     model = keras.Model(inputs, {"a": inputs * 2, "b": inputs * 3, "c": inputs * 4})
@@ -31,7 +91,11 @@ def test_all_wrong_outputs_are_reported():
 
     with pytest.raises(ValuesError) as caught:
         compare(Artifact(model_signature(model), run), model, None, 1e-4, 1e-4)
-    assert [line[:3] for line in caught.value.differences] == ["'a'", "'c'", "'a'", "'c'"]
+    assert [line[:3] for line in caught.value.differences] == ["'a'", "'c'"] * 3
+    checks = caught.value.verification.outputs
+    assert [(check.name, check.batch, check.passed) for check in checks] == [
+        (name, batch, name == "b") for batch in (1, 3, 16) for name in "abc"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +137,7 @@ def test_relative_difference_leaves_out_values_below_atol():
     assert found.max_rel == pytest.approx(0.001, rel=1e-4)
 
 
-@pytest.mark.parametrize("worse", [1, 3], ids=["first batch", "last batch"])
+@pytest.mark.parametrize("worse", [1, 16], ids=["first batch", "last batch"])
 def test_largest_difference_is_that_of_all_batches(worse):
     artifact, model = fixed([4.0], [4.0])
 
