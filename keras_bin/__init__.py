@@ -5,7 +5,7 @@ Source: Nam & Kim, NeurIPS 2018, https://arxiv.org/abs/1805.07925.
 
 from keras_bin.constraint import UnitInterval
 from keras_bin.folded import FoldedBatchInstanceNormalization
-from keras_bin.gates import plot_rho, rho_weights
+from keras_bin.gates import RhoSummary, plot_rho, rho_summary, rho_weights
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.model import BINModel
 
@@ -15,7 +15,9 @@ __all__ = [
     "BINModel",
     "BatchInstanceNormalization",
     "FoldedBatchInstanceNormalization",
+    "RhoSummary",
     "UnitInterval",
     "plot_rho",
+    "rho_summary",
     "rho_weights",
 ]

@@ -1,6 +1,6 @@
 """Finding the gates of a model, and looking at them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
@@ -36,6 +36,72 @@ def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:
     ['sequential/bin/rho']
     """
     return [layer.rho for layer in bin_layers(model) if layer.rho is not None]
+
+
+class RhoSummary(NamedTuple):
+    """The gates of one BIN layer.
+
+    Attributes:
+        layer: path of the layer.
+        channels: number of its channels, one gate each.
+        mean: mean of its gates, from 0 (instance normalization) to 1 (batch normalization).
+        minimum: the smallest gate.
+        maximum: the largest gate.
+        at_zero: number of gates that are exactly 0.
+        at_one: number of gates that are exactly 1.
+        near_zero: number of gates below 0.1, those at 0 included.
+        near_one: number of gates above 0.9, those at 1 included.
+    """
+
+    layer: str
+    channels: int
+    mean: float
+    minimum: float
+    maximum: float
+    at_zero: int
+    at_one: int
+    near_zero: int
+    near_one: int
+
+
+def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
+    """Sums up the gates of every built BIN layer of a model, from input to output.
+
+    Args:
+        model: a model, or a layer that contains BIN layers.
+
+    Returns:
+        A `RhoSummary` for each layer, of plain numbers.
+
+    Example:
+    >>> import keras, keras_bin
+    >>> model = keras.Sequential(
+    ...     [keras.Input((8, 8, 4)), keras_bin.BatchInstanceNormalization(name="bin")]
+    ... )
+    >>> _ = model.get_layer("bin").rho.assign([0.0, 0.25, 0.75, 1.0])
+    >>> (summary,) = keras_bin.rho_summary(model)
+    >>> summary.layer, summary.channels, summary.mean, summary.at_zero, summary.near_one
+    ('sequential/bin', 4, 0.5, 1, 1)
+    """
+    summaries = []
+    for layer in bin_layers(model):
+        if layer.rho is None:
+            continue
+        rho = _gates(layer)
+        summaries.append(
+            RhoSummary(
+                layer=layer.path,
+                channels=rho.size,
+                mean=float(rho.mean()),
+                minimum=float(rho.min()),
+                maximum=float(rho.max()),
+                at_zero=int(np.count_nonzero(rho == 0)),
+                at_one=int(np.count_nonzero(rho == 1)),
+                near_zero=int(np.count_nonzero(rho < 0.1)),
+                near_one=int(np.count_nonzero(rho > 0.9)),
+            )
+        )
+    return summaries
 
 
 def plot_rho(model: keras.layers.Layer, bins: int = 20) -> "Figure":
@@ -79,7 +145,7 @@ def plot_rho(model: keras.layers.Layer, bins: int = 20) -> "Figure":
         )
     if bins < 1:
         raise ValueError(f"`bins` must be at least 1. Received: bins={bins!r}")
-    rhos = [keras.ops.convert_to_numpy(layer.rho).astype("float64") for layer in layers]
+    rhos = [_gates(layer) for layer in layers]
     shares = [np.histogram(rho, bins=bins, range=(0, 1))[0] / rho.size for rho in rhos]
 
     figure = Figure(figsize=(7, 1.8 + 0.35 * len(layers)), layout="constrained")
@@ -100,3 +166,7 @@ def plot_rho(model: keras.layers.Layer, bins: int = 20) -> "Figure":
     plot.set_ylabel("layer (channels), input first")
     figure.colorbar(image, label="% of the layer's channels")
     return figure
+
+
+def _gates(layer):
+    return keras.ops.convert_to_numpy(layer.rho).astype("float64")

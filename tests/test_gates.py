@@ -1,4 +1,4 @@
-"""rho_weights and plot_rho: which gates of a model they find, and what they draw."""
+"""rho_weights, rho_summary and plot_rho: which gates they find, what they say and draw."""
 
 import sys
 
@@ -96,6 +96,9 @@ def test_gates_are_found_once_in_order(make, names):
     model = make()
     layers = bin_layers(model)
     assert [layer.name for layer in layers] == names
+    assert [summary.layer for summary in keras_bin.rho_summary(model)] == [
+        layer.path for layer in layers
+    ]
     found = keras_bin.rho_weights(model)
     assert [id(rho) for rho in found] == [id(layer.rho) for layer in layers]
 
@@ -110,6 +113,7 @@ def test_gates_are_variables_that_follow_the_model():
 def test_unbuilt_layers_have_no_gate():
     model = keras.Sequential([bin_layer("first"), bin_layer("second")])
     assert keras_bin.rho_weights(model) == []
+    assert keras_bin.rho_summary(model) == []
 
 
 def with_gates():
@@ -117,6 +121,41 @@ def with_gates():
     model.get_layer("first").rho.assign([0.0, 0.4, 1.0])
     model.get_layer("second").rho.assign([0.09, 0.11, 0.5, 0.51, 0.99])
     return model
+
+
+def test_summary_counts_gates_by_hand():
+    model = with_gates()
+    first, second = keras_bin.rho_summary(model)
+    # The gates are float32.
+    assert first == ("first", 3, pytest.approx(1.4 / 3, rel=1e-6), 0.0, 1.0, 1, 1, 1, 1)
+    assert second[:2] == ("second", 5)
+    assert second[2:5] == pytest.approx((2.2 / 5, 0.09, 0.99), rel=1e-6)
+    assert second[5:] == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "counts"),
+    [
+        (0.0, (4, 0, 4, 0)),
+        (1e-7, (0, 0, 4, 0)),
+        (0.1, (0, 0, 0, 0)),
+        (0.9, (0, 0, 0, 0)),
+        (1 - 1e-7, (0, 0, 0, 4)),
+        (1.0, (0, 4, 0, 4)),
+    ],
+    ids=str,
+)
+def test_ends_are_exact_and_what_is_near_them_is_not(value, counts):
+    layer = bin_layer("bin", value)
+    layer.build((None, 8, 4))
+    (summary,) = keras_bin.rho_summary(layer)
+    assert (summary.at_zero, summary.at_one, summary.near_zero, summary.near_one) == counts
+
+
+def test_summary_is_plain_numbers():
+    (summary, _) = keras_bin.rho_summary(with_gates())
+    kinds = [type(value) for value in summary]
+    assert kinds == [str, int, float, float, float, int, int, int, int]
 
 
 @pytest.mark.parametrize("bins", [1, 2, 5, 20])
