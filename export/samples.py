@@ -1,5 +1,6 @@
 """Inputs that an artifact and its model are compared on."""
 
+import math
 from collections.abc import Mapping
 
 import keras
@@ -22,7 +23,7 @@ def sample_batches(signature: Signature, samples: Mapping | None = None) -> list
     Without `samples` inputs are made up: batches of 1, 3 and 16, and where sizes are free
     batches of 1 and 3 at a second size. Floats are then normal with mean 1.5 and standard
     deviation 2, so that a fold which is right only around zero is found out; integers and
-    booleans are 0 or 1.
+    booleans are 0 or 1, and not all 0 in a row of several, which would be all padding.
 
     Args:
         signature: that of the model.
@@ -56,7 +57,10 @@ def _made_up(rng, info, batch, size):
     if kind.startswith(("float", "bfloat")):
         return rng.normal(1.5, 2.0, shape).astype(kind)
     if kind.startswith(("int", "uint", "bool")):
-        return rng.integers(0, 2, shape).astype(kind)
+        values = rng.integers(0, 2, (batch, math.prod(shape[1:])))
+        if values.shape[1] > 1:
+            values[:, 0] = 1
+        return values.reshape(shape).astype(kind)
     raise ValueError(
         "Verification samples can be made for number and boolean inputs only; move "
         f"preprocessing of text out of the model. Received: input {info.name!r} of dtype {kind!r}"

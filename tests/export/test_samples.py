@@ -53,6 +53,15 @@ def test_samples_have_the_dtype_of_the_input(dtype):
     assert len(np.unique(x)) == (2 if not dtype.startswith("float") else 50)
 
 
+def test_row_of_several_integers_is_never_all_padding():
+    """A pooling layer divides by the number of what is not masked."""
+    (*_, large) = sample_batches(one_input((2,), "int32"))
+    assert large["x"].any(axis=1).all()
+    assert not large["x"].all()
+    (*_, large) = sample_batches(one_input((1,), "int32"))
+    assert set(large["x"].ravel()) == {0, 1}
+
+
 def test_samples_are_the_same_each_time():
     signature = one_input((5,))
     for first, second in zip(sample_batches(signature), sample_batches(signature), strict=True):
