@@ -6,10 +6,13 @@ from pathlib import Path
 import keras
 
 from keras_bin.export.fold import Folding
+from keras_bin.export.graph import as_functional
 from keras_bin.export.precision import is_half_precision
 from keras_bin.export.report import ExportReport
-from keras_bin.export.verify import Differences, reference
+from keras_bin.export.verification import Verification
+from keras_bin.export.verify import reference
 from keras_bin.folded import FoldedBatchInstanceNormalization
+from keras_bin.gates import rho_summary
 
 
 class ExportSource:
@@ -23,6 +26,8 @@ class ExportSource:
     Attributes:
         folded: what is written.
         reference: the unfolded model that what was written is compared with.
+        layers: what became of each normalization layer.
+        rho: the gates of each BIN layer, as they are exported.
     """
 
     def __init__(
@@ -31,6 +36,7 @@ class ExportSource:
         rho_tolerance: float = 0.0,
         layer_class: type = FoldedBatchInstanceNormalization,
     ):
+        model = as_functional(model)
         self._half = is_half_precision(model)
         if self._half:
             warnings.warn(
@@ -40,21 +46,16 @@ class ExportSource:
         folding = Folding(model, rho_tolerance, layer_class)
         self.folded = folding.model
         self.layers = tuple(folding.layers)
-        self.reference = reference(model)
+        self.reference = reference(model, rho_tolerance)
+        self.rho = tuple(rho_summary(self.reference))
 
-    def report(self, path: Path, found: Differences, seconds: float) -> ExportReport:
+    def report(self, path: Path, found: Verification, seconds: float) -> ExportReport:
         """Sums up an export that was written to `path`."""
-        layers_folded = sum(
-            isinstance(layer, FoldedBatchInstanceNormalization)
-            for layer in self.folded._flatten_layers()
-        )
         return ExportReport(
             path=path,
-            layers_folded=layers_folded,
-            max_abs_difference=found.max_abs,
-            max_rel_difference=found.max_rel,
-            atol=found.atol,
-            rtol=found.rtol,
+            layers=self.layers,
+            verification=found,
+            rho=self.rho,
             seconds=seconds,
             cast_to_float32=self._half,
         )
