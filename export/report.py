@@ -1,38 +1,108 @@
 """What an export did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from keras_bin.export.layer_fold import UNFOLDED, LayerFold
+from keras_bin.export.verification import Verification
+from keras_bin.gates import RhoSummary
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written, and how far it is from the Keras model.
+    """What was written, what became of each layer, and how far it is from the Keras model.
 
     Attributes:
         path: the SavedModel's version directory, or the ONNX file.
-        layers_folded: number of BIN layers that became constants.
-        max_abs_difference: largest absolute difference of any output, in output units.
-        max_rel_difference: largest difference relative to the expected value, where that
-            value is above `atol`.
-        atol: absolute tolerance of the verification.
-        rtol: relative tolerance of the verification.
+        layers: a `LayerFold` for each normalization layer, from input to output.
+        verification: the `Verification` of what was written.
+        rho: a `RhoSummary` for each BIN layer of the source model.
         seconds: wall-clock time of folding, writing and verifying.
         cast_to_float32: whether the model was half precision and the artifact is float32.
+        size: bytes of the files at `path`, as the report was made.
     """
 
     path: Path
-    layers_folded: int
-    max_abs_difference: float
-    max_rel_difference: float
-    atol: float
-    rtol: float
+    layers: tuple[LayerFold, ...]
+    verification: Verification
+    rho: tuple[RhoSummary, ...]
     seconds: float
     cast_to_float32: bool
+    size: int = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "size", size_on_disk(self.path))
+
+    @property
+    def layers_folded(self) -> int:
+        """Number of BIN layers that became constants."""
+        return sum(
+            layer.became != UNFOLDED and layer.kind != "BatchNormalization" for layer in self.layers
+        )
+
+    @property
+    def max_abs_difference(self) -> float:
+        """Largest absolute difference of any output, in output units."""
+        return self.verification.max_abs
+
+    @property
+    def max_rel_difference(self) -> float:
+        """Largest difference relative to the expected value, where that is above `atol`."""
+        return self.verification.max_rel
+
+    @property
+    def atol(self) -> float:
+        """Absolute tolerance of the verification."""
+        return self.verification.atol
+
+    @property
+    def rtol(self) -> float:
+        """Relative tolerance of the verification."""
+        return self.verification.rtol
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values that JSON can hold."""
+        return {
+            "path": str(self.path),
+            "size": self.size,
+            "seconds": self.seconds,
+            "cast_to_float32": self.cast_to_float32,
+            "layers_folded": self.layers_folded,
+            "layers": [layer._asdict() for layer in self.layers],
+            "rho": [summary._asdict() for summary in self.rho],
+            "verification": self.verification.as_dict(),
+        }
 
     def __str__(self) -> str:
         cast = ", cast to float32" if self.cast_to_float32 else ""
+        rounding = ", or the model's rounding" if self.verification.used_rounding else ""
         return (
             f"{self.path}: BIN layers folded: {self.layers_folded}{cast}; largest difference "
             f"{self.max_abs_difference:.1e} absolute, {self.max_rel_difference:.1e} relative "
-            f"(allowed: {self.atol:g} + {self.rtol:g} * value); {self.seconds:.1f} s"
+            f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding}); {self.seconds:.1f} s"
         )
+
+    def __rich__(self) -> Table:
+        table = Table(title="What became of each normalization layer")
+        for column in ("layer", "class"):
+            table.add_column(column, overflow="fold")
+        table.add_column("channels", justify="right")
+        for column in ("became", "why"):
+            table.add_column(column, overflow="fold")
+        for layer in self.layers:
+            into = f"{layer.became} into {layer.into}" if layer.into else layer.became
+            snapped = f"rho moved to 0 or 1 in {layer.snapped} channels" if layer.snapped else ""
+            why = "; ".join(filter(None, (layer.reason, snapped)))
+            cells = (layer.layer, layer.kind, str(layer.channels), into, why)
+            table.add_row(*map(Text, cells))
+        return table
+
+
+def size_on_disk(path: Path) -> int:
+    """Returns the bytes of a file, or of all files in a folder; 0 where there is nothing."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
