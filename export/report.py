@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_bin.export.layer_fold import UNFOLDED, LayerFold
+from keras_bin.export.plain import plain
 from keras_bin.export.verification import Verification
 from keras_bin.gates import RhoSummary
 
@@ -72,8 +73,8 @@ class ExportReport:
             "seconds": self.seconds,
             "cast_to_float32": self.cast_to_float32,
             "layers_folded": self.layers_folded,
-            "layers": [layer._asdict() for layer in self.layers],
-            "rho": [summary._asdict() for summary in self.rho],
+            "layers": plain(self.layers),
+            "rho": plain(self.rho),
             "verification": self.verification.as_dict(),
         }
 

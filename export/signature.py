@@ -40,8 +40,7 @@ def model_signature(model: keras.Model) -> Signature:
         ValueError: an input and an output share a name, or the name of an input cannot be
             that of an argument.
     """
-    inputs = _named(model.input, [tensor.name for tensor in model.inputs])
-    outputs = _named(model.output, model.output_names)
+    inputs, outputs = named_tensors(model)
     wrong = [info.name for info in inputs if not _is_argument(info.name)]
     if wrong:
         raise ValueError(
@@ -61,6 +60,14 @@ def model_signature(model: keras.Model) -> Signature:
             f"Received: {sorted(shared)} as names of both"
         )
     return Signature(inputs, outputs)
+
+
+def named_tensors(model: keras.Model) -> Signature:
+    """Names inputs and outputs as `model_signature` does, and leaves the names unchecked."""
+    return Signature(
+        _named(model.input, [tensor.name for tensor in model.inputs]),
+        _named(model.output, model.output_names),
+    )
 
 
 def serving_function(model: keras.Model, signature: Signature):

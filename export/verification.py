@@ -1,11 +1,12 @@
 """What a comparison of an artifact with its model has found."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rich.table import Table
 from rich.text import Text
+
+from keras_bin.export.plain import plain
 
 
 class OutputCheck(NamedTuple):
@@ -103,14 +104,11 @@ class Verification:
         return {
             "passed": self.passed,
             "samples": self.samples,
-            "max_abs": _plain(self.max_abs),
-            "max_rel": _plain(self.max_rel),
+            "max_abs": plain(self.max_abs),
+            "max_rel": plain(self.max_rel),
             "atol": self.atol,
             "rtol": self.rtol,
-            "outputs": [
-                {name: _plain(value) for name, value in check._asdict().items()}
-                for check in self.outputs
-            ],
+            "outputs": plain(self.outputs),
         }
 
     def __rich__(self) -> Table:
@@ -140,9 +138,3 @@ class Verification:
 
 def _sizes(sizes):
     return ", ".join(map(str, sizes))
-
-
-def _plain(value):
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value

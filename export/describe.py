@@ -1,0 +1,95 @@
+"""What a model file or an artifact holds."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from keras_bin.export.keras_file import KerasFile, describe_keras_file
+from keras_bin.export.onnx_graph import OnnxFile, describe_onnx
+from keras_bin.export.plain import plain
+from keras_bin.export.report import size_on_disk
+from keras_bin.export.saved_model_file import SavedModelFolder, describe_saved_model
+
+
+class Version(NamedTuple):
+    """One version of a model.
+
+    Attributes:
+        version: its number, the name of its folder.
+        size: bytes of all its files.
+    """
+
+    version: int
+    size: int
+
+
+class VersionsFolder(NamedTuple):
+    """The folder of a model's versions, as TensorFlow Serving watches it.
+
+    Attributes:
+        path: the folder.
+        size: bytes of all its files.
+        versions: the SavedModels in it, the highest last.
+    """
+
+    path: Path
+    size: int
+    versions: tuple[Version, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values that JSON can hold."""
+        return {"kind": "versions", **plain(self)}
+
+
+def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | VersionsFolder:
+    """Tells what is in a file or folder; an artifact is read, not run.
+
+    Args:
+        path: a `.keras` file, a SavedModel directory (`base/<version>`), the folder of its
+            versions (`base`), or an ONNX file.
+
+    Returns:
+        A description for its kind, of plain values; `as_dict` gives them for JSON.
+
+    Raises:
+        FileNotFoundError: there is nothing at `path`.
+        ImportError: it is an ONNX file and a package of the `onnx` extra is missing.
+        ValueError: it is something else, or damaged.
+
+    Example:
+    >>> import keras, keras_bin, tempfile
+    >>> from keras_bin.export import export_saved_model
+    >>> from keras_bin.export.describe import describe
+    >>> inputs = keras.Input((8, 8, 3), name="image")
+    >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
+    >>> with tempfile.TemporaryDirectory() as base:
+    ...     found = describe(export_saved_model(model, base).path)
+    >>> [signature.name for signature in found.signatures]
+    ['serve', 'serving_default']
+    """
+    path = Path(path)
+    if (path / "saved_model.pb").is_file():
+        return describe_saved_model(path)
+    if path.is_dir():
+        return _describe_versions(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There must be a file or folder to describe. Received: {str(path)!r}"
+        )
+    if path.suffix == ".keras" or zipfile.is_zipfile(path):
+        return describe_keras_file(path)
+    return describe_onnx(path)
+
+
+def _describe_versions(path):
+    versions = [
+        Version(int(folder.name), size_on_disk(folder))
+        for folder in path.iterdir()
+        if folder.name.isdecimal() and (folder / "saved_model.pb").is_file()
+    ]
+    if not versions:
+        raise ValueError(
+            "A folder must be a SavedModel, with a saved_model.pb, or hold some in folders that "
+            f"are named by integers. Received: {str(path)!r}"
+        )
+    return VersionsFolder(path, size_on_disk(path), tuple(sorted(versions)))

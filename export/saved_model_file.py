@@ -1,0 +1,155 @@
+"""What is in a SavedModel, read from its files without running it."""
+
+import collections
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from keras_bin.export.plain import plain
+from keras_bin.export.report import size_on_disk
+from keras_bin.export.signature import TensorInfo
+
+MANIFEST = "keras_bin.json"
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+
+
+class ServingSignature(NamedTuple):
+    """One signature of a SavedModel.
+
+    Attributes:
+        name: the key it is called by, such as `"serving_default"`.
+        inputs: names, shapes and dtypes.
+        outputs: likewise.
+        operators: number of operators of each kind that a call runs, most frequent first;
+            those in the body of a loop count once.
+    """
+
+    name: str
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operators: dict[str, int]
+
+
+class SavedModelFolder(NamedTuple):
+    """What a SavedModel's folder holds.
+
+    Attributes:
+        path: the folder, by convention `base/<version>`.
+        size: bytes of all its files.
+        tensorflow_version: version of TensorFlow that wrote it.
+        signatures: what can be called in it.
+        manifest: what keras_bin wrote down about its export, or None.
+    """
+
+    path: Path
+    size: int
+    tensorflow_version: str
+    signatures: tuple[ServingSignature, ...]
+    manifest: dict[str, Any] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values that JSON can hold."""
+        return {"kind": "saved_model", **plain(self)}
+
+
+def describe_saved_model(path: Path) -> SavedModelFolder:
+    """Reads what a SavedModel's files say.
+
+    Raises:
+        ValueError: `saved_model.pb` or the manifest cannot be read.
+    """
+    graph = _read(path / "saved_model.pb")
+    return SavedModelFolder(
+        path=path,
+        size=size_on_disk(path),
+        tensorflow_version=graph.meta_info_def.tensorflow_version,
+        signatures=tuple(
+            ServingSignature(
+                name,
+                _tensors(signature.inputs),
+                _tensors(signature.outputs),
+                _operators(graph.graph_def, signature),
+            )
+            for name, signature in sorted(graph.signature_def.items())
+            if not name.startswith("__")  # TensorFlow's own, such as the one that initializes
+        ),
+        manifest=_manifest(path / MANIFEST),
+    )
+
+
+def _read(path):
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    try:
+        (graph,) = SavedModel.FromString(path.read_bytes()).meta_graphs
+    except (DecodeError, ValueError) as error:
+        raise ValueError(
+            "A saved_model.pb must hold one graph, as TensorFlow 2 writes it; export the model "
+            f"again. Received: {str(path)!r}, of which protobuf says: {error}"
+        ) from error
+    return graph
+
+
+def _manifest(path):
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(
+            "The manifest of a SavedModel must be JSON; export the model again. "
+            f"Received: {str(path)!r}, of which the parser says: {error}"
+        ) from error
+
+
+def _tensors(tensors):
+    import tensorflow as tf
+
+    return tuple(
+        TensorInfo(
+            name,
+            tuple(None if dim.size < 0 else dim.size for dim in tensor.tensor_shape.dim),
+            tf.dtypes.as_dtype(tensor.dtype).name,
+        )
+        for name, tensor in sorted(tensors.items())
+    )
+
+
+def _operators(graph_def, signature):
+    functions = {
+        function.signature.name: function.node_def for function in graph_def.library.function
+    }
+    counts = collections.Counter()
+    waiting = [_needed(graph_def.node, signature)]
+    while waiting:
+        for node in waiting.pop():
+            called = [functions[name] for name in _called(node) if name in functions]
+            waiting += called
+            if node.op not in _CALLS or not called:
+                counts[node.op] += 1
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _needed(nodes, signature):
+    """Returns the nodes that the outputs of a signature depend on."""
+    by_name = {node.name: node for node in nodes}
+    needed = {}
+    waiting = [_node_name(tensor.name) for tensor in signature.outputs.values()]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed[name] = by_name[name]
+            waiting += map(_node_name, by_name[name].input)
+    return list(needed.values())
+
+
+def _called(node):
+    """Returns the names of the functions that a node calls."""
+    for attribute in node.attr.values():
+        functions = [attribute.func, *attribute.list.func]
+        yield from (function.name for function in functions if function.name)
+
+
+def _node_name(tensor):
+    return tensor.lstrip("^").split(":")[0]
