@@ -1,9 +1,6 @@
-"""The command line, run in this process and as a program."""
+"""The command `keras-bin export`: what it writes, where, and what it refuses."""
 
-import subprocess
-import sys
 import zipfile
-from importlib.metadata import entry_points
 
 import keras
 import numpy as np
@@ -11,16 +8,9 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
-import keras_bin
-from benchmarks.rho_steps import build_model
 from keras_bin.cli import main
-
-
-@pytest.fixture
-def model_file(tmp_path):
-    path = tmp_path / "model.keras"
-    build_model(10.0).save(path)
-    return path
+from tests.export.models import bin_model
+from tests.export.values import arrays, predict
 
 
 def test_both_formats_are_written_beside_each_other(model_file, tmp_path, capsys):
@@ -33,14 +23,15 @@ def test_both_formats_are_written_beside_each_other(model_file, tmp_path, capsys
     assert printed[0].startswith(f"{out / '1'}: BIN layers folded: 1")
     assert printed[1].startswith(f"{out}.onnx: BIN layers folded: 1")
 
-    images = np.random.default_rng(0).normal(1, 2, (3, 6, 6, 2)).astype("float32")
-    expected = keras.saving.load_model(model_file)(images)
+    model = keras.saving.load_model(model_file)
+    values = arrays(model, 3)
+    (expected,) = predict(model, values)
     served = tf.saved_model.load(str(out / "1")).signatures["serving_default"]
-    (name,) = served.structured_outputs
-    got = served(tf.constant(images))[name]
-    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        served(tf.constant(values[0]))["bin"], expected, rtol=1e-5, atol=1e-5
+    )
     session = onnxruntime.InferenceSession(f"{out}.onnx")
-    (got,) = session.run([name], {session.get_inputs()[0].name: images})
+    (got,) = session.run(["bin"], {"image": values[0]})
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -118,13 +109,12 @@ def test_option_of_another_format_is_refused(wrong, model_file, tmp_path, capsys
 
 
 def test_samples_and_tolerances_reach_the_verification(model_file, tmp_path, capsys):
-    (name,) = keras.saving.load_model(model_file).inputs
     samples = tmp_path / "samples.npz"
-    np.savez(samples, **{name.name: np.random.default_rng(0).normal(size=(3, 6, 6, 2))})
+    np.savez(samples, image=arrays(bin_model(), 3)[0])
     command = ["export", str(model_file), str(tmp_path / "out"), "--samples", str(samples)]
     assert main([*command, "--atol", "0", "--rtol", "0.01"]) == 0
     assert "allowed: 0 + 0.01 * value" in capsys.readouterr().out
-    np.savez(samples, wrong=np.zeros((3, 6, 6, 2)))
+    np.savez(samples, wrong=np.zeros((3, 8, 6, 3)))
     assert main(command) == 1
     assert "`samples` must map" in capsys.readouterr().err
 
@@ -134,7 +124,7 @@ def test_file_that_is_no_model_is_one_line_of_error(tmp_path, capsys):
         pass
     assert main(["export", str(tmp_path / "broken.keras"), str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("keras-bin: error: MODEL must be a whole .keras file")
+    assert error.startswith("keras-bin: error: A model must be a whole .keras file")
     assert "broken.keras" in error
 
 
@@ -158,43 +148,59 @@ def test_lambda_from_a_file_is_refused(tmp_path, capsys):
 @pytest.mark.filterwarnings("default:Model")
 def test_half_precision_model_is_announced(tmp_path, capsys):
     keras.config.set_dtype_policy("mixed_float16")
-    build_model(10.0).save(tmp_path / "half.keras")
+    bin_model().save(tmp_path / "half.keras")
     assert main(["export", str(tmp_path / "half.keras"), str(tmp_path / "out")]) == 0
     printed = capsys.readouterr()
     assert "cast to float32" in printed.out
     assert "warning: Model" in printed.err
 
 
+def test_json_holds_a_report_for_each_format(model_file, tmp_path, run_json):
+    code, found, error = run_json(
+        "export", model_file, tmp_path / "out", "--format", "onnx", "--format", "saved_model"
+    )
+    assert (code, error, list(found)) == (0, "", ["reports"])
+    reports = found["reports"]
+    assert [report["path"] for report in reports] == [
+        str(tmp_path / "out" / "1"),
+        str(tmp_path / "out.onnx"),
+    ]
+    for report in reports:
+        assert report["layers_folded"] == 1
+        assert report["verification"]["passed"] is True
+        assert report["rho"][0]["layer"] == "bin"
+
+
+def test_json_holds_what_was_written_before_an_error(model_file, tmp_path, run_json, monkeypatch):
+    def fail(*_arguments, **_settings):
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr("keras_bin.cli.export.export_onnx", fail)
+    code, found, error = run_json(
+        "export", model_file, tmp_path / "out", "--format", "onnx", "--format", "saved_model"
+    )
+    assert code == 1
+    assert error == "keras-bin: error: no more\n"
+    assert found["error"] == {"type": "RuntimeError", "message": "no more"}
+    assert [report["path"] for report in found["reports"]] == [str(tmp_path / "out" / "1")]
+
+
 @pytest.mark.parametrize(
-    "arguments",
-    [[], ["export"], ["export", "a", "b", "--format", "h5"], ["export", "a", "b", "--opset", "x"]],
-    ids=" ".join,
+    ("given", "settings"),
+    [
+        ([], {}),
+        (["--rho-tolerance", "0.01"], {"rho_tolerance": 0.01}),
+        (["--atol", "0.5"], {"atol": 0.5}),
+    ],
+    ids=["none", "rho tolerance", "atol"],
 )
-def test_wrong_usage_exits_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as exit_info:
-        main(arguments)
-    assert exit_info.value.code == 2
-    assert "usage: keras-bin" in capsys.readouterr().err
+def test_options_reach_the_exporter_only_if_given(given, settings, model_file, monkeypatch):
+    received = {}
 
+    def export(model, base, **keywords):
+        received.update(keywords)
+        raise RuntimeError("enough")
 
-def test_help_shows_an_example(capsys):
-    with pytest.raises(SystemExit) as exit_info:
-        main(["export", "--help"])
-    assert exit_info.value.code == 0
-    assert "keras-bin export digits.keras models/digits" in capsys.readouterr().out
-
-
-def test_console_script_is_main():
-    (script,) = entry_points(group="console_scripts", name="keras-bin")
-    assert script.load() is main
-
-
-@pytest.mark.slow
-def test_module_runs_as_a_program(model_file, tmp_path):
-    command = [sys.executable, "-m", "keras_bin"]
-    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
-    assert version.stdout.strip() == keras_bin.__version__
-    failed = subprocess.run([*command, "export", "none.keras", "out"], cwd=tmp_path, check=False)
-    assert failed.returncode == 1
-    subprocess.run([*command, "export", model_file, "out"], cwd=tmp_path, check=True)
-    assert (tmp_path / "out" / "1" / "saved_model.pb").is_file()
+    monkeypatch.setattr("keras_bin.cli.export.export_saved_model", export)
+    assert main(["export", str(model_file), "out", *given]) == 1
+    assert received == {"version": None, "overwrite": False, **settings}

@@ -1,0 +1,74 @@
+"""Arguments that several commands take, and the files that they name."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from keras_bin.export.verify import ATOL, RTOL
+
+EXIT_CODES = """exit codes:
+  0  everything was done, and what was compared is right
+  1  something failed; standard error says what, in one line
+  2  the command line is wrong
+"""
+
+
+def add_command(commands, name: str, run, *, help: str, description: str, example: str):
+    """Adds a command with the options that every command has, and returns its parser."""
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        epilog=f"example:\n{example}\n{EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--json", action="store_true", help="print one JSON object, errors included, and no more"
+    )
+    how.add_argument(
+        "--quiet",
+        action="store_true",
+        help="print nothing but errors; TensorFlow's own lines at its start stay",
+    )
+    parser.add_argument("--debug", action="store_true", help="print the traceback of an error")
+    return parser
+
+
+def add_verification(parser) -> None:
+    """Adds the options of a verification."""
+    for tolerance, default, unit in (("atol", ATOL, "absolute"), ("rtol", RTOL, "relative")):
+        parser.add_argument(
+            f"--{tolerance}",
+            type=float,
+            metavar="X",
+            help=f"{unit} tolerance of the verification (default: {default:g}; if neither "
+            "tolerance is given, the model's own rounding is allowed as well)",
+        )
+    parser.add_argument(
+        "--samples",
+        type=Path,
+        metavar="FILE",
+        help=".npz file with an array per input to verify with (default: made-up inputs)",
+    )
+
+
+def verification_settings(options) -> dict:
+    """Returns the keyword arguments that the options of a verification stand for."""
+    settings = {"atol": options.atol, "rtol": options.rtol}
+    if options.samples is not None:
+        settings["samples"] = _load_samples(options.samples)
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _load_samples(path):
+    try:
+        with np.load(path) as arrays:
+            return dict(arrays)
+    except Exception as error:  # NumPy raises what its zip and pickle readers do
+        raise ValueError(
+            "--samples must be an .npz file with an array per input. "
+            f"Received: {path}; NumPy says: {error}"
+        ) from error

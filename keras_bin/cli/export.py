@@ -1,0 +1,103 @@
+"""The command `keras-bin export`."""
+
+from pathlib import Path
+
+from keras_bin.cli.arguments import add_command, add_verification, verification_settings
+from keras_bin.export import export_onnx, export_saved_model
+from keras_bin.export.extras import require_onnx
+from keras_bin.export.keras_file import load_keras_file
+from keras_bin.export.onnx_file import DEFAULT_OPSET, check_opset
+from keras_bin.export.publish import refuse_existing
+from keras_bin.export.saved_model import check_version
+from keras_bin.export.verify import check_tolerances
+
+EXAMPLE = """  keras-bin export digits.keras models/digits --format saved_model --format onnx
+    writes models/digits/1/ (the next free version) and models/digits.onnx
+"""
+
+
+def add_parser(commands) -> None:
+    """Adds the command."""
+    parser = add_command(
+        commands,
+        "export",
+        _export,
+        help="fold a .keras model and write it as SavedModel or ONNX, verified",
+        description="Folds the BIN layers of a .keras model into constants, writes it in each\n"
+        "format, and compares what was written with the model before it gets its name.",
+        example=EXAMPLE,
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="the .keras file")
+    parser.add_argument(
+        "out",
+        type=Path,
+        metavar="OUT",
+        help="the SavedModel goes to OUT/<version>/, the ONNX file to OUT.onnx; "
+        "OUT may end in .onnx",
+    )
+    parser.add_argument(
+        "--format",
+        action="append",
+        choices=("saved_model", "onnx"),
+        dest="formats",
+        help="what to write; repeat it to write both (default: onnx where OUT ends in .onnx, "
+        "saved_model elsewhere)",
+    )
+    parser.add_argument(
+        "--version", type=int, metavar="N", help="version of the SavedModel (default: next free)"
+    )
+    parser.add_argument(
+        "--opset",
+        type=int,
+        metavar="N",
+        help=f"ONNX operator set (default: {DEFAULT_OPSET})",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace what is already at the destination"
+    )
+    parser.add_argument(
+        "--rho-tolerance",
+        type=float,
+        metavar="X",
+        help="move each rho that is at most X from 0 or 1 to that end (default: 0, none)",
+    )
+    add_verification(parser)
+
+
+def _export(options, output):
+    out = options.out
+    is_onnx = out.name.lower().endswith(".onnx")
+    formats = options.formats or (["onnx"] if is_onnx else ["saved_model"])
+    if out.name.lower() in ("", "..", ".onnx"):
+        raise ValueError(f"OUT must end in a name, such as models/digits. Received: {out}")
+    for option, needed in (("opset", "onnx"), ("version", "saved_model")):
+        if needed not in formats and getattr(options, option) is not None:
+            raise ValueError(f"--{option} goes with --format {needed}. Received: {formats}")
+    opset = DEFAULT_OPSET if options.opset is None else options.opset
+    base, onnx_file = (out.with_suffix(""), out) if is_onnx else (out, Path(f"{out}.onnx"))
+    check_tolerances(options.atol, options.rtol)
+    if "onnx" in formats:
+        require_onnx()
+        check_opset(opset)
+        refuse_existing(onnx_file, options.overwrite)
+    if "saved_model" in formats and options.version is not None:
+        check_version(options.version)
+        refuse_existing(base / str(options.version), options.overwrite)
+
+    settings = {"overwrite": options.overwrite, **verification_settings(options)}
+    if options.rho_tolerance is not None:
+        settings["rho_tolerance"] = options.rho_tolerance
+    with output.status(f"loading {options.model}") as status:
+        model = load_keras_file(options.model)
+        if "saved_model" in formats:
+            status.update("exporting to SavedModel")
+            report = export_saved_model(model, base, version=options.version, **settings)
+            _show(report, output)
+        if "onnx" in formats:
+            status.update("exporting to ONNX")
+            _show(export_onnx(model, onnx_file, opset, **settings), output)
+
+
+def _show(report, output):
+    output.show(str(report))
+    output.data.setdefault("reports", []).append(report.as_dict())

@@ -1,0 +1,53 @@
+"""The program: its commands, its exit code, and what becomes of errors and warnings."""
+
+import argparse
+import contextlib
+import sys
+import warnings
+from collections.abc import Sequence
+
+import keras_bin
+from keras_bin.cli import export, inspect, verify
+from keras_bin.cli.arguments import EXIT_CODES
+from keras_bin.cli.output import Output
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: the words after the program's name, by default those it was called with.
+
+    Returns:
+        The exit code: 0 if everything was done, 1 if something failed. Usage errors exit
+        with code 2.
+    """
+    options = _parser().parse_args(arguments)
+    output = Output(json=options.json, quiet=options.quiet, debug=options.debug)
+    code = 0
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.showwarning = lambda message, *_args, **_kwargs: output.warn(message)
+        if options.json:  # standard output is for the JSON object, whatever layers print
+            stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        try:
+            options.run(options, output)
+        except Exception as error:  # any failure is one line and exit code 1
+            output.fail(error)
+            code = 1
+    output.close()
+    return code
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="keras-bin",
+        description="Batch-Instance Normalization for Keras: model files.",
+        epilog=f"{EXIT_CODES}\nkeras-bin COMMAND --help shows a command's options and an example.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=keras_bin.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (export, verify, inspect):
+        command.add_parser(commands)
+    return parser

@@ -1,0 +1,51 @@
+"""The command `keras-bin verify`."""
+
+from pathlib import Path
+
+from keras_bin.cli.arguments import add_command, add_verification, verification_settings
+from keras_bin.export import VerificationError, verify
+from keras_bin.export.keras_file import load_keras_file
+
+EXAMPLE = """  keras-bin verify models/digits/1 digits.keras
+    compares a SavedModel with the model that it was exported from
+"""
+
+
+def add_parser(commands) -> None:
+    """Adds the command."""
+    parser = add_command(
+        commands,
+        "verify",
+        _verify,
+        help="compare an artifact with its .keras model",
+        description="Runs an artifact and the .keras model that it was exported from on the same\n"
+        "inputs, and compares names, shapes, dtypes and values of every output.",
+        example=EXAMPLE,
+    )
+    parser.add_argument(
+        "artifact",
+        type=Path,
+        metavar="ARTIFACT",
+        help="a SavedModel (OUT/<version>) or an ONNX file",
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="the .keras file")
+    add_verification(parser)
+
+
+def _verify(options, output):
+    settings = verification_settings(options)
+    with output.status(f"loading {options.model}") as status:
+        model = load_keras_file(options.model)
+        status.update(f"comparing {options.artifact}")
+        try:
+            found = verify(options.artifact, model, **settings)
+        except VerificationError as error:
+            if error.verification is not None:
+                _show(error.verification, output)
+            raise
+    _show(found, output)
+
+
+def _show(found, output):
+    output.show(found)
+    output.data.update(found.as_dict())

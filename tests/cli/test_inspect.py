@@ -1,0 +1,95 @@
+"""The command `keras-bin inspect`: what it prints of each kind of file."""
+
+import json
+
+import onnx
+import pytest
+
+from keras_bin.cli import main
+from keras_bin.export import export_onnx, export_saved_model
+from keras_bin.export.describe import describe
+from tests.export.models import bin_model, classifier
+from tests.export.values import randomize
+
+
+@pytest.fixture
+def path(request, tmp_path):
+    """A classifier as each kind of file."""
+    model = randomize(classifier())
+    if request.param == "keras":
+        model.save(tmp_path / "model.keras")
+        return tmp_path / "model.keras"
+    if request.param == "onnx":
+        path = export_onnx(model, tmp_path / "model.onnx").path
+        proto = onnx.load(path)
+        onnx.helper.set_model_props(proto, {"source": "[digits]"})
+        onnx.save(proto, path)
+        return path
+    path = export_saved_model(model, tmp_path / "model").path
+    (path / "keras_bin.json").write_text(json.dumps({"source": "[digits]"}))
+    return path if request.param == "saved_model" else path.parent
+
+
+FRAGMENTS = {
+    "keras": (
+        "model.keras: Keras model, ",
+        "354 parameters",
+        "keras_version",
+        "free, 8, 6, 3",
+        "rho: 2 BIN layers, 9 channels, 2 at 0, 2 at 1",
+        "bin2",
+    ),
+    "saved_model": (
+        "1: SavedModel, ",
+        "TensorFlow 2.",
+        "[digits]",
+        "serve and serving_default: inputs and outputs\n",
+        "free, 8, 6, 3",
+        "head",
+        "Conv2D",
+    ),
+    "onnx": ("model.onnx: ONNX file, ", "ai.onnx 17", "[digits]", "batch, 8, 6, 3", "head", "Conv"),
+    "versions": ("model: versions of a SavedModel: 1, ", "bytes"),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "fragments"), FRAGMENTS.items(), indirect=["path"], ids=list(FRAGMENTS)
+)
+def test_text_holds_what_is_in_the_file(path, fragments, capsys):
+    assert main(["inspect", str(path)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert [fragment for fragment in fragments if fragment not in printed.out] == []
+
+
+@pytest.mark.parametrize("path", ["saved_model"], indirect=True)
+def test_signatures_that_differ_are_shown_apart(path, capsys, monkeypatch):
+    found = describe(path)
+    first, second = found.signatures
+    found = found._replace(signatures=(first, second._replace(operators={"Conv2D": 3})))
+    monkeypatch.setattr("keras_bin.cli.inspect.describe", lambda _path: found)
+    assert main(["inspect", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert "\nserve: inputs and outputs\n" in printed
+    assert "\nserving_default: 3 operators of 1 kinds\n" in printed
+
+
+@pytest.mark.parametrize("path", ["keras", "saved_model", "onnx", "versions"], indirect=True)
+def test_json_is_the_description(path, run_json):
+    code, found, error = run_json("inspect", path)
+    assert (code, error) == (0, "")
+    assert found == describe(path).as_dict()
+
+
+def test_other_folder_is_refused(tmp_path, capsys):
+    assert main(["inspect", str(tmp_path)]) == 1
+    assert "A folder must be a SavedModel" in capsys.readouterr().err
+
+
+def test_model_without_gates_has_an_empty_table(tmp_path, capsys):
+    model = bin_model()
+    layer = type(model)(model.inputs, model.inputs[0] * 2.0)
+    layer.save(tmp_path / "plain.keras")
+    assert main(["inspect", str(tmp_path / "plain.keras")]) == 0
+    assert "rho: 0 BIN layers, 0 channels" in capsys.readouterr().out

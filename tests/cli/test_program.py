@@ -1,0 +1,118 @@
+"""The program as a whole: exit codes, help, and options that every command has."""
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+
+import keras_bin
+from keras_bin.cli import main
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["export"],
+        ["export", "a", "b", "--format", "h5"],
+        ["export", "a", "b", "--opset", "x"],
+        ["verify", "a"],
+        ["inspect"],
+        ["inspect", "a", "--json", "--quiet"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        main(arguments)
+    assert exit_info.value.code == 2
+    assert "usage: keras-bin" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "example"),
+    [
+        ("export", "keras-bin export digits.keras models/digits --format"),
+        ("verify", "keras-bin verify models/digits/1 digits.keras"),
+        ("inspect", "keras-bin inspect models/digits/1"),
+    ],
+)
+def test_help_shows_an_example_and_the_exit_codes(command, example, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        main([command, "--help"])
+    assert exit_info.value.code == 0
+    printed = capsys.readouterr().out
+    assert example in printed
+    assert "exit codes:\n  0  everything" in printed
+
+
+def test_help_of_the_program_lists_the_commands(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    printed = capsys.readouterr().out
+    for word in ("export ", "verify ", "inspect ", "exit codes:"):
+        assert word in printed
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify", "export"])
+def test_missing_file_is_one_line_of_error(command, tmp_path, capsys):
+    arguments = {"inspect": 1, "verify": 2, "export": 2}[command] * [str(tmp_path / "none.keras")]
+    assert main([command, *arguments]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("keras-bin: error: ")
+    assert "none.keras" in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_debug_prints_the_traceback(tmp_path, capsys):
+    assert main(["inspect", str(tmp_path / "none"), "--debug"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Traceback (most recent call last):\n")
+    assert error.splitlines()[-1].startswith("keras-bin: error: There must be a file")
+
+
+def test_error_is_a_json_object(tmp_path, run_json):
+    code, found, error = run_json("inspect", tmp_path / "none")
+    assert code == 1
+    assert list(found) == ["error"]
+    assert found["error"]["type"] == "FileNotFoundError"
+    assert error == f"keras-bin: error: {found['error']['message']}\n"
+
+
+def test_quiet_prints_errors_alone(model_file, tmp_path, capsys):
+    assert main(["inspect", str(model_file), "--quiet"]) == 0
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+    assert main(["inspect", str(tmp_path / "none"), "--quiet"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("keras-bin: error: There must be a file")
+
+
+def test_what_layers_print_is_no_part_of_the_json(model_file, run_json, monkeypatch):
+    def describe(path):
+        print("chatter")
+        raise KeyError("surprise")
+
+    monkeypatch.setattr("keras_bin.cli.inspect.describe", describe)
+    code, found, error = run_json("inspect", model_file)
+    assert (code, found) == (1, {"error": {"type": "KeyError", "message": "'surprise'"}})
+    assert error == "chatter\nkeras-bin: error: KeyError: 'surprise' (--debug shows where)\n"
+
+
+def test_console_script_is_main():
+    (script,) = entry_points(group="console_scripts", name="keras-bin")
+    assert script.load() is main
+
+
+@pytest.mark.slow
+def test_module_runs_as_a_program(model_file, tmp_path):
+    command = [sys.executable, "-m", "keras_bin"]
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert version.stdout.strip() == keras_bin.__version__
+    failed = subprocess.run([*command, "export", "none.keras", "out"], cwd=tmp_path, check=False)
+    assert failed.returncode == 1
+    subprocess.run([*command, "export", model_file, "out"], cwd=tmp_path, check=True)
+    assert (tmp_path / "out" / "1" / "saved_model.pb").is_file()
