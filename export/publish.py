@@ -8,6 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from keras_bin.export.durable import sync_folder, sync_tree
+from keras_bin.export.exchange import exchange, put_back
+from keras_bin.export.locks import lock
+
+PREFIX = ".keras-bin-"
+
 
 @contextlib.contextmanager
 def staging(folder: Path) -> Iterator[Path]:
@@ -17,31 +23,42 @@ def staging(folder: Path) -> Iterator[Path]:
     in one step. Its name starts with a dot, which TensorFlow Serving takes for no version.
     If the work fails, folders that were made for it are removed as well.
 
+    It is locked as long as it is in use. Hidden folders without a lock are of processes that
+    were killed: they are removed first, and a version that such a process had moved aside
+    comes back. Where the system has no locks, nothing of others is touched.
+
     Raises:
         OSError: `folder` cannot be made or written to; its subclass says why, such as
             NotADirectoryError where a part of the path is a file, or PermissionError.
     """
     made = _missing(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=".keras-bin-", dir=folder))
-    except OSError as error:
-        _remove_empty(made)
-        # mkdir says "file exists" where a file stands in place of the folder itself.
-        code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno
-        raise OSError(
-            code,
-            "An export needs a folder that it can write to; choose another or change its "
-            f"permissions ({os.strerror(code)}). Received",
-            str(folder),
-        ) from error
-    try:
-        yield staged
-    except BaseException:
-        shutil.rmtree(staged)
-        _remove_empty(made)
-        raise
-    shutil.rmtree(staged)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in made:
+                sync_folder(path.parent)
+            with lock(folder) as alone:
+                if alone:
+                    _sweep(folder)
+                staged = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+                stack.enter_context(lock(staged, wait=False))
+        except OSError as error:
+            _remove_empty(made)
+            # mkdir says "file exists" where a file stands in place of the folder itself.
+            code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno
+            raise OSError(
+                code,
+                "An export needs a folder that it can write to; choose another or change its "
+                f"permissions ({os.strerror(code)}). Received",
+                str(folder),
+            ) from error
+        try:
+            yield staged
+        except BaseException:
+            _remove(staged)
+            _remove_empty(made)
+            raise
+        _remove(staged)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
@@ -58,11 +75,42 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 def publish_file(staged: Path, destination: Path, overwrite: bool) -> None:
-    """Gives a finished file its name in one step.
+    """Gives a finished file its name in one step, once its content is on the disk.
 
     Raises:
         FileExistsError: the destination appeared meanwhile, and `overwrite` is False.
+        OSError: the disk is full, or fails.
     """
+    sync_tree(staged)
+    _name_file(staged, destination, overwrite)
+    sync_folder(destination.parent)
+
+
+def publish_folder(staged: Path, destination: Path, overwrite: bool) -> None:
+    """Moves a finished folder to its name in one step, once its content is on the disk.
+
+    What it replaces is left at `staged`. If anything fails, what was there before is there
+    again.
+
+    Raises:
+        OSError: the destination appeared meanwhile, and `overwrite` is False; or the disk is
+            full, or fails.
+    """
+    refuse_existing(destination, overwrite)
+    sync_tree(staged)
+    move = exchange if os.path.lexists(destination) else os.rename
+    move(staged, destination)
+    try:
+        sync_folder(destination.parent)
+    except BaseException:
+        if move is exchange:
+            exchange(staged, destination)
+        else:
+            os.rename(destination, staged)
+        raise
+
+
+def _name_file(staged, destination, overwrite):
     if overwrite:
         os.replace(staged, destination)
         return
@@ -76,24 +124,18 @@ def publish_file(staged: Path, destination: Path, overwrite: bool) -> None:
         os.replace(staged, destination)
 
 
-def publish_folder(staged: Path, destination: Path, overwrite: bool) -> None:
-    """Moves a finished folder to its name in one step.
+def _sweep(folder):
+    """Removes what killed processes have left; what cannot be removed stays for the next run."""
+    for path in folder.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError), lock(path, wait=False) as dead:
+            if dead:
+                put_back(path, folder)
+                _remove(path)
 
-    An old folder is moved aside first and removed last, and comes back if the move fails.
 
-    Raises:
-        OSError: the destination appeared meanwhile, and `overwrite` is False.
-    """
-    if not (overwrite and os.path.lexists(destination)):
-        os.rename(staged, destination)
-        return
-    old = staged.with_name("replaced")
-    os.rename(destination, old)
-    try:
-        os.rename(staged, destination)
-    except BaseException:
-        os.rename(old, destination)
-        raise
+def _remove(staged):
+    """Removes a hidden folder, or leaves what cannot be removed to the next run's sweep."""
+    shutil.rmtree(staged, ignore_errors=True)
 
 
 def _missing(folder):

@@ -1,7 +1,6 @@
 """Files appear under their final name whole, or not at all."""
 
 import errno
-import os
 import subprocess
 import sys
 import threading
@@ -11,14 +10,15 @@ import pytest
 
 from keras_bin.export import publish
 from keras_bin.export.publish import publish_file, publish_folder, refuse_existing, staging
-from keras_bin.export.saved_model import _publish
+from keras_bin.export.versions import publish_version
+from tests.export.files import fail, file_of, folder_of
 from tests.export.programs import contents
 
 EXPORTER = """
 import sys
 from pathlib import Path
 from keras_bin.export.publish import staging
-from keras_bin.export.saved_model import _publish
+from keras_bin.export.versions import publish_version
 base = Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -26,26 +26,8 @@ for number in range(20):
     with staging(base) as staged:
         (staged / "model").mkdir()
         (staged / "model" / "owner").write_text(f"{sys.argv[2]} {number}")
-        print(_publish(staged / "model", base, None, False).name)
+        print(publish_version(staged / "model", base, None, False).name)
 """
-
-
-def folder_of(staged, text="new"):
-    (staged / "model").mkdir()
-    (staged / "model" / "file").write_text(text)
-    return staged / "model"
-
-
-def file_of(staged, text="new"):
-    (staged / "model").write_text(text)
-    return staged / "model"
-
-
-def fail(code):
-    def raise_error(*_arguments, **_keywords):
-        raise OSError(code, os.strerror(code))
-
-    return raise_error
 
 
 def test_staging_is_hidden_inside_the_destination_and_removed(tmp_path):
@@ -189,23 +171,6 @@ def test_folder_that_appeared_meanwhile_is_kept(tmp_path):
     assert (tmp_path / "1" / "file").read_text() == "of another exporter"
 
 
-def test_old_folder_comes_back_if_the_new_one_cannot_be_moved(tmp_path, monkeypatch):
-    (tmp_path / "1").mkdir()
-    (tmp_path / "1" / "file").write_text("old")
-    rename = os.rename
-
-    def fail_on_model(source, destination):
-        if source.name == "model":
-            raise OSError(errno.EIO, "disk")
-        rename(source, destination)
-
-    monkeypatch.setattr(publish.os, "rename", fail_on_model)
-    with pytest.raises(OSError, match="disk"), staging(tmp_path) as staged:
-        publish_folder(folder_of(staged), tmp_path / "1", overwrite=True)
-    assert (tmp_path / "1" / "file").read_text() == "old"
-    assert contents(tmp_path) == ["1", "1/file"]
-
-
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_exporters_in_threads_get_different_versions(overwrite, tmp_path):
     """`overwrite` is about a version that was asked for, never about one that appeared."""
@@ -215,7 +180,7 @@ def test_exporters_in_threads_get_different_versions(overwrite, tmp_path):
         with staging(tmp_path) as staged:
             written = folder_of(staged, str(number))
             start.wait()
-            return _publish(written, tmp_path, None, overwrite)
+            return publish_version(written, tmp_path, None, overwrite)
 
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(export, range(8)))
@@ -247,17 +212,5 @@ def test_given_version_is_not_moved_to_the_next(tmp_path):
     (tmp_path / "5").mkdir()
     (tmp_path / "5" / "file").write_text("kept")
     with pytest.raises(OSError, match="5"), staging(tmp_path) as staged:
-        _publish(folder_of(staged), tmp_path, 5, False)
+        publish_version(folder_of(staged), tmp_path, 5, False)
     assert contents(tmp_path) == ["5", "5/file"]
-
-
-def test_failing_disk_is_not_tried_again(tmp_path, monkeypatch):
-    errors = iter([OSError(errno.ENOSPC, "No space left")])
-
-    def fail_once(*_paths):
-        raise next(errors, AssertionError("tried again"))
-
-    monkeypatch.setattr(publish.os, "rename", fail_once)
-    with pytest.raises(OSError, match="No space left"), staging(tmp_path) as staged:
-        _publish(folder_of(staged), tmp_path, None, False)
-    assert contents(tmp_path) == []

@@ -1,0 +1,47 @@
+"""Locks on folders, which the system drops when their process ends, however it ends."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+
+@contextlib.contextmanager
+def lock(folder: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Holds the lock of a folder while the `with` block runs, and yields whether it does.
+
+    Threads of one process exclude each other like processes. A process that the system kills
+    loses its locks.
+
+    Args:
+        folder: an existing folder, which need not be writable.
+        wait: whether to wait for whoever holds the lock.
+
+    Yields:
+        False where the system or the file system has no such locks, or where somebody else
+        holds this one and `wait` is False.
+
+    Raises:
+        OSError: `folder` cannot be opened.
+    """
+    if fcntl is None:
+        yield False
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield _take(descriptor, wait)
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor, wait):
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # held, or unknown to the file system: network file systems name many causes
+        return False
+    return True
