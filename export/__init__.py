@@ -10,6 +10,7 @@ from keras_bin.export.errors import (
 )
 from keras_bin.export.fold import fold
 from keras_bin.export.onnx_file import export_onnx
+from keras_bin.export.prune import prune
 from keras_bin.export.report import ExportReport
 from keras_bin.export.saved_model import export_saved_model
 from keras_bin.export.verification import OutputCheck, Verification
@@ -28,5 +29,6 @@ __all__ = [
     "export_onnx",
     "export_saved_model",
     "fold",
+    "prune",
     "verify",
 ]
