@@ -1,0 +1,135 @@
+"""What TensorFlow Serving needs of a SavedModel, read back from its files."""
+
+from pathlib import Path
+
+from keras_bin.export.errors import OperatorError, ShapeError, VerificationError
+
+SIGNATURES = ("serving_default", "serve")
+_PYTHON_OPERATORS = frozenset(("EagerPyFunc", "PyFunc", "PyFuncStateless"))
+
+
+def check_structure(path: Path) -> list[str]:
+    """Checks that any TensorFlow Serving can serve a SavedModel, by what `saved_model.pb` says.
+
+    Args:
+        path: the SavedModel's folder.
+
+    Returns:
+        One line per check that passed.
+
+    Raises:
+        OperatorError: an operator, in the graph or in a function, is not TensorFlow's own,
+            calls Python, or must be compiled by XLA.
+        ShapeError: an input or output has no free batch axis.
+        VerificationError: a signature is missing, or the two differ.
+    """
+    graph = _serving_graph(path)
+    return [check(graph) for check in (_signatures, _batch_axes, _operators, _compilation)]
+
+
+def _serving_graph(path):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    for graph in content.meta_graphs:
+        if "serve" in graph.meta_info_def.tags:
+            return graph
+    raise VerificationError(
+        "TensorFlow Serving loads the graph that is tagged 'serve'; write one. The tags are:",
+        [str(list(graph.meta_info_def.tags)) for graph in content.meta_graphs],
+    )
+
+
+def _signatures(graph):
+    found = {
+        name: {side: _specs(getattr(signature, side)) for side in ("inputs", "outputs")}
+        for name, signature in sorted(graph.signature_def.items())
+        if not name.startswith("__")
+    }
+    first, second = SIGNATURES
+    if first not in found or found.get(second) != found[first]:
+        raise VerificationError(
+            f"The signatures {first!r} and {second!r} must both be there and have the same inputs "
+            "and outputs; give both the same function. The signatures are:",
+            [f"{name!r}: {signature}" for name, signature in found.items()],
+        )
+    return f"signatures {first} and {second} are equal"
+
+
+def _batch_axes(graph):
+    wrong = [
+        f"{name} {side} {key!r}: shape {shape}"
+        for name in SIGNATURES
+        for side in ("inputs", "outputs")
+        for key, (_, shape) in _specs(getattr(graph.signature_def[name], side)).items()
+        if not shape or shape[0] is not None
+    ]
+    if wrong:
+        raise ShapeError(
+            "The first axis of every input and output must be the batch axis, of a free size; "
+            "take fixed sizes and sums over the batch out of the model. Others are:",
+            wrong,
+        )
+    return "every input and output has a free batch axis"
+
+
+def _operators(graph):
+    from tensorflow.python.framework import op_def_registry
+
+    functions = {function.signature.name for function in graph.graph_def.library.function}
+    used = sorted({(node.op, place) for place, node in _nodes(graph)})
+    wrong = [
+        f"{operator} in {place}"
+        for operator, place in used
+        if operator in _PYTHON_OPERATORS
+        or ">" in operator  # the mark of operators that a package has registered
+        or (operator not in functions and op_def_registry.get(operator) is None)
+    ]
+    if wrong:
+        raise OperatorError(
+            "A SavedModel may use TensorFlow's own operators only, and no Python function; replace "
+            "the layers that need others. The others are:",
+            wrong,
+        )
+    return "all operators are TensorFlow's own"
+
+
+def _compilation(graph):
+    library = graph.graph_def.library.function
+    compiled = [f"function {function.signature.name}" for function in library if _must(function)]
+    compiled += [f"{node.name} ({node.op}) in {at}" for at, node in _nodes(graph) if _must(node)]
+    if compiled:
+        raise OperatorError(
+            "Nothing may have to be compiled by XLA, which a TensorFlow Serving may lack; take "
+            "jit_compile=True off the functions in the model's layers. Compiled are:",
+            sorted(compiled),
+        )
+    return "nothing has to be compiled by XLA"
+
+
+def _must(definition):
+    return "_XlaMustCompile" in definition.attr and definition.attr["_XlaMustCompile"].b
+
+
+def _nodes(graph):
+    """Yields the place and the definition of every node of the graph and of its functions."""
+    for node in graph.graph_def.node:
+        yield "the graph", node
+    for function in graph.graph_def.library.function:
+        for node in function.node_def:
+            yield f"function {function.signature.name}", node
+
+
+def _specs(infos):
+    """Maps names to dtype and sizes, None where one is free; an unknown rank is None itself."""
+    import tensorflow as tf
+
+    return {
+        name: (
+            tf.dtypes.as_dtype(info.dtype).name,
+            None
+            if info.tensor_shape.unknown_rank
+            else tuple(None if axis.size < 0 else axis.size for axis in info.tensor_shape.dim),
+        )
+        for name, info in sorted(infos.items())
+    }
