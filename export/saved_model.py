@@ -7,14 +7,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_bin.export.artifact import load_artifact
 from keras_bin.export.extras import require_tensorflow
 from keras_bin.export.graph import check_model
-from keras_bin.export.publish import publish_folder, refuse_existing, staging
+from keras_bin.export.manifest import manifest, source_file, write_manifest
+from keras_bin.export.publish import refuse_existing, staging
 from keras_bin.export.report import ExportReport
+from keras_bin.export.serving_process import serving_process
 from keras_bin.export.signature import model_signature, serving_function
 from keras_bin.export.source import ExportSource
+from keras_bin.export.structure import check_structure
 from keras_bin.export.verify import ATOL, RTOL, check_tolerances, compare
+from keras_bin.export.versions import check_version, publish_version
+from keras_bin.export.warm_up import read_warm_up, warm_up_batches, write_warm_up
 
 
 def export_saved_model(
@@ -26,13 +30,20 @@ def export_saved_model(
     samples: dict[str, np.ndarray] | None = None,
     atol: float = ATOL,
     rtol: float = RTOL,
+    source: str | os.PathLike | None = None,
 ) -> ExportReport:
     """Folds a model and writes it to `base/<version>/`, verified, as TensorFlow Serving reads it.
 
-    The SavedModel has the signature `serving_default`, with named inputs and outputs and a
-    free batch size, and loads without keras_bin. It is written to a hidden folder in `base`,
-    loaded from there and compared with `model`, and only then renamed: a server that watches
-    `base` never sees a part of it, and a failed export leaves nothing.
+    The SavedModel has the signatures `serving_default` and `serve`, which are equal, with named
+    inputs and outputs and a free batch size. It uses TensorFlow's own operators only, nothing
+    in it has to be compiled by XLA, and it loads without keras_bin. With it come requests for
+    the server's warm-up, unless an input is a string and there are no samples, and
+    `keras_bin.json`: names and versions, what was checked, and what became of each layer.
+
+    All is written to a hidden folder in `base`, loaded from there in a fresh process without
+    Keras, on the CPU, compared with `model`, written through to the disk, and only then
+    renamed: a server that watches `base` never sees a part of it. A failed export leaves
+    nothing, and what a killed one has left is removed by the next.
 
     Args:
         model: a built Functional or Sequential model; one without BIN layers is fine. A
@@ -43,19 +54,24 @@ def export_saved_model(
         samples: see `keras_bin.export.verify`.
         atol: absolute tolerance of the verification, in output units.
         rtol: relative tolerance of the verification.
+        source: the .keras file that the model was loaded from, whose SHA-256 digest goes into
+            `keras_bin.json`.
 
     Returns:
         An `ExportReport`.
 
     Raises:
         FileExistsError: `base/<version>` exists and `overwrite` is False.
+        FileNotFoundError: `source` is no file.
         NotADirectoryError: `base` is a file, or inside one.
+        OSError: the disk is full, or fails.
         PermissionError: `base` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow.
         TypeError: `model` is not a Keras model.
         ValueError: `model` cannot be folded (see `fold`), or `version` is not an integer
             above 0.
-        VerificationError: the written SavedModel differs from `model`; a ValueError.
+        VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
+            could not serve it (OperatorError, ShapeError); a ValueError.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -75,26 +91,33 @@ def export_saved_model(
         refuse_existing(base / str(version), overwrite)
     check_model(model)
     check_tolerances(atol, rtol)
-    with staging(base) as staged:
-        source = ExportSource(model)
+    file = None if source is None else source_file(Path(source))
+    with staging(base) as staged, serving_process() as serving:
+        prepared = ExportSource(model)
         written = staged / "model"
-        _write(source.folded, written)
-        found = compare(load_artifact(written), source.reference, samples, atol, rtol)
-        path = _publish(written, base, version, overwrite)
-    return source.report(path, found, time.perf_counter() - started)
-
-
-def check_version(version: int) -> None:
-    """Checks that TensorFlow Serving would read `version`.
-
-    Raises:
-        ValueError: it would not.
-    """
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise ValueError(
-            "`version` must be an integer above 0, as TensorFlow Serving reads no other; leave it "
-            f"out for the next free one. Received: version={version!r}"
+        _write(prepared.folded, written)
+        structure = check_structure(written)
+        artifact = serving.load(written)
+        found = _compare_on_cpu(artifact, prepared.reference, samples, atol, rtol)
+        checks = {
+            "structure": structure,
+            "values": found._asdict(),
+            "warm_up": _warm_up(written, base.absolute().name, artifact, samples),
+        }
+        write_manifest(
+            written,
+            manifest(
+                name=model.name,
+                inputs=[info._asdict() for info in artifact.signature.inputs],
+                outputs=[info._asdict() for info in artifact.signature.outputs],
+                checks=checks,
+                layers=[],
+                rho=[],
+                source=file,
+            ),
         )
+        path = publish_version(written, base, version, overwrite)
+    return prepared.report(path, found, time.perf_counter() - started)
 
 
 def _write(folded, path):
@@ -104,18 +127,20 @@ def _write(folded, path):
     archive.write_out(str(path), verbose=False)
 
 
-def _publish(written, base, version, overwrite):
-    """Renames to the given version, or to the next one that no other exporter takes."""
-    while True:
-        path = base / str(version or _next_version(base))
-        try:
-            publish_folder(written, path, overwrite and version is not None)
-            return path
-        except OSError:
-            if version is not None or not path.exists():
-                raise
+def _compare_on_cpu(*arguments):
+    """Compares where the fresh process computes; a GPU would round to 10 bits (TF32)."""
+    import tensorflow as tf
+
+    with tf.device("CPU:0"):
+        return compare(*arguments)
 
 
-def _next_version(base):
-    versions = [int(path.name) for path in base.iterdir() if path.name.isdecimal()]
-    return max(versions, default=0) + 1
+def _warm_up(folder, name, artifact, samples):
+    """Writes requests for the server's warm-up and runs them as they are read back."""
+    write_warm_up(folder, name, warm_up_batches(artifact.signature, samples))
+    batches = read_warm_up(folder)
+    for batch in batches:
+        artifact.run(batch)
+    if batches:
+        return {"records": len(batches)}
+    return {"records": 0, "reason": "an input is a string, and there were no samples"}

@@ -1,3 +1,4 @@
+import contextlib
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -5,6 +6,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import pytest
 import tensorflow as tf
+
+from keras_bin.export import saved_model
+from keras_bin.export.serving_process import serving_process
 
 # Two logical devices, for the tests of tf.distribute; only possible before first use.
 tf.config.set_logical_device_configuration(
@@ -21,6 +25,28 @@ def _clean_keras():
     yield
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_serving_process():
+    """Verifies all exports of the tests in one process, as each takes seconds to start."""
+    started = []
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+
+        @contextlib.contextmanager
+        def shared():
+            if not started or not started[-1].alive:
+                started.append(stack.enter_context(serving_process()))
+            yield started[-1]
+
+        patch.setattr(saved_model, "serving_process", shared)
+        yield
+
+
+@pytest.fixture
+def fresh_serving_process(monkeypatch):
+    """Verifies the exports of one test in processes of their own, as users' exports are."""
+    monkeypatch.setattr(saved_model, "serving_process", serving_process)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""Writing SavedModels: TensorFlow Serving's layout, what is refused, what a failure leaves."""
+"""Writing SavedModels: TensorFlow Serving's layout, manifest and warm-up."""
 
+import json
 from pathlib import Path
 
 import keras
@@ -7,10 +8,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bin.export import ExportReport, ValuesError, export_saved_model, saved_model
+from keras_bin.export import (
+    ExportReport,
+    export_saved_model,
+    manifest,
+    saved_model,
+    warm_up,
+)
+from keras_bin.export.structure import check_structure
 from tests.export.models import BIN, bin_model
 from tests.export.programs import contents, serving
-from tests.export.values import arrays, predict, snapshot
+from tests.export.values import arrays, predict
 
 
 def versions(base):
@@ -20,18 +28,6 @@ def versions(base):
 @pytest.fixture
 def model():
     return bin_model()
-
-
-@pytest.fixture
-def wrong_values(monkeypatch):
-    """Makes the written SavedModel compute something else than the model."""
-    write = saved_model._write
-
-    def write_wrong(folded, path):
-        folded.get_layer("bin").offset.assign_add([0.0, 0.01, 0.0])
-        write(folded, path)
-
-    monkeypatch.setattr(saved_model, "_write", write_wrong)
 
 
 def test_report_says_what_was_written(model, tmp_path):
@@ -55,24 +51,6 @@ def test_base_may_be_a_string_and_relative(base_type, model, tmp_path, monkeypat
     assert versions(tmp_path / "digits") == ["1"]
 
 
-@pytest.mark.parametrize(
-    ("present", "expected"),
-    [
-        ([], "1"),
-        (["1"], "2"),
-        (["1", "7"], "8"),
-        (["v1", "0.1", "latest", "-3", ".5"], "1"),
-        (["v9", "3", "10"], "11"),
-        (["007"], "8"),
-    ],
-    ids=["empty", "one", "gap", "no integers", "by number", "leading zeros"],
-)
-def test_next_version_is_one_above_the_highest(present, expected, tmp_path):
-    for name in present:
-        (tmp_path / name).mkdir()
-    assert str(saved_model._next_version(tmp_path)) == expected
-
-
 def test_versions_follow_each_other(model, tmp_path):
     for name in ("3", "v8"):
         (tmp_path / name).mkdir()
@@ -85,26 +63,6 @@ def test_given_version_is_written(model, tmp_path):
     assert export_saved_model(model, tmp_path, version=20).path == tmp_path / "20"
     assert export_saved_model(model, tmp_path, version=3).path == tmp_path / "3"
     assert versions(tmp_path) == ["20", "3"]
-
-
-@pytest.mark.parametrize("version", [0, -1, 1.0, "1", True], ids=repr)
-def test_other_versions_are_refused(version, model, tmp_path):
-    with pytest.raises(ValueError, match=rf"integer above 0.*version={version!r}$"):
-        export_saved_model(model, tmp_path / "new", version=version)
-    assert contents(tmp_path) == []
-
-
-def test_existing_version_is_refused_and_unharmed(model, tmp_path):
-    old = export_saved_model(model, tmp_path, version=2).path
-    before = contents(tmp_path)
-    with pytest.raises(FileExistsError, match="pass overwrite=True") as caught:
-        export_saved_model(bin_model(0.5), tmp_path, version=2)
-    assert str(old) in str(caught.value)
-    assert contents(tmp_path) == before
-    x = tf.constant(arrays(model, 3)[0])
-    np.testing.assert_allclose(
-        serving(old)(image=x)["bin"], predict(model, [x])[0], rtol=1e-5, atol=1e-5
-    )
 
 
 def test_overwrite_replaces_a_version_whole(model, tmp_path):
@@ -125,73 +83,6 @@ def test_overwrite_without_a_version_still_takes_the_next(model, tmp_path):
     assert export_saved_model(model, tmp_path, overwrite=True).path.name == "2"
 
 
-@pytest.mark.usefixtures("wrong_values")
-def test_wrong_artifact_is_never_published(model, tmp_path):
-    before = snapshot(model)
-    with pytest.raises(ValuesError, match=r"'bin', batch of 3: largest absolute difference 0\.01"):
-        export_saved_model(model, tmp_path / "made" / "too")
-    assert contents(tmp_path) == []
-    for path, value in snapshot(model).items():
-        np.testing.assert_array_equal(value, before[path], err_msg=path)
-
-
-def test_existing_version_is_unharmed_when_its_successor_is_wrong(model, tmp_path, request):
-    path = export_saved_model(model, tmp_path, version=2).path
-    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
-    request.getfixturevalue("wrong_values")
-    with pytest.raises(ValuesError):
-        export_saved_model(model, tmp_path, version=2, overwrite=True)
-    assert versions(tmp_path) == ["2"]
-    assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
-
-
-@pytest.mark.parametrize("failing", ["fold", "compare", "load_artifact"])
-def test_nothing_is_left_by_a_failure(failing, model, tmp_path, monkeypatch):
-    def fail(*_arguments, **_keywords):
-        raise KeyboardInterrupt
-
-    if failing == "fold":
-        monkeypatch.setattr("keras_bin.export.source.fold", fail)
-    else:
-        monkeypatch.setattr(saved_model, failing, fail)
-    (tmp_path / "kept").mkdir()
-    with pytest.raises(KeyboardInterrupt):
-        export_saved_model(model, tmp_path / "kept" / "a" / "b")
-    assert contents(tmp_path) == ["kept"]
-
-
-@pytest.mark.parametrize("base", ["file", "file/inside"])
-def test_base_that_is_a_file_is_refused(base, model, tmp_path):
-    (tmp_path / "file").write_text("kept")
-    with pytest.raises(NotADirectoryError, match="a folder that it can write to") as caught:
-        export_saved_model(model, tmp_path / base)
-    assert str(tmp_path / base) in str(caught.value)
-    assert (tmp_path / "file").read_text() == "kept"
-    assert contents(tmp_path) == ["file"]
-
-
-@pytest.mark.parametrize(
-    ("thing", "error", "match"),
-    [
-        (lambda: "model.keras", TypeError, "must be a keras.Model"),
-        (lambda: keras.Sequential([BIN()]), ValueError, "must be built"),
-        (lambda: bin_model().get_layer("bin"), TypeError, "must be a keras.Model"),
-    ],
-    ids=["path", "unbuilt", "layer"],
-)
-def test_bad_models_are_refused_before_anything_is_made(thing, error, match, tmp_path):
-    with pytest.raises(error, match=match):
-        export_saved_model(thing(), tmp_path / "new")
-    assert contents(tmp_path) == []
-
-
-def test_other_backend_is_refused(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(RuntimeError, match=r"KERAS_BACKEND=tensorflow.*backend='jax'"):
-        export_saved_model(model, tmp_path / "new")
-    assert contents(tmp_path) == []
-
-
 def test_tolerances_and_samples_reach_the_verification(model, tmp_path):
     x = arrays(model, 5)[0]
     report = export_saved_model(model, tmp_path, samples={"image": x}, atol=1e-3, rtol=0.0)
@@ -201,7 +92,76 @@ def test_tolerances_and_samples_reach_the_verification(model, tmp_path):
     assert versions(tmp_path) == ["1"]
 
 
-def test_bad_tolerance_is_refused_before_anything_is_made(model, tmp_path):
-    with pytest.raises(ValueError, match=r"finite numbers.*atol=-1"):
-        export_saved_model(model, tmp_path / "new", atol=-1)
-    assert contents(tmp_path) == []
+@pytest.mark.slow
+@pytest.mark.usefixtures("fresh_serving_process")
+def test_fresh_process_verifies(model, tmp_path, monkeypatch):
+    seen, start = [], saved_model.serving_process
+    monkeypatch.setattr(saved_model, "serving_process", lambda: seen.append(start()) or seen[0])
+    report = export_saved_model(model, tmp_path)
+    assert len(seen) == 1
+    assert 0 <= report.max_abs_difference < 1e-5
+    assert versions(tmp_path) == ["1"]
+
+
+def test_whole_version_has_its_name_at_once(model, tmp_path, monkeypatch):
+    """What is renamed is all that there is afterwards."""
+    staged, publish = [], saved_model.publish_version
+
+    def publish_and_note(written, *arguments):
+        staged.extend(contents(written))
+        return publish(written, *arguments)
+
+    monkeypatch.setattr(saved_model, "publish_version", publish_and_note)
+    path = export_saved_model(model, tmp_path).path
+    assert contents(path) == staged
+    assert {"saved_model.pb", "keras_bin.json", str(warm_up.FILE)} <= set(staged)
+
+
+def read_manifest(path):
+    return json.loads((path / manifest.FILE).read_text("utf-8"))
+
+
+def test_manifest_says_what_was_written_and_checked(model, tmp_path):
+    report = export_saved_model(model, tmp_path)
+    content = read_manifest(report.path)
+    info = {"shape": [None, 8, 6, 3], "dtype": "float32"}
+    assert content["model"] == {
+        "name": model.name,
+        "inputs": [{"name": "image", **info}],
+        "outputs": [{"name": "bin", **info}],
+    }
+    assert content["checks"]["structure"] == check_structure(report.path)
+    values = content["checks"]["values"]
+    assert values["max_abs"] == report.max_abs_difference
+    assert (values["atol"], values["rtol"], values["samples"]) == (1e-4, 1e-4, 2)
+    assert content["checks"]["warm_up"] == {"records": 2}
+    assert content["source"] is None
+
+
+def test_source_is_in_the_manifest(model, tmp_path):
+    model.save(tmp_path / "net.keras")
+    path = export_saved_model(model, tmp_path / "new", source=str(tmp_path / "net.keras")).path
+    source = read_manifest(path)["source"]
+    assert source == manifest.source_file(tmp_path / "net.keras")
+    assert source["file"] == "net.keras"
+
+
+def test_strings_are_served_and_warmed_up_with_samples(tmp_path):
+    inputs = keras.Input((4,), dtype="string", name="words")
+    x = keras.layers.StringLookup(vocabulary=["a", "b"])(inputs)
+    x = BIN(name="bin")(keras.layers.Embedding(3, 2, embeddings_initializer="normal")(x))
+    words = np.array([["a", "b", "c", ""]] * 3)
+    path = export_saved_model(keras.Model(inputs, x), tmp_path, samples={"words": words}).path
+    assert [batch["words"].tolist() for batch in warm_up.read_warm_up(path)] == [
+        [[b"a", b"b", b"c", b""]] * size for size in (1, 3)
+    ]
+
+
+def test_manifest_says_why_there_is_no_warm_up(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(saved_model, "warm_up_batches", lambda *_arguments: [])
+    path = export_saved_model(model, tmp_path).path
+    assert not (path / warm_up.FILE).exists()
+    assert read_manifest(path)["checks"]["warm_up"] == {
+        "records": 0,
+        "reason": "an input is a string, and there were no samples",
+    }
