@@ -2,22 +2,20 @@
 
 import contextlib
 import ctypes
-import errno
 import os
 from pathlib import Path
 
 ASIDE = "replaced"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-_UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM)
 
 
 def exchange(staged: Path, destination: Path) -> None:
     """Gives what is at two paths of one file system each other's name.
 
-    On Linux that is one step. Elsewhere what is at `destination` goes to a folder called
-    `ASIDE` beside `staged` for a moment, from where `put_back` brings it back if the process
-    is killed in that moment; if a step fails, everything is as it was.
+    On Linux that is one step on most file systems. Elsewhere what is at `destination` goes to
+    a folder called `ASIDE` beside `staged` for a moment, from where `put_back` brings it back
+    if the process is killed in that moment; if a step fails, everything is as it was.
 
     Raises:
         OSError: one of them cannot be moved.
@@ -46,16 +44,11 @@ def put_back(staging: Path, folder: Path) -> None:
 
 
 def _exchange_in_one_step(first, second):
-    """Exchanges by a call that Python has no name for; returns False where there is none."""
+    """Exchanges by a call that Python has no name for; returns whether that worked."""
     try:
-        call = ctypes.CDLL(None, use_errno=True).renameat2
+        call = ctypes.CDLL(None).renameat2
     except (AttributeError, OSError, TypeError):
         return False
     call.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
     paths = (_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second))
-    if call(*paths, _RENAME_EXCHANGE) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in _UNSUPPORTED:
-        return False
-    raise OSError(code, os.strerror(code), str(second))
+    return call(*paths, _RENAME_EXCHANGE) == 0

@@ -14,8 +14,8 @@ import numpy as np
 def save_arrays(path: str, arrays: dict) -> None:
     """Writes named arrays of any dtype that TensorFlow knows to an .npz file, unpickled.
 
-    Strings are stored as their bytes and lengths, and numbers that NumPy itself does not know,
-    such as bfloat16, as their bytes.
+    Strings are stored as their bytes and lengths. Numbers that NumPy itself does not know, such
+    as bfloat16, lose their dtype in such files, so that all dtypes are named beside them.
     """
     entries, stored = [], {}
     for number, (name, array) in enumerate(arrays.items()):
@@ -26,8 +26,6 @@ def save_arrays(path: str, arrays: dict) -> None:
             entry["dtype"] = "string"
             entry["lengths"] = [len(text) for text in texts]
             array = np.frombuffer(b"".join(texts), "uint8")
-        elif array.dtype.isbuiltin == 2:  # added to NumPy by a package
-            array = np.frombuffer(array.tobytes(), "uint8")
         entries.append(entry)
         stored[f"array{number}"] = array
     np.savez(path, entries=json.dumps(entries), **stored)
@@ -48,8 +46,8 @@ def load_arrays(path: str) -> dict:
                     for end, size in zip(ends, entry["lengths"], strict=True)
                 ]
                 array = texts.reshape(entry["shape"])
-            elif entry["dtype"] != array.dtype.name:
-                array = array.view(_dtype(entry["dtype"])).reshape(entry["shape"])
+            elif array.dtype.kind == "V":
+                array = array.view(_dtype(entry["dtype"]))
             arrays[entry["name"]] = array
     return arrays
 

@@ -121,12 +121,20 @@ def test_leftovers_of_the_dead_are_removed_and_the_living_kept(tmp_path):
         assert contents(living) == ["model", "model/file"]
 
 
-@pytest.mark.parametrize("missing", ["system", "file system"])
+@pytest.mark.parametrize("missing", ["system", "file system", "folder"])
 def test_without_locks_nothing_of_others_is_touched(missing, tmp_path, monkeypatch):
+    flock = locks.fcntl.flock
+
+    def fail_in_folder(descriptor, operation):
+        if os.path.samestat(os.fstat(descriptor), tmp_path.stat()):
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        flock(descriptor, operation)
+
     if missing == "system":
         monkeypatch.setattr(locks, "fcntl", None)
     else:
-        monkeypatch.setattr(locks.fcntl, "flock", fail(errno.ENOTSUP))
+        failing = fail(errno.ENOTSUP) if missing == "file system" else fail_in_folder
+        monkeypatch.setattr(locks.fcntl, "flock", failing)
     (tmp_path / ".keras-bin-other").mkdir()
     with staging(tmp_path) as staged:
         publish_folder(folder_of(staged), tmp_path / "1", overwrite=False)

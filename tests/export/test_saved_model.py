@@ -17,7 +17,7 @@ from keras_bin.export import (
 )
 from keras_bin.export.structure import check_structure
 from tests.export.models import BIN, bin_model
-from tests.export.programs import contents, serving
+from tests.export.programs import serving
 from tests.export.values import arrays, predict
 
 
@@ -105,16 +105,19 @@ def test_fresh_process_verifies(model, tmp_path, monkeypatch):
 
 def test_whole_version_has_its_name_at_once(model, tmp_path, monkeypatch):
     """What is renamed is all that there is afterwards."""
-    staged, publish = [], saved_model.publish_version
+    staged, publish = {}, saved_model.publish_version
+
+    def files(folder):
+        paths = (path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
     def publish_and_note(written, *arguments):
-        staged.extend(contents(written))
+        staged.update(files(written))
         return publish(written, *arguments)
 
     monkeypatch.setattr(saved_model, "publish_version", publish_and_note)
-    path = export_saved_model(model, tmp_path).path
-    assert contents(path) == staged
-    assert {"saved_model.pb", "keras_bin.json", str(warm_up.FILE)} <= set(staged)
+    assert files(export_saved_model(model, tmp_path).path) == staged
+    assert {"saved_model.pb", "keras_bin.json", str(warm_up.FILE)} <= staged.keys()
 
 
 def read_manifest(path):

@@ -155,7 +155,7 @@ def test_process_and_its_folder_are_gone_afterwards(error, monkeypatch, tmp_path
     monkeypatch.setattr(serving_process.tempfile, "tempdir", str(tmp_path))
 
     def work():
-        with start_program(monkeypatch, tmp_path, "input()") as process:
+        with start_program(monkeypatch, tmp_path, "import time; time.sleep(30)") as process:
             work.process = process
             assert process.alive
             if error is not None:
@@ -166,7 +166,7 @@ def test_process_and_its_folder_are_gone_afterwards(error, monkeypatch, tmp_path
     else:
         with pytest.raises(error):
             work()
-    assert not work.process.alive
+    assert work.process._process.returncode == -signal.SIGKILL
     assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
 
 
