@@ -1,8 +1,28 @@
-"""Writing to the disk what the system may still hold in memory."""
+"""Files on the disk: what could not be written there, and what the system still holds in memory."""
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+
+@contextlib.contextmanager
+def tensorflow_writes(path: Path) -> Iterator[None]:
+    """Turns what TensorFlow raises where it cannot write files into what Python raises.
+
+    Raises:
+        OSError: TensorFlow could not write to `path`; its words are in the message.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(
+            "A SavedModel needs a disk with room and a folder that can be written to; make room, "
+            f"or choose another. Received: {str(path)!r}; TensorFlow says: {error.message}"
+        ) from error
 
 
 def sync_tree(path: Path) -> None:

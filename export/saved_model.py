@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_bin.export.durable import tensorflow_writes
 from keras_bin.export.extras import require_tensorflow
 from keras_bin.export.graph import check_model
 from keras_bin.export.manifest import manifest, source_file, write_manifest
@@ -95,7 +96,8 @@ def export_saved_model(
     with staging(base) as staged, serving_process() as serving:
         prepared = ExportSource(model)
         written = staged / "model"
-        _write(prepared.folded, written)
+        with tensorflow_writes(written):
+            _write(prepared.folded, written)
         structure = check_structure(written)
         artifact = serving.load(written)
         found = _compare_on_cpu(artifact, prepared.reference, samples, atol, rtol)

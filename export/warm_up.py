@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_bin.export.durable import tensorflow_writes
 from keras_bin.export.signature import BATCH_SIZES, Signature, sample_inputs
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -56,6 +57,7 @@ def write_warm_up(folder: Path, name: str, batches: list[dict[str, np.ndarray]])
         batches: dicts of input arrays, at most 1000, which is all that a server reads.
 
     Raises:
+        OSError: the disk is full, or fails.
         ValueError: there are more.
     """
     import tensorflow as tf
@@ -68,7 +70,7 @@ def write_warm_up(folder: Path, name: str, batches: list[dict[str, np.ndarray]])
     if not batches:
         return
     (folder / FILE).parent.mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(str(folder / FILE)) as writer:
+    with tensorflow_writes(folder), tf.io.TFRecordWriter(str(folder / FILE)) as writer:
         for batch in batches:
             log = _prediction_log()()
             request = log.predict_log.request

@@ -1,6 +1,8 @@
 """Staged files and folders, and disks that fail or are watched."""
 
+import contextlib
 import os
+import resource
 
 
 def folder_of(staged, text="new"):
@@ -47,3 +49,14 @@ def files_synced(monkeypatch):
 
     monkeypatch.setattr(os, "fsync", record)
     return synced
+
+
+@contextlib.contextmanager
+def no_room(size):
+    """Lets no file grow beyond `size` bytes, as on a disk that is nearly full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -16,7 +16,7 @@ from keras_bin.export import (
     saved_model,
     serving_process,
 )
-from tests.export.files import fail, fail_at
+from tests.export.files import fail, fail_at, no_room
 from tests.export.models import BIN, bin_model
 from tests.export.programs import contents, serving
 from tests.export.values import arrays, predict, snapshot
@@ -167,6 +167,13 @@ def test_full_disk_leaves_nothing(step, model, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         export_saved_model(model, tmp_path)
     assert versions(tmp_path) == ["1"]
+
+
+def test_file_that_does_not_fit_on_the_disk_leaves_nothing(model, tmp_path):
+    with no_room(20_000), pytest.raises(OSError, match="make room") as caught:
+        export_saved_model(model, tmp_path / "new")
+    assert "File too large" in str(caught.value)
+    assert contents(tmp_path) == []
 
 
 def test_lost_permission_leaves_nothing(model, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_bin.export import export_saved_model
 from keras_bin.export.signature import Signature, TensorInfo
 from keras_bin.export.warm_up import FILE, read_warm_up, warm_up_batches, write_warm_up
+from tests.export.files import no_room
 from tests.export.models import KINDS
 from tests.export.programs import serving
 
@@ -60,6 +61,11 @@ def test_a_server_reads_a_thousand_at_most(tmp_path):
     assert len(records(tmp_path)) == 1000
     with pytest.raises(ValueError, match=r"at most 1000.*Received: 1001 batches"):
         write_warm_up(tmp_path / "other", "digits", BATCHES[:1] * 1001)
+
+
+def test_requests_that_do_not_fit_on_the_disk_are_an_error(tmp_path):
+    with no_room(1000), pytest.raises(OSError, match="make room"):
+        write_warm_up(tmp_path, "digits", [{"x": np.ones((1, 1000), "float32")}])
 
 
 def test_without_batches_there_is_no_file(tmp_path):
