@@ -8,7 +8,8 @@ from keras_bin.export.errors import (
     ValuesError,
     VerificationError,
 )
-from keras_bin.export.fold import fold
+from keras_bin.export.fold import fold, fold_report
+from keras_bin.export.layer_fold import LayerFold
 from keras_bin.export.onnx_file import export_onnx
 from keras_bin.export.prune import prune
 from keras_bin.export.report import ExportReport
@@ -19,6 +20,7 @@ from keras_bin.export.verify import verify
 __all__ = [
     "DtypeError",
     "ExportReport",
+    "LayerFold",
     "NamesError",
     "OperatorError",
     "OutputCheck",
@@ -29,6 +31,7 @@ __all__ = [
     "export_onnx",
     "export_saved_model",
     "fold",
+    "fold_report",
     "prune",
     "verify",
 ]

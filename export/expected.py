@@ -6,8 +6,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_bin.export.copying import inference_copy
 from keras_bin.export.errors import ValuesError
-from keras_bin.export.fold import inference_copy
 from keras_bin.export.graph import as_functional
 from keras_bin.export.samples import Batch, rows
 from keras_bin.export.signature import Signature, run_model

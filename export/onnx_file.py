@@ -1,5 +1,6 @@
 """Writing an ONNX file."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+import keras_bin
 from keras_bin.export.artifact import load_artifact
 from keras_bin.export.constants import check_rho_tolerance
 from keras_bin.export.errors import OperatorError, VerificationError
@@ -18,11 +20,12 @@ from keras_bin.export.lowering import (
     check_lowering,
     converter,
 )
+from keras_bin.export.plain import plain
 from keras_bin.export.publish import publish_file, refuse_existing, staging
 from keras_bin.export.report import ExportReport
 from keras_bin.export.signature import model_signature, serving_function
 from keras_bin.export.source import ExportSource
-from keras_bin.export.verify import ATOL, RTOL, check_tolerances, compare
+from keras_bin.export.verify import check_tolerances, compare
 
 OPSETS = range(13, 19)
 DEFAULT_OPSET = 17
@@ -37,8 +40,8 @@ def export_onnx(
     rho_tolerance: float = 0.0,
     overwrite: bool = False,
     samples: dict[str, np.ndarray] | None = None,
-    atol: float = ATOL,
-    rtol: float = RTOL,
+    atol: float | None = None,
+    rtol: float | None = None,
 ) -> ExportReport:
     """Folds a model and writes it to an ONNX file, verified with ONNX Runtime.
 
@@ -48,8 +51,8 @@ def export_onnx(
     and only then renamed: a failed export leaves nothing.
 
     Args:
-        model: a built Functional or Sequential model; one without BIN layers is fine. A
-            half-precision model is exported in float32, with a warning.
+        model: as for `fold`; one without BIN layers is fine. A half-precision model is exported
+            in float32, with a warning.
         path: the file to write, by convention `*.onnx`; its folder is made if missing.
         opset: version of the ONNX operator set, from 13 to 18.
         lowering: how statistics of a sample are computed: by the operator that accelerators and
@@ -57,8 +60,8 @@ def export_onnx(
         rho_tolerance: see `fold`.
         overwrite: whether to replace `path` if it exists.
         samples: see `keras_bin.export.verify`.
-        atol: absolute tolerance of the verification, in output units.
-        rtol: relative tolerance of the verification.
+        atol: see `keras_bin.export.verify`.
+        rtol: see `keras_bin.export.verify`.
 
     Returns:
         An `ExportReport`.
@@ -102,10 +105,11 @@ def export_onnx(
     with staging(path.parent) as staged:
         source = ExportSource(model, rho_tolerance, MarkedBatchInstanceNormalization)
         written = staged / path.name
-        _write(source.folded, opset, lowering, written)
+        _write(source, opset, lowering, written)
         found = compare(load_artifact(written), source.reference, samples, atol, rtol)
+        snapping = source.snapping_difference(samples)
         publish_file(written, path, overwrite)
-    return source.report(path, found, time.perf_counter() - started)
+    return source.report(path, found, snapping, time.perf_counter() - started)
 
 
 def check_opset(opset: int) -> None:
@@ -121,24 +125,25 @@ def check_opset(opset: int) -> None:
         )
 
 
-def _write(folded, opset, lowering, path):
+def _write(source, opset, lowering, path):
     import onnx
     import tf2onnx
 
-    signature = model_signature(folded)
-    serve = _frozen(serving_function(folded, signature), signature)
+    signature = model_signature(source.folded)
+    serve = _frozen(serving_function(source.folded, signature), signature)
     proto, _ = tf2onnx.convert.from_function(
         serve,
         serve.input_signature,
         opset=opset,
         custom_op_handlers={
-            "CheckNumerics": (converter(folded, lowering), []),
+            "CheckNumerics": (converter(source.folded, lowering), []),
             "Erfc": (_convert_erfc, []),
         },
     )
     _refuse_foreign_operators(proto)
     _state(proto.graph.input, signature.inputs)
     _state(proto.graph.output, signature.outputs)
+    _describe(proto, source, lowering)
     _check(proto)
     onnx.save(proto, path)
 
@@ -197,6 +202,28 @@ def _state(values, infos):
                 shape.dim.add(dim_param="batch" if axis == 0 else f"{info.name}_{axis}")
     del values[:]
     values.extend(ordered)
+
+
+def _describe(proto, source, lowering):
+    """States who wrote the file from what, in the file's own metadata."""
+    import onnx
+    import tf2onnx
+
+    proto.producer_name = "keras-bin"
+    proto.producer_version = keras_bin.__version__
+    proto.doc_string = ""
+    proto.graph.name = source.folded.name
+    onnx.helper.set_model_props(
+        proto,
+        {
+            "keras_bin": keras_bin.__version__,
+            "keras": keras.__version__,
+            "tf2onnx": tf2onnx.__version__,
+            "lowering": lowering,
+            "layers": json.dumps(plain(source.layers)),
+            "rho": json.dumps(plain(source.rho)),
+        },
+    )
 
 
 def _check(proto):

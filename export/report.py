@@ -21,7 +21,9 @@ class ExportReport:
         path: the SavedModel's version directory, or the ONNX file.
         layers: a `LayerFold` for each normalization layer, from input to output.
         verification: the `Verification` of what was written.
-        rho: a `RhoSummary` for each BIN layer of the source model.
+        rho: a `RhoSummary` for each BIN layer, of the gates that were exported.
+        snapping_difference: largest absolute difference that moving gates to 0 and 1 makes to
+            an output, or None if no gate was moved.
         seconds: wall-clock time of folding, writing and verifying.
         cast_to_float32: whether the model was half precision and the artifact is float32.
         size: bytes of the files at `path`, as the report was made.
@@ -31,6 +33,7 @@ class ExportReport:
     layers: tuple[LayerFold, ...]
     verification: Verification
     rho: tuple[RhoSummary, ...]
+    snapping_difference: float | None
     seconds: float
     cast_to_float32: bool
     size: int = field(init=False)
@@ -75,15 +78,21 @@ class ExportReport:
             "layers_folded": self.layers_folded,
             "layers": plain(self.layers),
             "rho": plain(self.rho),
+            "snapping_difference": self.snapping_difference,
             "verification": self.verification.as_dict(),
         }
 
     def __str__(self) -> str:
         cast = ", cast to float32" if self.cast_to_float32 else ""
         rounding = ", or the model's rounding" if self.verification.used_rounding else ""
+        snapped = ""
+        if self.snapping_difference is not None:
+            gates = sum(layer.snapped for layer in self.layers)
+            cost = f"changes outputs by {self.snapping_difference:.1e}"
+            snapped = f" ({gates} gates moved, which {cost})"
         return (
-            f"{self.path}: BIN layers folded: {self.layers_folded}{cast}; largest difference "
-            f"{self.max_abs_difference:.1e} absolute, {self.max_rel_difference:.1e} relative "
+            f"{self.path}: BIN layers folded: {self.layers_folded}{snapped}{cast}; largest "
+            f"difference {self.max_abs_difference:.1e} absolute, {self.max_rel_difference:.1e} relative "
             f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding}); {self.seconds:.1f} s"
         )
 

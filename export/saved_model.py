@@ -7,17 +7,19 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_bin.export.constants import check_rho_tolerance
 from keras_bin.export.durable import tensorflow_writes
 from keras_bin.export.extras import require_tensorflow
 from keras_bin.export.graph import check_model
 from keras_bin.export.manifest import manifest, source_file, write_manifest
+from keras_bin.export.plain import plain
 from keras_bin.export.publish import refuse_existing, staging
 from keras_bin.export.report import ExportReport
 from keras_bin.export.serving_process import serving_process
 from keras_bin.export.signature import model_signature, serving_function
 from keras_bin.export.source import ExportSource
 from keras_bin.export.structure import check_structure
-from keras_bin.export.verify import ATOL, RTOL, check_tolerances, compare
+from keras_bin.export.verify import check_tolerances, compare
 from keras_bin.export.versions import check_version, publish_version
 from keras_bin.export.warm_up import read_warm_up, warm_up_batches, write_warm_up
 
@@ -27,10 +29,11 @@ def export_saved_model(
     base: str | os.PathLike,
     version: int | None = None,
     *,
+    rho_tolerance: float = 0.0,
     overwrite: bool = False,
     samples: dict[str, np.ndarray] | None = None,
-    atol: float = ATOL,
-    rtol: float = RTOL,
+    atol: float | None = None,
+    rtol: float | None = None,
     source: str | os.PathLike | None = None,
 ) -> ExportReport:
     """Folds a model and writes it to `base/<version>/`, verified, as TensorFlow Serving reads it.
@@ -47,14 +50,15 @@ def export_saved_model(
     nothing, and what a killed one has left is removed by the next.
 
     Args:
-        model: a built Functional or Sequential model; one without BIN layers is fine. A
-            half-precision model is exported in float32, with a warning.
+        model: as for `fold`; one without BIN layers is fine. A half-precision model is exported
+            in float32, with a warning.
         base: folder of the model's versions; made if missing.
         version: integer above 0, by default one more than the highest in `base`.
+        rho_tolerance: see `fold`.
         overwrite: whether to replace `base/<version>` if it exists.
         samples: see `keras_bin.export.verify`.
-        atol: absolute tolerance of the verification, in output units.
-        rtol: relative tolerance of the verification.
+        atol: see `keras_bin.export.verify`.
+        rtol: see `keras_bin.export.verify`.
         source: the .keras file that the model was loaded from, whose SHA-256 digest goes into
             `keras_bin.json`.
 
@@ -69,8 +73,8 @@ def export_saved_model(
         PermissionError: `base` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow.
         TypeError: `model` is not a Keras model.
-        ValueError: `model` cannot be folded (see `fold`), or `version` is not an integer
-            above 0.
+        ValueError: `model` cannot be folded (see `fold`), `version` is not an integer above 0,
+            or a tolerance is out of its range.
         VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
             could not serve it (OperatorError, ShapeError); a ValueError.
 
@@ -92,18 +96,21 @@ def export_saved_model(
         refuse_existing(base / str(version), overwrite)
     check_model(model)
     check_tolerances(atol, rtol)
+    check_rho_tolerance(rho_tolerance)
     file = None if source is None else source_file(Path(source))
     with staging(base) as staged, serving_process() as serving:
-        prepared = ExportSource(model)
+        prepared = ExportSource(model, rho_tolerance)
         written = staged / "model"
         with tensorflow_writes(written):
             _write(prepared.folded, written)
         structure = check_structure(written)
         artifact = serving.load(written)
         found = _compare_on_cpu(artifact, prepared.reference, samples, atol, rtol)
+        snapping = prepared.snapping_difference(samples)
         checks = {
             "structure": structure,
-            "values": found._asdict(),
+            "snapping_difference": snapping,
+            "values": found.as_dict(),
             "warm_up": _warm_up(written, base.absolute().name, artifact, samples),
         }
         write_manifest(
@@ -113,13 +120,13 @@ def export_saved_model(
                 inputs=[info._asdict() for info in artifact.signature.inputs],
                 outputs=[info._asdict() for info in artifact.signature.outputs],
                 checks=checks,
-                layers=[],
-                rho=[],
+                layers=plain(prepared.layers),
+                rho=plain(prepared.rho),
                 source=file,
             ),
         )
         path = publish_version(written, base, version, overwrite)
-    return prepared.report(path, found, time.perf_counter() - started)
+    return prepared.report(path, found, snapping, time.perf_counter() - started)
 
 
 def _write(folded, path):

@@ -1,14 +1,19 @@
 """What every export starts from: the folded model and the values it must have."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
+import numpy as np
 
+from keras_bin.export.expected import expected_outputs
 from keras_bin.export.fold import Folding
 from keras_bin.export.graph import as_functional
 from keras_bin.export.precision import is_half_precision
 from keras_bin.export.report import ExportReport
+from keras_bin.export.samples import sample_batches
+from keras_bin.export.signature import model_signature
 from keras_bin.export.verification import Verification
 from keras_bin.export.verify import reference
 from keras_bin.folded import FoldedBatchInstanceNormalization
@@ -48,14 +53,38 @@ class ExportSource:
         self.layers = tuple(folding.layers)
         self.reference = reference(model, rho_tolerance)
         self.rho = tuple(rho_summary(self.reference))
+        self._unsnapped = reference(model) if any(fold.snapped for fold in self.layers) else None
 
-    def report(self, path: Path, found: Verification, seconds: float) -> ExportReport:
+    def snapping_difference(self, samples: Mapping[str, np.ndarray] | None) -> float | None:
+        """Returns what moving gates changes in the outputs, at most, or None if none moved.
+
+        Args:
+            samples: see `keras_bin.export.verify`.
+        """
+        if self._unsnapped is None:
+            return None
+        signature = model_signature(self.reference)
+        largest = 0.0
+        for batch in sample_batches(signature, samples):
+            moved = expected_outputs(self.reference, signature, batch)
+            for name, values in expected_outputs(self._unsnapped, signature, batch).items():
+                largest = max(largest, np.abs(values - moved[name]).max(initial=0.0))
+        return float(largest)
+
+    def report(
+        self,
+        path: Path,
+        found: Verification,
+        snapping_difference: float | None,
+        seconds: float,
+    ) -> ExportReport:
         """Sums up an export that was written to `path`."""
         return ExportReport(
             path=path,
             layers=self.layers,
             verification=found,
             rho=self.rho,
+            snapping_difference=snapping_difference,
             seconds=seconds,
             cast_to_float32=self._half,
         )

@@ -6,6 +6,7 @@ from keras_bin.cli.arguments import add_command, add_verification, verification_
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.extras import require_onnx
 from keras_bin.export.keras_file import load_keras_file
+from keras_bin.export.lowering import DEFAULT_LOWERING, LOWERINGS
 from keras_bin.export.onnx_file import DEFAULT_OPSET, check_opset
 from keras_bin.export.publish import refuse_existing
 from keras_bin.export.saved_model import check_version
@@ -53,6 +54,12 @@ def add_parser(commands) -> None:
         help=f"ONNX operator set (default: {DEFAULT_OPSET})",
     )
     parser.add_argument(
+        "--lowering",
+        choices=LOWERINGS,
+        help="how the ONNX file computes statistics: by the operator InstanceNormalization or by "
+        f"ReduceMean and arithmetic (default: {DEFAULT_LOWERING})",
+    )
+    parser.add_argument(
         "--overwrite", action="store_true", help="replace what is already at the destination"
     )
     parser.add_argument(
@@ -70,7 +77,7 @@ def _export(options, output):
     formats = options.formats or (["onnx"] if is_onnx else ["saved_model"])
     if out.name.lower() in ("", "..", ".onnx"):
         raise ValueError(f"OUT must end in a name, such as models/digits. Received: {out}")
-    for option, needed in (("opset", "onnx"), ("version", "saved_model")):
+    for option, needed in (("opset", "onnx"), ("lowering", "onnx"), ("version", "saved_model")):
         if needed not in formats and getattr(options, option) is not None:
             raise ValueError(f"--{option} goes with --format {needed}. Received: {formats}")
     opset = DEFAULT_OPSET if options.opset is None else options.opset
@@ -91,11 +98,15 @@ def _export(options, output):
         model = load_keras_file(options.model)
         if "saved_model" in formats:
             status.update("exporting to SavedModel")
-            report = export_saved_model(model, base, version=options.version, **settings)
+            report = export_saved_model(
+                model, base, version=options.version, source=options.model, **settings
+            )
             _show(report, output)
         if "onnx" in formats:
             status.update("exporting to ONNX")
-            _show(export_onnx(model, onnx_file, opset, **settings), output)
+            lowering = options.lowering or DEFAULT_LOWERING
+            report = export_onnx(model, onnx_file, opset, lowering=lowering, **settings)
+            _show(report, output)
 
 
 def _show(report, output):
