@@ -48,8 +48,21 @@ def test_deep_net_may_differ_by_its_rounding():
     found = compare(artifact, model, None, None, None)
     assert found.used_rounding
     assert found.max_abs > 1e-4 * (1 + 2.5)  # no output is as large as 2.5
-    with pytest.raises(ValuesError, match=r"atol=0\.0001, rtol=0\.0001.*leave both out"):
-        compare(artifact, model, None, 1e-4, None)
+
+
+@pytest.mark.parametrize(
+    ("atol", "rtol", "rule"),
+    [
+        (None, None, r"atol=0\.0001, rtol=0\.0001.*as near to the exact result"),
+        (0.25, None, r"atol=0\.25, rtol=0\.0001.*leave both out to allow"),
+        (None, 0.25, r"atol=0\.0001, rtol=0\.25.*leave both out to allow"),
+        (0.0, 0.0, r"atol=0, rtol=0 .*leave both out to allow"),
+    ],
+    ids=["neither", "atol", "rtol", "both"],
+)
+def test_rounding_is_allowed_only_where_no_tolerance_is_given(atol, rtol, rule):
+    with pytest.raises(ValuesError, match=rule):
+        compare(*fixed([1.0], [2.0]), None, atol, rtol)
 
 
 @pytest.mark.parametrize("layer", ["bin1", "bin12"])
