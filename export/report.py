@@ -22,10 +22,10 @@ class ExportReport:
         layers: a `LayerFold` for each normalization layer, from input to output.
         verification: the `Verification` of what was written.
         rho: a `RhoSummary` for each BIN layer, of the gates that were exported.
-        snapping_difference: largest absolute difference that moving gates to 0 and 1 makes to
-            an output, or None if no gate was moved.
         seconds: wall-clock time of folding, writing and verifying.
         cast_to_float32: whether the model was half precision and the artifact is float32.
+        snapping_difference: largest absolute difference that moving gates to 0 and 1 makes to
+            an output, or None if no gate was moved.
         size: bytes of the files at `path`, as the report was made.
     """
 
@@ -33,9 +33,9 @@ class ExportReport:
     layers: tuple[LayerFold, ...]
     verification: Verification
     rho: tuple[RhoSummary, ...]
-    snapping_difference: float | None
     seconds: float
     cast_to_float32: bool
+    snapping_difference: float | None = None
     size: int = field(init=False)
 
     def __post_init__(self):
@@ -92,7 +92,8 @@ class ExportReport:
             snapped = f" ({gates} gates moved, which {cost})"
         return (
             f"{self.path}: BIN layers folded: {self.layers_folded}{snapped}{cast}; largest "
-            f"difference {self.max_abs_difference:.1e} absolute, {self.max_rel_difference:.1e} relative "
+            f"difference {self.max_abs_difference:.1e} absolute, "
+            f"{self.max_rel_difference:.1e} relative "
             f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding}); {self.seconds:.1f} s"
         )
 

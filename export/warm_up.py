@@ -1,12 +1,14 @@
 """Requests that TensorFlow Serving runs when it loads a version, before it serves anybody."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from keras_bin.export.durable import tensorflow_writes
-from keras_bin.export.signature import BATCH_SIZES, Signature, sample_inputs
+from keras_bin.export.samples import SMALL_BATCHES, Batch, rows, sample_batches
+from keras_bin.export.signature import Signature
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MOST_RECORDS = 1000
@@ -22,30 +24,17 @@ _MESSAGES = {
 }
 
 
-def warm_up_batches(
-    signature: Signature, samples: dict[str, np.ndarray] | None
-) -> list[dict[str, np.ndarray]]:
-    """Returns inputs of several batch sizes, a single one among them.
+def warm_up_batches(signature: Signature, samples: Mapping | None) -> list[Batch]:
+    """Returns the small ones of the batches that the artifact is verified on.
 
-    They are taken from the start of `samples`, or made up as for the verification. Strings
-    cannot be made up: without samples there are no batches then.
+    Strings cannot be made up: without `samples` there are no batches then.
     """
-    if samples is not None:
-        return [
-            {
-                info.name: np.asarray(
-                    samples[info.name], None if info.dtype == "string" else info.dtype
-                )[:size]
-                for info in signature.inputs
-            }
-            for size in BATCH_SIZES
-        ]
-    if any(info.dtype == "string" for info in signature.inputs):
+    if samples is None and any(info.dtype == "string" for info in signature.inputs):
         return []
-    return sample_inputs(signature)
+    return [batch for batch in sample_batches(signature, samples) if rows(batch) in SMALL_BATCHES]
 
 
-def write_warm_up(folder: Path, name: str, batches: list[dict[str, np.ndarray]]) -> None:
+def write_warm_up(folder: Path, name: str, batches: list[Batch]) -> None:
     """Writes requests for the signature `serving_default`, one record per batch.
 
     The file is `folder/assets.extra/tf_serving_warmup_requests`, a TFRecord of `PredictionLog`
