@@ -1,8 +1,10 @@
 """Names, shapes and dtypes by which an artifact is fed and read."""
 
+import contextlib
 import itertools
 import keyword
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -70,17 +72,32 @@ def named_tensors(model: keras.Model) -> Signature:
     )
 
 
-def serving_function(model: keras.Model, signature: Signature):
-    """Returns a `tf.function` from tensors, in the order of the inputs, to a dict of outputs."""
+def serving_function(model: keras.Model, signature: Signature, weights: Sequence = ()):
+    """Returns a `tf.function` from tensors, in the order of the inputs, to a dict of outputs.
+
+    Args:
+        model: a Functional model.
+        signature: that of `model`.
+        weights: variables of the model whose values the function takes as further arguments.
+    """
     import tensorflow as tf
 
     specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
+    specs += [tf.TensorSpec(weight.shape, weight.dtype) for weight in weights]
 
     @tf.function(input_signature=specs, autograph=False)
     def serve(*tensors):
-        return dict(zip(_names(signature.outputs), run_model(model, tensors), strict=True))
+        inputs, values = tensors[: len(signature.inputs)], tensors[len(signature.inputs) :]
+        with _values_of(weights, values):
+            return dict(zip(_names(signature.outputs), run_model(model, inputs), strict=True))
 
     return serve
+
+
+def _values_of(weights, values):
+    if not weights:
+        return contextlib.nullcontext()
+    return keras.StatelessScope(state_mapping=list(zip(weights, values, strict=True)))
 
 
 def run_model(model: keras.Model, tensors) -> list:
