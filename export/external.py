@@ -15,6 +15,11 @@ LARGEST_INSIDE = 2**31 - 2**27
 SMALLEST_OUTSIDE = 2**20
 
 
+def fits_inside(model: keras.Model) -> bool:
+    """Tells whether all weights of a model fit into one protobuf."""
+    return sum(map(_bytes, model.weights)) <= LARGEST_INSIDE
+
+
 class ExternalWeights:
     """The large weights of a model, if all of its weights together are too large for one file.
 
@@ -29,11 +34,8 @@ class ExternalWeights:
     """
 
     def __init__(self, model: keras.Model):
-        sizes = {id(weight): _bytes(weight) for weight in model.weights}
-        fits = sum(sizes.values()) <= LARGEST_INSIDE
-        self.weights = [
-            weight for weight in model.weights if not fits and sizes[id(weight)] >= SMALLEST_OUTSIDE
-        ]
+        large = [weight for weight in model.weights if _bytes(weight) >= SMALLEST_OUTSIDE]
+        self.weights = [] if fits_inside(model) else large
         self._values = {}
 
     def move_out(self, proto) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import keras_bin
 from keras_bin.export.errors import OperatorError
 from keras_bin.export.external import ExternalWeights
+from keras_bin.export.freezing import freeze
 from keras_bin.export.lowering import converter
 from keras_bin.export.plain import plain
 from keras_bin.export.signature import model_signature, serving_function
@@ -29,7 +30,14 @@ def convert(source, opset: int, lowering: str, external: ExternalWeights):
 
     signature = model_signature(source.folded)
     serve = serving_function(source.folded, signature, external.weights)
-    serve = _frozen(serve, signature, len(external.weights))
+    # tf2onnx declares captured tensors, such as the mean of a Normalization layer, as inputs.
+    serve, outside = freeze(serve, signature, further=len(external.weights))
+    if outside:
+        raise OperatorError(
+            "ONNX has no lookup tables; move layers such as StringLookup, IntegerLookup and "
+            "TextVectorization out of the model, or export a SavedModel. Tables found:",
+            [tensor.name for tensor in outside],
+        )
     proto, _ = tf2onnx.convert.from_function(
         serve,
         serve.input_signature,
@@ -45,33 +53,6 @@ def convert(source, opset: int, lowering: str, external: ExternalWeights):
     _state(proto.graph.output, signature.outputs)
     _describe(proto, source, lowering)
     return proto
-
-
-def _frozen(serve, signature, weights):
-    """Returns `serve` with everything that it captures turned into constants.
-
-    tf2onnx declares captured tensors, such as the mean of a Normalization layer, as inputs.
-    """
-    import tensorflow as tf
-    from tensorflow.python.framework import convert_to_constants
-
-    frozen = convert_to_constants.convert_variables_to_constants_v2(
-        serve.get_concrete_function(), lower_control_flow=False, aggressive_inlining=True
-    )
-    arguments = len(signature.inputs) + weights
-    if len(frozen.inputs) != arguments:
-        raise OperatorError(
-            "ONNX has no lookup tables; move layers such as StringLookup, IntegerLookup and "
-            "TextVectorization out of the model, or export a SavedModel. Tables found:",
-            [tensor.name for tensor in frozen.inputs[arguments:]],
-        )
-    names = sorted(info.name for info in signature.outputs)  # as TensorFlow flattens a dict
-
-    @tf.function(input_signature=serve.input_signature, autograph=False)
-    def serve_frozen(*tensors):
-        return dict(zip(names, frozen(*tensors), strict=True))
-
-    return serve_frozen
 
 
 def _convert_erfc(graph, node, _name, _arguments):

@@ -9,7 +9,9 @@ import numpy as np
 
 from keras_bin.export.constants import check_rho_tolerance
 from keras_bin.export.durable import tensorflow_writes
+from keras_bin.export.external import fits_inside
 from keras_bin.export.extras import require_tensorflow
+from keras_bin.export.freezing import freeze
 from keras_bin.export.graph import check_model
 from keras_bin.export.manifest import manifest, source_file, write_manifest
 from keras_bin.export.plain import plain
@@ -130,10 +132,22 @@ def export_saved_model(
 
 
 def _write(folded, path):
-    archive = keras.export.ExportArchive()
-    archive.track(folded)
-    archive.add_endpoint("serve", serving_function(folded, model_signature(folded)))
-    archive.write_out(str(path), verbose=False)
+    """Writes the weights as constants, or as variables if they are too large or tables too."""
+    import tensorflow as tf
+
+    signature = model_signature(folded)
+    serve = serving_function(folded, signature)
+    frozen, outside = freeze(serve, signature) if fits_inside(folded) else (None, None)
+    if frozen is None or outside:
+        archive = keras.export.ExportArchive()
+        archive.track(folded)
+        archive.add_endpoint("serve", serve)
+        archive.write_out(str(path), verbose=False)
+    else:
+        module = tf.Module()
+        module.serve = frozen
+        signatures = dict.fromkeys(("serve", "serving_default"), frozen)
+        tf.saved_model.save(module, str(path), signatures)
 
 
 def _compare_on_cpu(*arguments):

@@ -28,8 +28,8 @@ RTOL = 1e-4
 def verify(
     artifact: str | Path,
     model: keras.Model,
-    *,
     samples: Mapping[str, np.ndarray] | None = None,
+    *,
     atol: float | None = None,
     rtol: float | None = None,
 ) -> Verification:
