@@ -1,5 +1,6 @@
 """Models of a few kinds, their artifacts, and what those must compute."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -53,6 +54,17 @@ FORMATS = {
     "LiteRT": Format(_exported_by_keras(".tflite", "litert"), (3, 13)),
     "OpenVINO IR": Format(_exported_by_keras(".xml", "openvino"), (3, 11)),
 }
+
+
+def unwritable(artifact: str) -> str | None:
+    """Returns why the Keras or Python at hand cannot write an artifact, or None."""
+    needed = FORMATS[artifact].keras
+    if tuple(map(int, keras.__version__.split(".")[:2])) < needed:
+        return f"{artifact} is written by Keras from {needed[0]}.{needed[1]} on"
+    if artifact == "OpenVINO IR" and sys.version_info >= (3, 13):
+        # openvino/frontend/tensorflow/utils.py, as of 2026.4.1.
+        return "OpenVINO's converter deletes a name made by exec, which Python 3.13 does not keep"
+    return None
 
 
 class Exported:

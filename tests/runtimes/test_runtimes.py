@@ -74,3 +74,10 @@ def test_missing_runtime_fails_where_runtimes_are_required(monkeypatch):
     monkeypatch.setenv("KERAS_BIN_REQUIRE_RUNTIMES", "1")
     with pytest.raises(pytest.fail.Exception, match="it is missing; get it there"):
         require(ABSENT, "ONNX")
+
+
+def test_artifact_that_cannot_be_written_skips_even_then(monkeypatch):
+    monkeypatch.setenv("KERAS_BIN_REQUIRE_RUNTIMES", "1")
+    monkeypatch.setattr("keras.__version__", "3.12.9")
+    with pytest.raises(pytest.skip.Exception, match=r"LiteRT is written by Keras from 3\.13 on"):
+        require(ABSENT, "LiteRT")
