@@ -12,7 +12,7 @@ import numpy as np
 import keras_bin
 
 FILE = "keras_bin.json"
-_FORMAT = 1
+FORMAT = 1
 
 
 def manifest(
@@ -39,7 +39,7 @@ def manifest(
     import tensorflow as tf
 
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "model": {"name": name, "inputs": inputs, "outputs": outputs},
         "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "versions": {

@@ -51,7 +51,7 @@ def convert(source, opset: int, lowering: str, external: ExternalWeights):
     external.move_out(proto)
     _state(proto.graph.input, signature.inputs)
     _state(proto.graph.output, signature.outputs)
-    _describe(proto, source, lowering)
+    _describe(proto, source, opset, lowering)
     return proto
 
 
@@ -85,7 +85,7 @@ def _state(values, infos):
     values.extend(ordered)
 
 
-def _describe(proto, source, lowering):
+def _describe(proto, source, opset, lowering):
     """States who wrote the file from what, in the file's own metadata."""
     import onnx
     import tf2onnx
@@ -93,6 +93,8 @@ def _describe(proto, source, lowering):
     proto.producer_name = "keras-bin"
     proto.producer_version = keras_bin.__version__
     proto.doc_string = ""
+    del proto.opset_import[:]  # tf2onnx also states domains that nothing is used of
+    proto.opset_import.add(domain="", version=opset)
     proto.graph.name = source.folded.name
     onnx.helper.set_model_props(
         proto,

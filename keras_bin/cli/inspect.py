@@ -1,5 +1,6 @@
 """The command `keras-bin inspect`."""
 
+import json
 from pathlib import Path
 
 from rich.table import Table
@@ -8,6 +9,7 @@ from rich.text import Text
 from keras_bin.cli.arguments import add_command
 from keras_bin.export.describe import VersionsFolder, describe
 from keras_bin.export.keras_file import KerasFile
+from keras_bin.export.manifest import FORMAT
 from keras_bin.export.onnx_graph import OnnxFile
 from keras_bin.export.saved_model_file import SavedModelFolder
 
@@ -44,22 +46,13 @@ def _inspect(options, output):
 
 
 def _keras_file(found):
-    channels = sum(layer.channels for layer in found.rho)
-    ends = [sum(layer.at_zero for layer in found.rho), sum(layer.at_one for layer in found.rho)]
     yield (
         f"{found.path}: Keras model, {found.size:,} bytes, {found.layers} layers, "
         f"{found.parameters:,} parameters"
     )
     yield from _pairs("file", found.metadata)
     yield from _tensors("", found.inputs, found.outputs)
-    yield from _table(
-        f"rho: {len(found.rho)} BIN layers, {channels} channels, {ends[0]} at 0, {ends[1]} at 1",
-        ("layer", "channels", "mean", "least", "greatest", "at 0", "at 1", "< 0.1", "> 0.9"),
-        (
-            (layer.layer, layer.channels, *(f"{x:.3f}" for x in layer[2:5]), *layer[5:])
-            for layer in found.rho
-        ),
-    )
+    yield from _gates([layer._asdict() for layer in found.rho])
 
 
 def _saved_model(found):
@@ -68,7 +61,8 @@ def _saved_model(found):
         f"{found.tensorflow_version}"
     )
     if found.manifest is not None:
-        yield from _pairs("manifest", found.manifest)
+        known = found.manifest.get("format") == FORMAT
+        yield from (_manifest(found.manifest) if known else _pairs("manifest", found.manifest))
     for signature, names in _distinct(found.signatures):
         yield from _tensors(f"{names}: ", signature.inputs, signature.outputs)
         yield from _operators(f"{names}: ", signature.operators)
@@ -80,10 +74,55 @@ def _onnx_file(found):
         f"{found.path}: ONNX file, {found.size:,} bytes, written by {found.producer}; "
         f"operator sets: {opsets}"
     )
-    if found.metadata:
-        yield from _pairs("metadata", found.metadata)
+    facts = dict(found.metadata)
+    if {"keras_bin", "layers", "rho"} <= facts.keys():
+        yield from _layers(json.loads(facts.pop("layers")))
+        yield from _gates(json.loads(facts.pop("rho")))
+    if facts:
+        yield from _pairs("metadata", facts)
     yield from _tensors("", found.inputs, found.outputs)
     yield from _operators("", found.operators)
+
+
+def _manifest(manifest):
+    checks, values = manifest["checks"], manifest["checks"]["values"]
+    facts = {
+        "exported": manifest["exported"],
+        "versions": ", ".join(
+            f"{name} {version}" for name, version in manifest["versions"].items()
+        ),
+        **(manifest["source"] or {}),
+        "checked": "; ".join(checks["structure"]),
+        "largest difference": f"{values['max_abs']:.2g} over {values['samples']} batches "
+        f"(allowed: {values['atol']:g} + {values['rtol']:g} * value)",
+        "warm-up requests": checks["warm_up"]["records"],
+    }
+    yield from _pairs("export", facts)
+    yield from _layers(manifest["layers"])
+    yield from _gates(manifest["rho"])
+
+
+def _layers(layers):
+    columns = ("layer", "class", "became", "into", "why", "channels", "moved gates")
+    return _table("normalization layers", columns, (map(_text, row.values()) for row in layers))
+
+
+def _gates(gates):
+    channels, zeros, ones = (
+        sum(layer[key] for layer in gates) for key in ("channels", "at_zero", "at_one")
+    )
+    return _table(
+        f"rho: {len(gates)} BIN layers, {channels} channels, {zeros} at 0, {ones} at 1",
+        ("layer", "channels", "mean", "least", "greatest", "at 0", "at 1", "< 0.1", "> 0.9"),
+        (
+            (name, channels, *(f"{x:.3f}" for x in rest[:3]), *rest[3:])
+            for name, channels, *rest in (layer.values() for layer in gates)
+        ),
+    )
+
+
+def _text(value):
+    return "" if value is None else str(value)
 
 
 def _versions(found):

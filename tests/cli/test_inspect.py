@@ -22,11 +22,11 @@ def path(request, tmp_path):
     if request.param == "onnx":
         path = export_onnx(model, tmp_path / "model.onnx").path
         proto = onnx.load(path)
-        onnx.helper.set_model_props(proto, {"source": "[digits]"})
+        proto.metadata_props.add(key="source", value="[digits]")
         onnx.save(proto, path)
         return path
-    path = export_saved_model(model, tmp_path / "model").path
-    (path / "keras_bin.json").write_text(json.dumps({"source": "[digits]"}))
+    model.save(tmp_path / "[digits].keras")
+    path = export_saved_model(model, tmp_path / "model", source=tmp_path / "[digits].keras").path
     return path if request.param == "saved_model" else path.parent
 
 
@@ -42,13 +42,27 @@ FRAGMENTS = {
     "saved_model": (
         "1: SavedModel, ",
         "TensorFlow 2.",
-        "[digits]",
+        "[digits].keras",
+        "sha256",
+        "warm-up requests",
+        "batch-instance normalization",
+        "rho: 2 BIN layers, 9 channels, 2 at 0, 2 at 1",
         "serve and serving_default: inputs and outputs\n",
         "free, 8, 6, 3",
         "head",
         "Conv2D",
     ),
-    "onnx": ("model.onnx: ONNX file, ", "ai.onnx 17", "[digits]", "batch, 8, 6, 3", "head", "Conv"),
+    "onnx": (
+        "model.onnx: ONNX file, ",
+        "written by keras-bin 0.1.0; operator sets: ai.onnx 17\n",
+        "[digits]",
+        "instance_normalization",
+        "batch-instance normalization",
+        "rho: 2 BIN layers, 9 channels, 2 at 0, 2 at 1",
+        "batch, 8, 6, 3",
+        "head",
+        "Conv",
+    ),
     "versions": ("model: versions of a SavedModel: 1, ", "bytes"),
 }
 
@@ -61,6 +75,22 @@ def test_text_holds_what_is_in_the_file(path, fragments, capsys):
     printed = capsys.readouterr()
     assert printed.err == ""
     assert [fragment for fragment in fragments if fragment not in printed.out] == []
+
+
+@pytest.mark.parametrize("path", ["saved_model"], indirect=True)
+def test_manifest_of_another_format_is_shown_as_it_is(path, capsys):
+    (path / "keras_bin.json").write_text(json.dumps({"format": 2, "author": "[me]"}))
+    assert main(["inspect", str(path)]) == 0
+    assert "[me]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", ["onnx"], indirect=True)
+def test_onnx_file_of_another_program_is_shown(path, capsys):
+    proto = onnx.load(path)
+    onnx.helper.set_model_props(proto, {"layers": "many"})
+    onnx.save(proto, path)
+    assert main(["inspect", str(path)]) == 0
+    assert "many" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", ["saved_model"], indirect=True)
