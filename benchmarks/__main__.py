@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import layer, processes
 from benchmarks.accuracy import accuracy
+from benchmarks.export import export
 from benchmarks.plan import FULL, QUICK
 from benchmarks.report import command_line, document, rich_table, wide_console, write
 from benchmarks.step import step
@@ -32,6 +33,7 @@ SECTIONS = {
         processes.memory,
         processes.first_step,
         processes.jax,
+        export,
         accuracy,
     )
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras_bin
 
-PACKAGES = ("tensorflow", "keras", "jax", "torch", "numpy")
+PACKAGES = ("tensorflow", "keras", "jax", "torch", "numpy", "tf2onnx", "onnxruntime")
 
 
 def installed(package: str) -> bool:

@@ -4,6 +4,21 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
+class ExportPlan:
+    """How the exports of one net are timed.
+
+    Attributes:
+        net: a name in `benchmarks.nets.NETS`.
+        size: height and width of its images.
+        rounds: how often each artifact is timed, by the number of images in a call.
+    """
+
+    net: str
+    size: int
+    rounds: dict[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """What the sections measure, and how often.
 
@@ -17,6 +32,8 @@ class Plan:
         xla_nets: those of them that `step` also compiles with XLA.
         step_rounds: rounds of `step`.
         repeats: fresh processes for each net and normalization.
+        exports: what `export` measures.
+        export_threads: threads of the runtimes in `export`.
         accuracy_shapes: inputs of `accuracy`.
         means: means of these inputs.
         deviations: standard deviations of these inputs.
@@ -31,6 +48,8 @@ class Plan:
     xla_nets: tuple[str, ...]
     step_rounds: int
     repeats: int
+    exports: tuple[ExportPlan, ...]
+    export_threads: int
     accuracy_shapes: tuple[tuple[int, int, int, int], ...]
     means: tuple[float, ...]
     deviations: tuple[float, ...]
@@ -52,6 +71,11 @@ FULL = Plan(
     xla_nets=("ResNet-20",),
     step_rounds=15,
     repeats=3,
+    exports=(
+        ExportPlan("ResNet-20", 32, {1: 400, 32: 60}),
+        ExportPlan("ResNet-50", 224, {1: 40, 8: 15}),
+    ),
+    export_threads=2,
     accuracy_shapes=((4, 6, 6, 4), (8, 28, 28, 16), (4, 112, 112, 3), (2, 512, 512, 3)),
     means=(0.0, 300.0, 1000.0),
     deviations=(1.0, 1e-2),
@@ -67,6 +91,8 @@ QUICK = Plan(
     xla_nets=("ResNet-8",),
     step_rounds=2,
     repeats=1,
+    exports=(ExportPlan("ResNet-8", 32, {1: 5, 4: 5}),),
+    export_threads=2,
     accuracy_shapes=((4, 6, 6, 4),),
     means=(0.0, 300.0),
     deviations=(1.0,),

@@ -70,7 +70,7 @@ def test_accuracy_is_measured_with_either_compiler():
 
 
 def test_sections_are_named_as_asked_for():
-    expected = "layer floor inference scaling step memory first_step jax accuracy".split()
+    expected = "layer floor inference scaling step memory first_step jax export accuracy".split()
     assert list(SECTIONS) == expected
     assert parse_arguments(["--only", "jax", "floor"]).only == ["jax", "floor"]
 

@@ -1,0 +1,99 @@
+"""The latency of exported nets, beside the same net with BN and beside Keras's own exports."""
+
+import dataclasses
+from collections.abc import Callable
+
+from benchmarks.artifacts import ONES, OURS, PLAIN, TWIN
+from benchmarks.environment import installed
+from benchmarks.plan import ExportPlan, Plan, shape_name
+from benchmarks.processes import run_module
+from benchmarks.report import Section
+from benchmarks.timing import ratio, timing
+
+ONNX_RUNTIME, TENSORFLOW = "ONNX Runtime", "TensorFlow"
+ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
+PEERS = {"/ BN": TWIN, "/ plain BIN": PLAIN}
+
+
+@dataclasses.dataclass(frozen=True)
+class Operators:
+    """Numbers of operators by kind; as text their sum."""
+
+    kinds: dict[str, int]
+
+    def __str__(self):
+        return str(sum(self.kinds.values()))
+
+
+def export(plan: Plan, track: Callable) -> Section:
+    """Times exported nets, each net in a process of its own."""
+    missing = [package for package in ONNX_PACKAGES if not installed(package)]
+    runtimes = [TENSORFLOW] if missing else [ONNX_RUNTIME, TENSORFLOW]
+    rows = []
+    for case in track(plan.exports):
+        for measured in _measure(case, runtimes, plan.export_threads):
+            rows += export_rows(case, **measured)
+    skipped = f" ONNX is missing: {', '.join(missing)} not installed." if missing else ""
+    return Section(
+        "export",
+        "one call of an exported net",
+        f"Float32, on {plan.export_threads} threads of the CPU, SavedModels by their signature, a "
+        f"tf.function. `{TWIN}` and `{PLAIN}`, or plain BIN, were written by model.export, `{OURS}`"
+        f" and `{ONES}` by export_saved_model and export_onnx. Weights are equal and away from "
+        "where they start; rho is 1 in 72 % of the channels, 0 in 10 % and uniform in the others, "
+        f"as in the paper, and 1 in all of `{ONES}`. Medians of rounds in which all artifacts of a "
+        "runtime took turns, ratios of the medians, and quartiles of the ratios over the rounds, "
+        f"of which there were {'; '.join(map(_rounds, plan.exports))}. Operators are those in the "
+        f"file, before ONNX Runtime optimizes.{skipped}",
+        rows,
+    )
+
+
+def export_rows(
+    case: ExportPlan, runtime: str, artifacts: dict[str, dict], seconds: dict[str, dict]
+) -> list[dict]:
+    """Makes a row for each batch and artifact; what an artifact holds is in its first row.
+
+    Args:
+        case: what was measured.
+        runtime: what ran the artifacts.
+        artifacts: bytes, and operators of ONNX files, by artifact.
+        seconds: times by batch and artifact.
+    """
+    rows = []
+    for batch, timed in seconds.items():
+        for name, elapsed in timed.items():
+            row = {
+                "runtime": runtime,
+                "net": f"{case.net}, {shape_name((case.size, case.size))}",
+                "batch": int(batch),
+                "artifact": name,
+                "time": timing(elapsed),
+                **{
+                    column: None if name == peer else ratio(elapsed, timed[peer])
+                    for column, peer in PEERS.items()
+                },
+            }
+            if batch == next(iter(seconds)):
+                row["MB"] = artifacts[name]["bytes"] / 1e6
+                if "operators" in artifacts[name]:
+                    row["operators"] = Operators(artifacts[name]["operators"])
+            rows.append(row)
+    return rows
+
+
+def _measure(case, runtimes, threads):
+    return run_module(
+        "benchmarks.export_latency",
+        case.net,
+        *("--size", str(case.size)),
+        *("--batches", *map(str, case.rounds)),
+        *("--rounds", *map(str, case.rounds.values())),
+        *("--threads", str(threads)),
+        *("--runtimes", *runtimes),
+    )
+
+
+def _rounds(case):
+    rounds = (f"{count} at batch {batch}" for batch, count in case.rounds.items())
+    return f"{', '.join(rounds)} of {case.net}"

@@ -1,0 +1,95 @@
+"""Exports are timed in a process of their own, and each beside both of its peers."""
+
+import dataclasses
+
+import pytest
+
+from benchmarks import export as section
+from benchmarks.artifacts import ONES, OURS, PLAIN, TWIN
+from benchmarks.export import Operators, export, export_rows
+from benchmarks.plan import QUICK, ExportPlan
+from benchmarks.timing import Spread, timing
+
+CASE = ExportPlan("ResNet-8", 16, {1: 2, 4: 3})
+MEASURED = {
+    "runtime": "ONNX Runtime",
+    "artifacts": {
+        name: {"bytes": 1e6 * size, "operators": {"Conv": size, "Add": 1}}
+        for size, name in enumerate((TWIN, PLAIN, OURS), start=1)
+    },
+    "seconds": {
+        "1": {TWIN: [0.001] * 2, PLAIN: [0.004] * 2, OURS: [0.002] * 2},
+        "4": {TWIN: [0.010] * 3, PLAIN: [0.020] * 3, OURS: [0.005] * 3},
+    },
+}
+
+
+def same(value):
+    return Spread(value, value, value)
+
+
+def test_rows_hold_times_ratios_to_both_peers_and_in_the_first_batch_what_is_in_the_file():
+    rows = export_rows(CASE, **MEASURED)
+    assert [(row["batch"], row["artifact"]) for row in rows] == [
+        (batch, name) for batch in (1, 4) for name in (TWIN, PLAIN, OURS)
+    ]
+    assert rows[2] == {
+        "runtime": "ONNX Runtime",
+        "net": "ResNet-8, 16x16",
+        "batch": 1,
+        "artifact": OURS,
+        "time": timing([0.002]),
+        "/ BN": same(2.0),
+        "/ plain BIN": same(0.5),
+        "MB": 3.0,
+        "operators": Operators({"Conv": 3, "Add": 1}),
+    }
+    assert [row["/ BN"] for row in rows] == [None, same(4.0), same(2.0), None, same(2), same(0.5)]
+    assert rows[1]["/ plain BIN"] is None
+    assert not {"MB", "operators"} & rows[5].keys()
+
+
+def test_operators_show_their_sum():
+    assert str(Operators({"Conv": 53, "Add": 17})) == "70"
+
+
+@pytest.mark.parametrize(
+    ("missing", "runtimes", "reason"),
+    [
+        ([], ["ONNX Runtime", "TensorFlow"], None),
+        (["tf2onnx", "onnx"], ["TensorFlow"], "ONNX is missing: onnx, tf2onnx not installed."),
+    ],
+    ids=["with ONNX", "without ONNX"],
+)
+def test_each_net_has_a_process_with_the_runtimes_there_are(monkeypatch, missing, runtimes, reason):
+    calls = []
+
+    def run_module(*arguments):
+        calls.append(arguments)
+        return [MEASURED]
+
+    monkeypatch.setattr(section, "run_module", run_module)
+    monkeypatch.setattr(section, "installed", lambda package: package not in missing)
+    plan = dataclasses.replace(QUICK, exports=(CASE,), export_threads=2)
+    found = export(plan, iter)
+    arguments = "--size 16 --batches 1 4 --rounds 2 3 --threads 2 --runtimes".split()
+    assert calls == [("benchmarks.export_latency", "ResNet-8", *arguments, *runtimes)]
+    assert len(found.rows) == 6
+    assert "2 at batch 1, 3 at batch 4 of ResNet-8." in found.method
+    assert found.method.endswith(reason or "before ONNX Runtime optimizes.")
+
+
+@pytest.mark.slow
+def test_exports_are_timed_in_a_process_of_their_own():
+    found = [(row["runtime"], row["batch"], row["artifact"]) for row in export(QUICK, iter).rows]
+    lowered = [f"{OURS}, {lowering}" for lowering in ("instance_normalization", "reduce_mean")]
+    artifacts = {
+        "ONNX Runtime": [TWIN, PLAIN, *lowered, ONES],
+        "TensorFlow": [TWIN, PLAIN, OURS, ONES],
+    }
+    assert found == [
+        (runtime, batch, name)
+        for runtime, names in artifacts.items()
+        for batch in (1, 4)
+        for name in names
+    ]
