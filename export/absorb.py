@@ -11,6 +11,9 @@ _SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
 _TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 LINEAR = (*_DENSE, *_CONVOLUTIONS, *_DEPTHWISE, *_SEPARABLE, *_TRANSPOSED)
 
+# What a subclass may override to compute something else from the same weights.
+_COMPUTING = ("call", "convolution_op", "kernel")
+
 
 def refusal(layer: keras.layers.Layer, axis: int, rank: int) -> str:
     """Says why `layer` cannot absorb an affine map of its output, or returns "".
@@ -22,7 +25,7 @@ def refusal(layer: keras.layers.Layer, axis: int, rank: int) -> str:
     """
     kind = next((kind for kind in LINEAR if isinstance(layer, kind)), None)
     named = f"{type(layer).__name__} {layer.name!r}"
-    if kind is None or type(layer).call is not kind.call:
+    if kind is None or not all(_inherits(layer, kind, name) for name in _COMPUTING):
         return f"the layer before, {named}, is no convolution or dense layer of Keras"
     if layer.activation is not keras.activations.linear:
         return f"{named} has an activation of its own"
@@ -57,6 +60,10 @@ def absorbed(layer: keras.layers.Layer, scale, offset) -> dict[str, np.ndarray]:
     elif isinstance(layer, _TRANSPOSED):
         scale = scale[:, None]
     return {**weights, "kernel": kernel * scale}
+
+
+def _inherits(layer, kind, name):
+    return getattr(type(layer), name, None) is getattr(kind, name, None)
 
 
 def _numpy(variable):

@@ -136,6 +136,8 @@ class ModelCopy:
 
     def _clip(self):
         for layer in bin_layers(self.model):
+            if layer.rho is None:  # held by another layer, and never called
+                continue
             rho = to_numpy(layer.rho)
             if not np.isfinite(rho).all():
                 raise ValueError(

@@ -18,7 +18,6 @@ from keras_bin.export.places import (
     places,
 )
 from keras_bin.folded import FoldedBatchInstanceNormalization
-from keras_bin.gates import bin_layers
 from keras_bin.layer import BatchInstanceNormalization
 
 
@@ -116,16 +115,18 @@ class Folding(ModelCopy):
         self._layer_class = layer_class
         self._constants = {}
         self._taken = {}
-        self._replaced = {}
+        self._noted = set()
         self.layers = []
         super().__init__(model, rho_tolerance=rho_tolerance)
-        noted = {fold.layer for fold in self.layers}
-        for layer in bin_layers(self.model):
-            if layer.path not in noted:
-                reason = "it is inside a layer that holds it where folding does not look"
+        for layer in self._graph._flatten_layers():
+            if isinstance(layer, NORMALIZATIONS) and layer.built and id(layer) not in self._noted:
+                reason = "it is inside a layer, where only BIN layers are folded"
+                if isinstance(layer, BatchInstanceNormalization):
+                    reason = "it is inside a layer that holds it where folding does not look"
                 self._note(layer, UNFOLDED, reason=reason)
 
     def _prepare(self, graph):
+        self._graph = graph
         trained = called_in_training(graph)
         found = normalizations_of(graph)
         for layer in found:
@@ -166,6 +167,7 @@ class Folding(ModelCopy):
             rho = np.clip(to_numpy(layer.rho), 0, 1)
             snapped = np.count_nonzero(snap(rho, self._rho_tolerance) != rho)
         kind = type(layer).__name__
+        self._noted.add(id(layer))
         self.layers.append(
             LayerFold(layer.path, kind, became, channels=channels, snapped=int(snapped), **facts)
         )
@@ -190,6 +192,8 @@ class Folding(ModelCopy):
             return self._new_folded(layer)
         if id(layer) in self._taken:
             return self._rebuilt(layer, {**self._config(layer), "use_bias": True})
+        if isinstance(layer, FoldedBatchInstanceNormalization):
+            return self._layer_class.from_config(self._config(layer))
         new = super()._new_layer(layer)
         if isinstance(layer, keras.layers.Layer) and not is_graph(layer):
             self._fold_inside(layer, new)
@@ -224,18 +228,18 @@ class Folding(ModelCopy):
     def _folded_inside(self, owner, layer, new):
         if not isinstance(layer, keras.layers.Layer):
             return new
-        if not (_is_foldable(layer) and isinstance(layer, BatchInstanceNormalization)):
+        foldable = isinstance(layer, BatchInstanceNormalization) and _is_foldable(layer)
+        if not foldable and not isinstance(layer, FoldedBatchInstanceNormalization):
             if not is_graph(layer):
                 self._fold_inside(layer, new)
             return new
-        if id(layer) not in self._replaced:
+        if foldable and id(layer) not in self._constants:
             self._constants[id(layer)] = constants = self._fold_constants(layer)
-            self._replaced[id(layer)] = self._new_folded(layer)
             reason = "its owner's call decides what it reads" if constants.affine else ""
             forms = AFFINE if constants.affine else INSTANCE if constants.scale is None else MIXED
             self._note(layer, forms, reason=reason)
         owner._tracker.untrack(new)
-        return self._replaced[id(layer)]
+        return self._copy_layer(layer)
 
     def _call(self, layer, *args, **kwargs):
         if isinstance(layer, _Gone):
@@ -255,17 +259,23 @@ class Folding(ModelCopy):
     def _copy_state(self, layer, new):
         if isinstance(new, _Gone):
             return
-        if id(layer) in self._constants:
+        if id(layer) in self._constants and isinstance(new, self._layer_class):
             new.set_weights([value for value in self._constants[id(layer)] if value is not None])
         elif id(layer) in self._taken:
             for name, value in absorbed(layer, *self._taken[id(layer)]).items():
                 getattr(new, name).assign(value)
         else:
             copy_own_state(layer, new)
-            others = iter([x for x in new._layers if not isinstance(x, self._layer_class)])
-            for inner in layer._layers:
-                replaced = self._replaced.get(id(inner))
-                self._copy_state(inner, next(others) if replaced is None else replaced)
+            self._copy_state_inside(layer, new)
+
+    def _copy_state_inside(self, layer, new):
+        """Copies the state of inner layers, but of those that have copies of their own."""
+        copies = {id(source): id(copy) for source, copy in self._copies.values()}
+        inside = {id(inner) for inner in new._layers}
+        others = iter([inner for inner in new._layers if id(inner) not in copies.values()])
+        for inner in layer._layers:
+            if copies.get(id(inner)) not in inside:
+                self._copy_state(inner, next(others))
 
 
 class _Gone:

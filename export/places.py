@@ -89,7 +89,7 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
         The place of every normalization layer, by `id`.
     """
     graphs = [as_functional(graph) for graph in graphs_of(model)]
-    calls = collections.Counter(id(node.operation) for graph in graphs for node in nodes_of(graph))
+    calls = _calls(graphs)
     found = {}
     for graph in graphs:
         search = _Search(graph, calls, affine, found)
@@ -97,6 +97,16 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
             if isinstance(node.operation, NORMALIZATIONS):
                 found[id(node.operation)] = search.place(node)
     return found
+
+
+def _calls(graphs):
+    """Counts how often each layer is called, by `id`; each that a layer holds counts as once."""
+    calls = collections.Counter(id(node.operation) for graph in graphs for node in nodes_of(graph))
+    for graph in graphs:
+        for layer in graph.layers:
+            if not is_graph(layer):
+                calls.update(id(inner) for inner in layer._flatten_layers(include_self=False))
+    return calls
 
 
 class _Search:

@@ -68,7 +68,9 @@ class ExportSource:
         for batch in sample_batches(signature, samples):
             moved = expected_outputs(self.reference, signature, batch)
             for name, values in expected_outputs(self._unsnapped, signature, batch).items():
-                largest = max(largest, np.abs(values - moved[name]).max(initial=0.0))
+                # float64 also for booleans, and for integers that would overflow
+                difference = values.astype("float64") - moved[name]
+                largest = max(largest, np.abs(difference).max(initial=0.0))
         return float(largest)
 
     def report(

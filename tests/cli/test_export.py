@@ -203,4 +203,4 @@ def test_options_reach_the_exporter_only_if_given(given, settings, model_file, m
 
     monkeypatch.setattr("keras_bin.cli.export.export_saved_model", export)
     assert main(["export", str(model_file), "out", *given]) == 1
-    assert received == {"version": None, "overwrite": False, **settings}
+    assert received == {"version": None, "overwrite": False, "source": model_file, **settings}

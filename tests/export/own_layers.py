@@ -5,6 +5,15 @@ from keras import layers, ops
 
 import keras_bin
 from tests.export.models import BIN, IMAGE
+from tests.export.values import randomize
+
+
+def around(*stack, shape=IMAGE):
+    """A Functional model of layers that follow each other, with weights moved from their start."""
+    x = inputs = keras.Input(shape, name="image")
+    for layer in stack:
+        x = layer(x)
+    return randomize(keras.Model(inputs, x))
 
 
 class Branch(layers.Layer):
@@ -19,6 +28,20 @@ class Branch(layers.Layer):
 
     def call(self, inputs, training=None):
         return self.bin(inputs, training=training)
+
+
+class HidesBIN(layers.Layer):
+    """A layer whose BIN layer is under a private name, where folding does not look."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._bin = BIN()
+
+    def build(self, input_shape):
+        self._bin.build(input_shape)
+
+    def call(self, inputs):
+        return self._bin(inputs)
 
 
 class Doubling:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_bin.export.constants import fold_constants
+from keras_bin.export.constants import check_rho_tolerance, fold_constants, snap
 
 EPSILON = 1e-3
 
@@ -32,8 +32,9 @@ def applied(c, x, epsilon):
     variance = ((x - mean) ** 2).mean(1, keepdims=True)
     if c.instance_scale is None:
         return x * c.scale + c.offset
-    slope = c.scale + c.instance_scale / np.sqrt(variance + epsilon)
-    return (x - mean) * slope + c.scale * (mean - c.mean) + c.offset
+    scale = 0 if c.scale is None else c.scale
+    slope = scale + c.instance_scale / np.sqrt(variance + epsilon)
+    return (x - mean) * slope + scale * (mean - c.mean) + c.offset
 
 
 @pytest.mark.parametrize("epsilon", [1e-5, 1e-3, 0.7])
@@ -59,13 +60,14 @@ def test_constants_are_float64_to_the_last_digits(rho):
     got = constants(rho=rho)
     assert {value.dtype for value in got if value is not None} == {np.dtype("float64")}
     # Two float64 roundings apart at most; float32 arithmetic would be 1e-8 off.
-    np.testing.assert_allclose(got.scale, scale, rtol=1e-15, atol=0)
+    np.testing.assert_allclose(0 if rho == 0 else got.scale, scale, rtol=1e-15, atol=0)
     offset = w["beta"] - scale * w["moving_mean"] if rho == 1 else w["beta"]
     np.testing.assert_allclose(got.offset, offset, rtol=1e-14, atol=1e-14)
 
 
 def test_rho_all_one_needs_no_statistics():
     got = constants(rho=1.0)
+    assert got.affine
     assert got.instance_scale is None
     assert got.mean is None
 
@@ -78,9 +80,18 @@ def test_one_rho_below_one_needs_statistics(channel):
     assert np.flatnonzero(got.instance_scale).tolist() == [channel]
 
 
+@pytest.mark.parametrize("channel", [0, 6], ids=["first", "last"])
+def test_one_rho_above_zero_needs_the_batch_branch(channel):
+    rho = np.zeros(7)
+    rho[channel] = np.finfo("float32").tiny
+    got = constants(rho=rho)
+    assert np.flatnonzero(got.scale).tolist() == [channel]
+
+
 def test_rho_zero_has_no_batch_branch():
     got = constants(rho=0.0)
-    np.testing.assert_array_equal(got.scale, 0)
+    assert got.scale is None
+    assert not got.affine
     np.testing.assert_array_equal(got.instance_scale, weights()["gamma"])
     np.testing.assert_array_equal(got.offset, weights()["beta"])
 
@@ -127,3 +138,32 @@ def test_arguments_are_left_alone():
     fold_constants(**given, epsilon=EPSILON)
     for name, value in before.items():
         np.testing.assert_array_equal(given[name], value)
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "snapped"),
+    [
+        (0, [0.0, 0.0, 0.125, 0.5, 0.875, 1.0, 1.0]),
+        (0.125, [0.0, 0.0, 0.0, 0.5, 1.0, 1.0, 1.0]),
+        (np.nextafter(0.125, 0), [0.0, 0.0, 0.125, 0.5, 0.875, 1.0, 1.0]),
+        (0.49, [0.0, 0.0, 0.0, 0.5, 1.0, 1.0, 1.0]),
+    ],
+    ids=["none", "at the tolerance", "just outside", "large"],
+)
+def test_gates_within_the_tolerance_move_to_the_end(tolerance, snapped):
+    rho = np.array([-0.5, 0.0, 0.125, 0.5, 0.875, 1.0, 1.5])
+    np.testing.assert_array_equal(snap(rho, tolerance), snapped)
+
+
+@pytest.mark.parametrize(
+    "tolerance", [0, 0.0, 0.25, np.float32(0.1), np.nextafter(0.5, 0)], ids=str
+)
+def test_tolerance_below_one_half_is_taken(tolerance):
+    check_rho_tolerance(tolerance)
+
+
+@pytest.mark.parametrize("tolerance", [-1e-9, 0.5, 1, np.inf, np.nan, "0.1", None], ids=repr)
+def test_tolerance_out_of_range_is_refused(tolerance):
+    with pytest.raises(ValueError, match=r"from 0 up and below 0\.5") as caught:
+        check_rho_tolerance(tolerance)
+    assert str(caught.value).endswith(f"rho_tolerance={tolerance!r}")

@@ -10,7 +10,7 @@ import keras_bin
 from keras_bin.export import fold
 from tests import reference
 from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
-from tests.export.own_layers import Branch
+from tests.export.own_layers import Branch, HidesBIN, around
 from tests.export.values import all_layers, arrays, layers_of, predict, randomize, snapshot
 
 Folded = keras_bin.FoldedBatchInstanceNormalization
@@ -139,11 +139,20 @@ def test_no_bin_layer_is_left(kind):
     assert len(layers_of(folded, Folded)) == len(layers_of(model, BIN)) > 0
 
 
-def test_folded_model_has_nothing_to_train():
-    folded = fold(randomize(classifier()))
-    names = {w.path.rsplit("/", 1)[1] for layer in layers_of(folded, Folded) for w in layer.weights}
-    assert names == {"scale", "offset", "instance_scale", "mean"}
-    assert not any(layer.trainable_weights for layer in layers_of(folded, Folded))
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (bin_model, ["scale", "offset", "instance_scale", "mean"]),
+        (lambda: bin_model(0.0), ["offset", "instance_scale", "mean"]),
+        (lambda: bin_model(1.0), ["scale", "offset"]),
+        (lambda: randomize(classifier()), ["scale", "offset", "instance_scale"] * 2),
+    ],
+    ids=["mixed", "zero", "one", "after convolutions"],
+)
+def test_folded_layers_hold_constants_and_nothing_to_train(make, names):
+    folded = layers_of(fold(make()), Folded)
+    assert [w.path.rsplit("/", 1)[1] for layer in folded for w in layer.weights] == names
+    assert not any(layer.trainable_weights for layer in folded)
 
 
 def test_layer_whose_rho_is_all_one_is_an_affine_map_without_statistics():
@@ -177,7 +186,8 @@ def test_shared_model_stays_shared():
     folded = fold(KINDS["shared_model"]())
     inner = [layer for layer in folded.layers if isinstance(layer, keras.Model)]
     assert len(inner) == 1
-    assert len(folded.weights) == len(inner[0].weights) == 2 + 4
+    # Kernel and bias; the mean of the normalization is in the bias.
+    assert len(folded.weights) == len(inner[0].weights) == 2 + 3
 
 
 def test_layer_shared_across_models_stays_shared():
@@ -197,8 +207,19 @@ def test_rho_outside_the_unit_interval_is_clipped():
     np.testing.assert_array_equal(model.get_layer("bin").rho, [-0.5, 1.5, 0.5])
 
 
-def test_bin_layer_inside_a_wrapper_is_copied_with_rho_clipped():
+def test_bin_layer_inside_a_wrapper_is_folded_with_rho_clipped():
     model, clipped = KINDS["time_distributed"](), KINDS["time_distributed"]()
+    layers_of(model, BIN)[0].rho.assign([-0.5, 1.5, 0.5])
+    layers_of(clipped, BIN)[0].rho.assign([0.0, 1.0, 0.5])
+    values = arrays(model, 3)
+    folded = fold(model)
+    assert_same_outputs(predict(folded, values), predict(clipped, values))
+    assert not layers_of(folded, BIN)
+    assert len(layers_of(folded, Folded)) == len(layers_of(model, BIN)) == 1
+
+
+def test_bin_layer_that_is_only_copied_has_rho_clipped():
+    model, clipped = around(HidesBIN()), around(HidesBIN())
     layers_of(model, BIN)[0].rho.assign([-0.5, 1.5, 0.5])
     layers_of(clipped, BIN)[0].rho.assign([0.0, 1.0, 0.5])
     values = arrays(model, 3)

@@ -7,8 +7,8 @@ from keras import layers
 
 from keras_bin.export import fold
 from tests.export.models import BIN, IMAGE, bin_model, classifier
-from tests.export.own_layers import Branch, Doubled, DoubledBIN, Rectified
-from tests.export.values import arrays, predict, randomize, snapshot
+from tests.export.own_layers import Branch, Doubled, DoubledBIN, HidesBIN, Rectified, around
+from tests.export.values import arrays, layers_of, predict, randomize, snapshot
 
 
 class Subclassed(keras.Model):
@@ -18,11 +18,6 @@ class Subclassed(keras.Model):
 
     def call(self, inputs):
         return self.bin(inputs)
-
-
-def around(layer):
-    inputs = keras.Input(IMAGE)
-    return randomize(keras.Model(inputs, layer(inputs)))
 
 
 def assert_folds_right_or_refuses(model, match):
@@ -57,10 +52,15 @@ def test_unbuilt_model_is_refused(make):
         fold(model)
 
 
-def test_subclassed_model_is_refused():
-    model = Subclassed()
-    model(np.zeros((1, *IMAGE), "float32"))
-    with pytest.raises(ValueError, match=r"must be Functional or Sequential.*type Subclassed"):
+class TwoInputs(Subclassed):
+    def call(self, inputs, other):
+        return self.bin(inputs) + other
+
+
+def test_subclassed_model_of_two_inputs_is_refused():
+    model = TwoInputs()
+    model(np.zeros((1, *IMAGE), "float32"), np.zeros((1, *IMAGE), "float32"))
+    with pytest.raises(ValueError, match=r"must be Functional or Sequential.*type TwoInputs"):
         fold(model)
 
 
@@ -105,12 +105,20 @@ def test_negative_variance_is_refused_with_the_path_of_its_layer():
         fold(model)
 
 
-def test_nan_in_a_layer_that_is_only_copied_is_refused():
+def test_nan_inside_a_wrapper_is_refused():
     inputs = keras.Input((3, *IMAGE))
     wrapper = layers.TimeDistributed(BIN(name="inner"))
     model = keras.Model(inputs, wrapper(inputs))
     wrapper.layer.rho.assign([0, np.nan, 1])
-    with pytest.raises(ValueError, match=r"`rho` must be finite.*inner/rho=\[ *0. nan"):
+    with pytest.raises(ValueError, match=r"inner' cannot be folded. `rho` must be.*rho=\[ *0. nan"):
+        fold(model)
+
+
+def test_nan_in_a_layer_that_is_only_copied_is_refused():
+    model = around(HidesBIN())
+    (hidden,) = layers_of(model, BIN)
+    hidden.rho.assign([0, np.nan, 1])
+    with pytest.raises(ValueError, match=r"`rho` must be finite.*hides_bin.*/rho=\[ *0. nan"):
         fold(model)
 
 

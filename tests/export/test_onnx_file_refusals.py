@@ -41,9 +41,9 @@ def wrong_values(monkeypatch):
     """Makes the written file compute something else than the model."""
     write = onnx_file._write
 
-    def write_wrong(folded, opset, path):
-        folded.get_layer("bin").offset.assign_add([0.0, 0.01, 0.0])
-        write(folded, opset, path)
+    def write_wrong(source, opset, lowering, path):
+        source.folded.get_layer("bin").offset.assign_add([0.0, 0.01, 0.0])
+        write(source, opset, lowering, path)
 
     monkeypatch.setattr(onnx_file, "_write", write_wrong)
 

@@ -138,6 +138,13 @@ def test_manifest_says_what_was_written_and_checked(model, tmp_path):
     assert values["max_abs"] == report.max_abs_difference
     assert (values["atol"], values["rtol"], values["samples"]) == (1e-4, 1e-4, 3)
     assert content["checks"]["warm_up"] == {"records": 2}
+    assert content["checks"]["snapping_difference"] is None
+    assert [(layer["layer"], layer["became"]) for layer in content["layers"]] == [
+        ("bin", "batch-instance normalization")
+    ]
+    assert [(rho["layer"], rho["at_zero"], rho["at_one"]) for rho in content["rho"]] == [
+        ("bin", 1, 1)
+    ]
     assert content["source"] is None
 
 

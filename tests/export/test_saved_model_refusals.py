@@ -83,13 +83,13 @@ def test_existing_version_is_unharmed_when_its_successor_is_wrong(model, tmp_pat
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
 
 
-@pytest.mark.parametrize("failing", ["fold", "check_structure", "compare", "write_manifest"])
+@pytest.mark.parametrize("failing", ["Folding", "check_structure", "compare", "write_manifest"])
 def test_nothing_is_left_by_a_failure(failing, model, tmp_path, monkeypatch):
     def fail(*_arguments, **_keywords):
         raise KeyboardInterrupt
 
-    if failing == "fold":
-        monkeypatch.setattr("keras_bin.export.source.fold", fail)
+    if failing == "Folding":
+        monkeypatch.setattr("keras_bin.export.source.Folding", fail)
     else:
         monkeypatch.setattr(saved_model, failing, fail)
     (tmp_path / "kept").mkdir()

@@ -27,7 +27,7 @@ def randomize(model, rho=None, seed=0):
     for layer in all_layers(model):
         if getattr(layer, "bias", None) is not None:
             layer.bias.assign(rng.normal(0, 0.5, layer.bias.shape))
-        if not isinstance(layer, NORMALIZATIONS):
+        if not isinstance(layer, NORMALIZATIONS) or not layer.built:
             continue
         channels = layer.moving_mean.shape[0]
         if isinstance(layer, keras_bin.BatchInstanceNormalization):
