@@ -15,14 +15,15 @@ LINEAR = (*_DENSE, *_CONVOLUTIONS, *_DEPTHWISE, *_SEPARABLE, *_TRANSPOSED)
 _COMPUTING = ("call", "convolution_op", "kernel")
 
 
-def refusal(layer: keras.layers.Layer, axis: int, rank: int) -> str:
+def refusal(layer: keras.layers.Layer, axis: int, shape: tuple[int | None, ...]) -> str:
     """Says why `layer` cannot absorb an affine map of its output, or returns "".
 
     Args:
         layer: any layer.
         axis: the channel axis of the affine map.
-        rank: number of axes of the layer's output, batch included.
+        shape: that of the layer's output, batch included.
     """
+    rank = len(shape)
     kind = next((kind for kind in LINEAR if isinstance(layer, kind)), None)
     named = f"{type(layer).__name__} {layer.name!r}"
     if kind is None or not all(_inherits(layer, kind, name) for name in _COMPUTING):
@@ -34,6 +35,9 @@ def refusal(layer: keras.layers.Layer, axis: int, rank: int) -> str:
     channel = 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
     if axis % rank != channel:
         return f"the channels of {named} are on axis {channel}, not {axis % rank}"
+    # On TensorFlow, Keras 3.15 takes a bias as one of the last axis wherever its length fits.
+    if channel != rank - 1 and shape[channel] == shape[-1]:
+        return f"Keras would add a bias to the last axis of {named}, which is as long as axis 1"
     return ""
 
 

@@ -131,7 +131,7 @@ class _Search:
         while not reason and self._hands_on(maker):
             tensor = maker.input_tensors[0]
             maker, reason = self._maker(tensor)
-        reason = reason or refusal(maker.operation, layer.axis, len(tensor.shape))
+        reason = reason or refusal(maker.operation, layer.axis, tensor.shape)
         return Place(None if reason else maker.operation, reason, is_output)
 
     def _maker(self, tensor):
