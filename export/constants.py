@@ -91,7 +91,7 @@ def snap(rho, tolerance: float) -> np.ndarray:
         tolerance: from 0 up, below 0.5.
     """
     rho = np.clip(rho, 0, 1)
-    return np.where(rho <= tolerance, 0, np.where(1 - rho <= tolerance, 1, rho))
+    return np.where(rho <= tolerance, 0, np.where(rho >= 1 - tolerance, 1, rho))
 
 
 def check_rho_tolerance(tolerance: float) -> None:

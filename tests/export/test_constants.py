@@ -145,7 +145,7 @@ def test_arguments_are_left_alone():
     [
         (0, [0.0, 0.0, 0.125, 0.5, 0.875, 1.0, 1.0]),
         (0.125, [0.0, 0.0, 0.0, 0.5, 1.0, 1.0, 1.0]),
-        (np.nextafter(0.125, 0), [0.0, 0.0, 0.125, 0.5, 0.875, 1.0, 1.0]),
+        (0.124, [0.0, 0.0, 0.125, 0.5, 0.875, 1.0, 1.0]),
         (0.49, [0.0, 0.0, 0.0, 0.5, 1.0, 1.0, 1.0]),
     ],
     ids=["none", "at the tolerance", "just outside", "large"],
@@ -153,6 +153,11 @@ def test_arguments_are_left_alone():
 def test_gates_within_the_tolerance_move_to_the_end(tolerance, snapped):
     rho = np.array([-0.5, 0.0, 0.125, 0.5, 0.875, 1.0, 1.5])
     np.testing.assert_array_equal(snap(rho, tolerance), snapped)
+
+
+def test_float32_gates_move_at_the_tolerance_that_was_written():
+    """0.95 and 0.05 are both rounded in float32, to either side."""
+    np.testing.assert_array_equal(snap(np.float32([0.05, 0.95]), 0.05), [0, 1])
 
 
 @pytest.mark.parametrize(

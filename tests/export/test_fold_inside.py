@@ -1,0 +1,264 @@
+"""Subclassed models and layers of a user's own: what folds inside, and what says it did not."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from keras_bin import FoldedBatchInstanceNormalization as Folded
+from keras_bin.export import fold, fold_report
+from tests.export.models import BIN, IMAGE
+from tests.export.own_layers import HidesBIN, around
+from tests.export.values import all_layers, layers_of, randomize, snapshot
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+class Block(layers.Layer):
+    """BIN layers as an attribute, and in a list among other layers with weights."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = layers.Conv2D(3, 3, padding="same", use_bias=False)
+        self.norm = BIN(name="norm")
+        self.steps = [layers.Dense(3), BIN(name="step1"), layers.Dense(3), BIN(name="step2")]
+
+    def call(self, inputs, training=None):
+        x = self.norm(self.conv(inputs), training=training)
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+class WeightedBlock(Block):
+    """A block with a weight of its own, and its weights made in another order."""
+
+    def build(self, input_shape):
+        self.steps[1].build(input_shape)
+        self.factor = self.add_weight(shape=(3,), initializer="normal", name="factor")
+
+    def call(self, inputs, training=None):
+        return self.factor * super().call(inputs, training=training)
+
+
+class Nested(layers.Layer):
+    """A block inside a layer, and one BIN layer under two names."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.block = Block()
+        self.norm = BIN(name="twice")
+        self.same = [self.norm]
+
+    def call(self, inputs):
+        return self.same[0](self.norm(self.block(inputs)))
+
+
+class Net(keras.Model):
+    """A subclassed model, without a get_config of its own."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.nested = Nested()
+        self.norm = BIN(name="last")
+        self.head = layers.Dense(2)
+
+    def call(self, inputs, training=None):
+        return self.head(self.norm(self.nested(inputs), training=training))
+
+
+class MakesInBuild(layers.Layer):
+    def build(self, input_shape):
+        self.norm = BIN(name="norm")
+        self.norm.build(input_shape)
+
+    def call(self, inputs):
+        return self.norm(inputs)
+
+
+class InDict(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norms = {"first": BIN(name="norm")}
+
+    def call(self, inputs):
+        return self.norms["first"](inputs)
+
+
+class HoldsModel(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.model = keras.Sequential([keras.Input(IMAGE), BIN(name="norm")])
+
+    def call(self, inputs):
+        return self.model(inputs)
+
+
+class HoldsBatchNormalization(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = layers.BatchNormalization(name="norm")
+
+    def build(self, input_shape):
+        self.norm.build(input_shape)
+
+    def call(self, inputs):
+        return self.norm(inputs)
+
+
+class Spare(layers.Layer):
+    """One BIN layer that is called, and one that never is."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm, self.spare = BIN(name="norm"), BIN(name="spare")
+
+    def build(self, input_shape):
+        self.norm.build(input_shape)
+
+    def call(self, inputs):
+        return self.norm(inputs)
+
+
+def net():
+    model = Net()
+    model(np.zeros((1, *IMAGE)))
+    return randomize(model)
+
+
+FORMS = {
+    "subclassed model": (net, 5),
+    "subclassed model inside": (lambda: around(layers.Conv2D(3, 1), Net()), 5),
+    "attribute and list": (lambda: around(Block()), 3),
+    "own weights": (lambda: around(WeightedBlock()), 3),
+    "nested": (lambda: around(Nested()), 4),
+    "never called": (lambda: around(Spare()), 1),
+    "wrapper": (lambda: around(layers.TimeDistributed(BIN()), shape=(3, 5, 4)), 1),
+    "wrapped own": (lambda: around(layers.TimeDistributed(Spare()), shape=(2, *IMAGE)), 1),
+}
+
+
+def outputs(model, batch=3):
+    shape = model.inputs[0].shape[1:] if hasattr(model, "inputs") else IMAGE
+    x = np.random.default_rng(batch).normal(1.5, 2, (batch, *shape))
+    return [ops.convert_to_numpy(y) for y in keras.tree.flatten(model(x, training=False))]
+
+
+def assert_exact(folded, model):
+    for got, expected in zip(outputs(folded), outputs(model), strict=True):
+        # float64 on both sides, values up to 100.
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_layers_inside_become_constants(form):
+    make, number = FORMS[form]
+    model = make()
+    before = snapshot(model)
+    folded = fold(model)
+    assert len(layers_of(folded, Folded)) == number
+    assert not [layer for layer in layers_of(folded, BIN) if layer.built]
+    assert {each.became for each in fold_report(model)} == {"batch-instance normalization"}
+    assert len(fold_report(model)) == number
+    assert_exact(folded, model)
+    for path, value in snapshot(model).items():
+        np.testing.assert_array_equal(value, before[path], err_msg=path)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_folding_twice_changes_nothing(form):
+    model = FORMS[form][0]()
+    once = fold(model)
+    assert fold_report(once) == []
+    for got, expected in zip(outputs(fold(once)), outputs(once), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("rho", [0.0, 1.0])
+def test_gates_at_an_end_give_layers_of_one_branch(rho):
+    model = randomize(around(Block()), rho)
+    folded, report = fold(model), fold_report(model)
+    became = {0.0: "instance normalization", 1.0: "affine map"}[rho]
+    reason = {0.0: "", 1.0: "its owner's call decides what it reads"}[rho]
+    assert [(each.became, each.reason) for each in report] == [(became, reason)] * 3
+    assert {(layer.batch, layer.instance) for layer in layers_of(folded, Folded)} == {
+        (rho == 1, rho == 0)
+    }
+    assert_exact(folded, model)
+
+
+def test_layer_that_is_used_twice_is_folded_once():
+    block = Block()
+    model = around(block, block)
+    folded = fold(model)
+    assert len(layers_of(folded, Folded)) == len(fold_report(model)) == 3
+    assert_exact(folded, model)
+
+
+def test_bin_layer_of_an_own_layer_that_is_in_the_graph_too_stays_shared():
+    block, inputs = Block(), keras.Input(IMAGE)
+    x = block(inputs)
+    y = block.norm(layers.Conv2D(3, 3, name="conv")(x))
+    model = randomize(keras.Model(inputs, [x, y]))
+    folded = fold(model)
+    assert len(layers_of(folded, Folded)) == len(fold_report(model)) == 3
+    assert_exact(folded, model)
+
+
+def test_convolution_of_an_own_layer_absorbs_nothing_outside():
+    block, inputs = Block(), keras.Input(IMAGE)
+    x = block(inputs)
+    y = layers.BatchNormalization(name="bn")(block.conv(inputs))
+    model = randomize(keras.Model(inputs, [x, y]))
+    reasons = {each.layer: each.reason for each in fold_report(model)}
+    assert reasons["bn"] == f"the layer before, Conv2D {block.conv.name!r}, is called 2 times"
+    assert_exact(fold(model), model)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (MakesInBuild, "it is inside a layer that holds it where folding does not look"),
+        (InDict, "it is inside a layer that holds it where folding does not look"),
+        (HidesBIN, "it is inside a layer that holds it where folding does not look"),
+        (HoldsModel, "it is inside a layer that holds it where folding does not look"),
+        (HoldsBatchNormalization, "it is inside a layer, where only BIN layers are folded"),
+    ],
+    ids=["build", "dict", "private", "model", "batch normalization"],
+)
+def test_layer_where_folding_does_not_look_is_copied_and_says_so(make, reason):
+    model = around(make())
+    (report,) = fold_report(model)
+    assert (report.became, report.reason, report.channels) == ("unfolded", reason, 3)
+    assert_exact(fold(model), model)
+
+
+def test_gates_of_layers_that_are_copied_are_snapped_and_counted():
+    model, moved = around(HidesBIN()), around(HidesBIN())
+    layers_of(model, BIN)[0].rho.assign([0.0, 0.0625, 0.9375])
+    layers_of(moved, BIN)[0].rho.assign([0.0, 0.0, 1.0])
+    (report,) = fold_report(model, rho_tolerance=0.125)
+    assert report.snapped == 2
+    assert_exact(fold(model, rho_tolerance=0.125), moved)
+
+
+def test_own_layer_in_training_is_refused():
+    inputs = keras.Input(IMAGE)
+    model = keras.Model(inputs, Block()(inputs, training=True))
+    with pytest.raises(ValueError, match=r"training=None or False.*\['norm', 'step1', 'step2'\]"):
+        fold(model)
+
+
+def test_subclassed_model_keeps_its_name_and_gets_named_inputs_and_outputs():
+    model = net()
+    folded = fold(model)
+    assert folded.name == model.name
+    assert folded.output_names == [model.name]
+    assert [tensor.name for tensor in folded.inputs] == ["inputs"]
+    assert folded.input_shape == (None, *IMAGE)
+
+
+def test_half_precision_inside_becomes_float32():
+    keras.config.set_dtype_policy("mixed_float16")
+    folded = fold(around(Nested()))
+    assert {layer.compute_dtype for layer in all_layers(folded)} == {"float32"}
