@@ -119,6 +119,9 @@ class Spare(layers.Layer):
     def call(self, inputs):
         return self.norm(inputs)
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
 
 def net():
     model = Net()
@@ -202,6 +205,15 @@ def test_bin_layer_of_an_own_layer_that_is_in_the_graph_too_stays_shared():
     model = randomize(keras.Model(inputs, [x, y]))
     folded = fold(model)
     assert len(layers_of(folded, Folded)) == len(fold_report(model)) == 3
+    assert_exact(folded, model)
+
+
+def test_bin_layer_that_folding_finds_in_the_graph_alone_is_folded_there():
+    own, inputs = InDict(), keras.Input(IMAGE)
+    x = own(inputs)
+    model = randomize(keras.Model(inputs, [x, own.norms["first"](2 * inputs)]))
+    folded = fold(model)
+    assert len(layers_of(folded, Folded)) == len(layers_of(folded, BIN)) == 1
     assert_exact(folded, model)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_bin
+from keras_bin.export import fold
 from keras_bin.export.layer_fold import INSTANCE, MIXED
 from keras_bin.export.lowering import MarkedBatchInstanceNormalization
 from keras_bin.export.source import ExportSource
@@ -83,6 +84,15 @@ def test_folded_layers_are_of_the_asked_class():
     source = ExportSource(KINDS["nested_twice"](), layer_class=MarkedBatchInstanceNormalization)
     assert len(layers_of(source.folded, MarkedBatchInstanceNormalization)) == 3
     assert not layers_of(source.folded, keras_bin.FoldedBatchInstanceNormalization)
+
+
+def test_layers_that_were_folded_before_are_of_the_asked_class_too():
+    folded = fold(KINDS["time_distributed"]())
+    source = ExportSource(folded, layer_class=MarkedBatchInstanceNormalization)
+    assert len(layers_of(source.folded, MarkedBatchInstanceNormalization)) == 1
+    folded = fold(KINDS["nested_twice"]())
+    source = ExportSource(folded, layer_class=MarkedBatchInstanceNormalization)
+    assert len(layers_of(source.folded, MarkedBatchInstanceNormalization)) == 3
 
 
 def test_half_precision_is_announced():
