@@ -215,7 +215,7 @@ class Folding(ModelCopy):
         )
 
     def _fold_inside(self, layer, new):
-        """Folds BIN layers among the attributes of a copied layer that is not built yet."""
+        """Folds BIN layers among the attributes of a copied layer that is not called yet."""
         for name, value in list(vars(layer).items()):
             if name.startswith("_") or not hasattr(new, name):
                 continue
@@ -238,8 +238,12 @@ class Folding(ModelCopy):
             reason = "its owner's call decides what it reads" if constants.affine else ""
             forms = AFFINE if constants.affine else INSTANCE if constants.scale is None else MIXED
             self._note(layer, forms, reason=reason)
+        copy = self._copy_layer(layer)
+        if owner.built:  # Keras builds layers that it finds inside a config
+            owner._tracker.unlock()
+            copy.build_from_config(layer.get_build_config())
         owner._tracker.untrack(new)
-        return self._copy_layer(layer)
+        return copy
 
     def _call(self, layer, *args, **kwargs):
         if isinstance(layer, _Gone):

@@ -106,6 +106,7 @@ class HoldsBatchNormalization(layers.Layer):
         return self.norm(inputs)
 
 
+@keras.saving.register_keras_serializable("tests")
 class Spare(layers.Layer):
     """One BIN layer that is called, and one that never is."""
 
