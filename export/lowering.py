@@ -141,7 +141,8 @@ class _Builder:
 
     def mean(self, x):
         """Adds a mean over the spatial axes, which keeps them."""
-        axes = list(range(2, len(self._shape)))
+        # Counted from the end, as tf2onnx would make a GlobalAveragePool of it otherwise.
+        axes = list(range(2 - len(self._shape), 0))
         if self._graph.opset < 18:
             return self.small("ReduceMean", x, axes=axes, keepdims=1)
         from tf2onnx.utils import make_name
