@@ -170,7 +170,7 @@ def test_full_disk_leaves_nothing(step, model, tmp_path, monkeypatch):
 
 
 def test_file_that_does_not_fit_on_the_disk_leaves_nothing(model, tmp_path):
-    with no_room(20_000), pytest.raises(OSError, match="make room") as caught:
+    with no_room(5_000), pytest.raises(OSError, match="make room") as caught:
         export_saved_model(model, tmp_path / "new")
     assert "File too large" in str(caught.value)
     assert contents(tmp_path) == []
