@@ -147,7 +147,9 @@ class Folding(ModelCopy):
         """Hands to the layer before what it can take, and notes what is left."""
         constants, place = self._constants[id(layer)], self._places[id(layer)]
         if place.producer is not None:
-            scale, offset = self._taken.get(id(place.producer), (1.0, 0.0))
+            channels = layer.moving_mean.shape
+            nothing = np.ones(channels), np.zeros(channels)
+            scale, offset = self._taken.get(id(place.producer), nothing)
             if constants.affine:
                 scale, offset = scale * constants.scale, offset * constants.scale + constants.offset
             else:

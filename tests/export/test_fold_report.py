@@ -177,6 +177,25 @@ def test_statistics_are_left_where_a_gate_is_below_one(rho, became, weights):
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **settings: layers.Dense(4, **settings),
+        lambda **settings: layers.DepthwiseConv2D(3, depth_multiplier=2, **settings),
+        lambda **settings: layers.SeparableConv2D(4, 3, **settings),
+        lambda **settings: layers.Conv2DTranspose(4, 3, **settings),
+    ],
+    ids=["dense", "depthwise", "separable", "transposed"],
+)
+@pytest.mark.parametrize("use_bias", [True, False], ids=["bias", "no bias"])
+def test_running_mean_goes_into_the_bias_of_any_layer_before(use_bias, make):
+    model = around(make(use_bias=use_bias), BIN(name="n"))
+    folded = fold(model)
+    assert "mean" not in [weight.name for weight in folded.get_layer("n").weights]
+    assert_exact(model, folded)
+
+
+@pytest.mark.usefixtures("float64")
 def test_report_is_in_the_order_of_computation():
     inner = keras.Sequential([keras.Input(IMAGE), layers.Conv2D(3, 1, name="c1"), BN(name="n1")])
     inputs = keras.Input(IMAGE)
