@@ -142,7 +142,7 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
 def moments_about(x, pilot, axes) -> InstanceMoments:
     """Computes what `instance_moments` does without a mask, with a pilot that is known before.
 
-    Folded layers take the running mean, so that one look at `x` finds mean and variance.
+    Folded layers take the running mean, which saves the look at `x` for a pilot.
 
     Args:
         x: float tensor, at least float32.

@@ -29,7 +29,7 @@ def constants(channels, seed=0):
 def folded(values, shape, axis=-1, **kwargs):
     layer = keras_bin.FoldedBatchInstanceNormalization(axis=axis, epsilon=EPSILON, **kwargs)
     layer.build(shape)
-    layer.set_weights(values[: len(layer.weights)])
+    layer.set_weights([getattr(values, weight.name) for weight in layer.weights])
     return layer
 
 
@@ -64,6 +64,64 @@ def test_output_without_instance_branch_is_affine(shape, axis):
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(("shape", "axis"), SHAPES_AND_AXES, ids=str)
+def test_output_without_batch_branch_is_one_instance_normalization(shape, axis):
+    values, x = constants(shape[axis]), cases.random_input(shape, axis)
+    y = folded(values, shape, axis, batch=False)(tf.constant(x))
+    expected = expected_output(x, values._replace(scale=np.zeros_like(values.scale)), axis)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+@pytest.mark.parametrize("batch", [True, False], ids=["both branches", "instance"])
+def test_centered_layer_takes_inputs_whose_mean_was_subtracted(batch, masked):
+    shape = (4, 6, 3)
+    values, x = constants(3), cases.random_input(shape)
+    mask = np.arange(6) < np.array([6, 3, 4, 2])[:, None] if masked else None
+    layer = folded(values, shape, batch=batch, centered=True)
+    y = layer(tf.constant(x - values.mean), mask=mask).numpy()
+    scale = values.scale if batch else np.zeros(3)
+    expected = expected_output(x, values._replace(scale=scale), -1, mask)
+    counted = np.ones(shape[:2], bool) if mask is None else mask
+    np.testing.assert_allclose(y[counted], expected[counted], rtol=0, atol=1e-11)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_vectors_are_taken_without_an_instance_branch(axis):
+    values, x = constants(4), cases.random_input((3, 4))
+    y = folded(values, (None, 4), axis, instance=False)(tf.constant(x))
+    np.testing.assert_allclose(y, x * values.scale + values.offset, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("training", [True, False, None], ids=str)
+@pytest.mark.parametrize("instance", [True, False], ids=["instance", "affine"])
+def test_training_is_accepted_and_changes_nothing(instance, training):
+    layer = folded(constants(3), (2, 4, 3), instance=instance)
+    x = cases.random_input((2, 4, 3)).astype("float32")
+    before = layer.get_weights()
+    np.testing.assert_array_equal(layer(x, training=training), layer(x))
+    for weight, value in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+def test_layer_without_a_branch_is_refused():
+    with pytest.raises(ValueError, match=r"`batch` or `instance` must be.*batch=False, instance=F"):
+        keras_bin.FoldedBatchInstanceNormalization(batch=False, instance=False)
+
+
+@pytest.mark.parametrize("centered", [False, True])
+def test_statistics_are_two_reductions_and_no_pilot_is_looked_for(centered):
+    layer = folded(constants(2), (None, 5, 3, 2), centered=centered)
+    spec = tf.TensorSpec((None, 5, 3, 2))
+    graph = tf.function(layer.call).get_concrete_function(spec).graph
+    operators = [operation.type for operation in graph.get_operations()]
+    assert operators.count("Mean") == 2
+    assert not {"Sum", "StridedSlice", "Shape"} & set(operators)
+
+
+@pytest.mark.usefixtures("float64")
 def test_mask_limits_the_statistics_of_a_sample():
     shape = (4, 6, 3)
     values, x = constants(3), cases.random_input(shape)
@@ -81,13 +139,26 @@ def test_fresh_layer_is_the_identity(instance):
     np.testing.assert_allclose(layer(x), x, rtol=1e-6, atol=1e-6)
 
 
+def test_fresh_layer_without_batch_branch_normalizes():
+    x = cases.random_input((2, 4, 4, 3)).astype("float32")
+    y = keras_bin.FoldedBatchInstanceNormalization(batch=False, epsilon=1e-9)(x)
+    np.testing.assert_allclose(np.mean(y, (1, 2)), 0, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(np.std(y, (1, 2)), 1, rtol=1e-4, atol=0)
+
+
 @pytest.mark.parametrize(
-    ("instance", "names"),
-    [(True, ["scale", "offset", "instance_scale", "mean"]), (False, ["scale", "offset"])],
-    ids=["instance", "affine"],
+    ("settings", "names"),
+    [
+        ({}, ["scale", "offset", "instance_scale", "mean"]),
+        ({"centered": True}, ["scale", "offset", "instance_scale"]),
+        ({"batch": False}, ["offset", "instance_scale", "mean"]),
+        ({"batch": False, "centered": True}, ["offset", "instance_scale"]),
+        ({"instance": False}, ["scale", "offset"]),
+    ],
+    ids=["both", "centered", "instance", "centered instance", "affine"],
 )
-def test_constants_are_not_trainable(instance, names):
-    layer = folded(constants(3), (None, 4, 3), instance=instance)
+def test_constants_are_not_trainable(settings, names):
+    layer = folded(constants(3), (None, 4, 3), **settings)
     assert [weight.name for weight in layer.weights] == names
     assert layer.trainable_weights == []
 
@@ -116,8 +187,12 @@ def test_large_mean_keeps_its_digits_in_float32(deviation):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"axis": 1, "epsilon": 0.5, "instance": False, "name": "own", "dtype": "float64"}],
-    ids=["defaults", "all changed"],
+    [
+        {},
+        {"axis": 1, "epsilon": 0.5, "instance": False, "name": "own", "dtype": "float64"},
+        {"batch": False, "centered": True},
+    ],
+    ids=["defaults", "all changed", "one branch"],
 )
 def test_config_round_trips_and_building_leaves_it_alone(arguments):
     layer = keras_bin.FoldedBatchInstanceNormalization(**arguments)
@@ -126,16 +201,21 @@ def test_config_round_trips_and_building_leaves_it_alone(arguments):
     assert layer.get_config() == before
     again = keras_bin.FoldedBatchInstanceNormalization.from_config(before)
     assert again.get_config() == before
-    expected = {"axis": -1, "epsilon": 1e-3, "instance": True, **arguments}
+    defaults = {"axis": -1, "epsilon": 1e-3, "batch": True, "instance": True, "centered": False}
+    expected = {**defaults, **arguments}
     assert {name: getattr(again, name) for name in expected} == expected
 
 
-@pytest.mark.parametrize("instance", [True, False], ids=["instance", "affine"])
-def test_file_keeps_constants_and_output(instance, tmp_path):
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"instance": False}, {"batch": False}, {"centered": True}],
+    ids=["both", "affine", "instance", "centered"],
+)
+def test_file_keeps_constants_and_output(settings, tmp_path):
     inputs = keras.Input((None, 3))
-    layer = keras_bin.FoldedBatchInstanceNormalization(epsilon=EPSILON, instance=instance)
+    layer = keras_bin.FoldedBatchInstanceNormalization(epsilon=EPSILON, **settings)
     model = keras.Model(inputs, layer(inputs))
-    layer.set_weights(constants(3)[: len(layer.weights)])
+    layer.set_weights([getattr(constants(3), weight.name) for weight in layer.weights])
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     x = cases.random_input((2, 7, 3)).astype("float32")

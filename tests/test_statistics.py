@@ -10,6 +10,7 @@ from keras_bin.statistics import (
     blend,
     branch_scales,
     instance_moments,
+    moments_about,
 )
 from tests import cases
 
@@ -74,6 +75,48 @@ def test_sample_without_valid_elements_has_moments_zero():
     found = arrays(instance_moments(x, SPATIAL, valid))
     of_sample = [found.offset_from(0)[1], found.variance[1], found.count[1]]
     np.testing.assert_array_equal(of_sample, np.zeros((3, 1, 1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((4, 5, 2), (1,)),
+        ((4, 5, 3, 2), (1, 2)),
+        ((4, 2, 5, 3), (2, 3)),
+        ((4, 6, 3, 4), (1, 3)),
+        ((2, 3, 2, 4, 2), (1, 2, 3)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("pilot", [0, "per channel"], ids=str)
+def test_moments_about_a_known_pilot_are_those_of_each_sample(pilot, shape, axes):
+    x = cases.random_input(shape)
+    if pilot:
+        channels = [1 if axis in (0, *axes) else size for axis, size in enumerate(shape)]
+        pilot = np.random.default_rng(1).normal(2, 1, channels)
+    found = arrays(moments_about(tf.constant(x), pilot, axes))
+    mean = x.mean(axes, keepdims=True)
+    np.testing.assert_allclose(found.offset_from(mean), 0, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.distance, x - pilot, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.variance, x.var(axes, keepdims=True), rtol=1e-11, atol=1e-12)
+    np.testing.assert_array_equal(found.pilot, pilot)
+    assert found.count == np.prod([shape[axis] for axis in axes])
+
+
+@pytest.mark.parametrize("deviation", [1.0, 0.01])
+def test_float32_moments_about_the_running_mean_keep_their_digits(deviation):
+    """At mean 1000, half a standard deviation away from the running mean."""
+    rng = np.random.default_rng(0)
+    x = (1000 + deviation * rng.normal(size=(4, 56, 56, 3))).astype("float32")
+    pilot = np.full((1, 1, 1, 3), 1000 + deviation / 2, "float32")
+    found = moments_about(tf.constant(x), pilot, SPATIAL)
+    exact = x.astype("float64")
+    spread = exact.std(SPATIAL, keepdims=True)
+    error = (
+        pilot.astype("float64") + found.deviation - exact.mean(SPATIAL, keepdims=True)
+    ) / spread
+    np.testing.assert_allclose(error, 0, rtol=0, atol=2e-6)
+    np.testing.assert_allclose(found.variance, spread**2, rtol=1e-5, atol=0)
 
 
 def test_moments_of_a_small_sample_depend_on_nothing_else_to_the_last_digit():
