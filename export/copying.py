@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import inspect
 import tempfile
 
 import keras
@@ -97,14 +98,14 @@ class ModelCopy:
                 name=layer.name,
                 dtype=config["dtype"],
             )
+        taken = _taken_by_constructor(layer, config)
+        # A constructor that takes no dtype gets the default of its time.
+        policy = (self._dtype or layer.dtype_policy) if "dtype" not in taken else None
         try:
-            new = type(layer).from_config(config)
+            with global_policy(policy) if policy else contextlib.nullcontext():
+                new = type(layer).from_config(taken)
         except Exception as error:
-            raise ValueError(
-                "Every layer must be rebuildable from its get_config() to be copied for "
-                f"inference. Received: layer {layer.name!r} of type {type(layer).__name__}, "
-                f"whose from_config failed with: {error}"
-            ) from error
+            raise _not_rebuildable(layer, "from_config", error) from error
         new.name = layer.name  # a config that Keras makes up for a layer may lack it
         return new
 
@@ -118,7 +119,10 @@ class ModelCopy:
         return new
 
     def _config(self, layer):
-        return self._converted(layer.get_config())
+        try:
+            return self._converted(layer.get_config())
+        except NotImplementedError as error:  # Keras's word for arguments that it cannot write
+            raise _not_rebuildable(layer, "get_config", error) from error
 
     def _converted(self, config):
         return to_dtype(config, self._dtype) if self._dtype else config
@@ -145,6 +149,24 @@ class ModelCopy:
                     f"so load an earlier state. Received: {layer.path}/rho={rho}"
                 )
             layer.rho.assign(snap(rho, self._rho_tolerance))
+
+
+def _not_rebuildable(layer, method, error):
+    return ValueError(
+        "Every layer must be rebuildable from its get_config() to be copied for inference. "
+        f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose {method} failed "
+        f"with: {error}"
+    )
+
+
+def _taken_by_constructor(layer, config):
+    """Leaves out what Keras adds to the config of a layer whose constructor does not take it."""
+    parameters = inspect.signature(type(layer).__init__).parameters.values()
+    names = {parameter.name for parameter in parameters}
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return config
+    added = {"name", "trainable", "dtype", "activity_regularizer"} - names
+    return {key: value for key, value in config.items() if key not in added}
 
 
 def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> None:

@@ -14,6 +14,7 @@ from keras_bin.export.layer_fold import ABSORBED, AFFINE, INSTANCE, MIXED, UNFOL
 from keras_bin.export.places import (
     NORMALIZATIONS,
     called_in_training,
+    is_foldable,
     normalizations_of,
     places,
 )
@@ -131,7 +132,7 @@ class Folding(ModelCopy):
         found = normalizations_of(graph)
         for layer in found:
             is_bin = isinstance(layer, BatchInstanceNormalization)
-            if _is_foldable(layer) and (is_bin or id(layer) not in trained):
+            if is_foldable(layer) and (is_bin or id(layer) not in trained):
                 self._constants[id(layer)] = self._fold_constants(layer)
         affine = {key for key, constants in self._constants.items() if constants.affine}
         self._places = places(graph, affine)
@@ -230,7 +231,7 @@ class Folding(ModelCopy):
     def _folded_inside(self, owner, layer, new):
         if not isinstance(layer, keras.layers.Layer):
             return new
-        foldable = isinstance(layer, BatchInstanceNormalization) and _is_foldable(layer)
+        foldable = isinstance(layer, BatchInstanceNormalization) and is_foldable(layer)
         if not foldable and not isinstance(layer, FoldedBatchInstanceNormalization):
             if not is_graph(layer):
                 self._fold_inside(layer, new)
@@ -292,9 +293,3 @@ class _Gone:
 
     def __call__(self, inputs, *_args, **_kwargs):
         return inputs if self._identity is None else self._identity(inputs)
-
-
-def _is_foldable(layer):
-    """Tells whether `layer` computes what its class in Keras or keras_bin does."""
-    own = next((kind for kind in NORMALIZATIONS if isinstance(layer, kind)), None)
-    return own is not None and type(layer).call is own.call and layer.built

@@ -66,6 +66,12 @@ def normalizations_of(model: keras.Model) -> list[keras.layers.Layer]:
     return list(found.values())
 
 
+def is_foldable(layer: keras.layers.Layer) -> bool:
+    """Tells whether `layer` is built and computes what its class in Keras or keras_bin does."""
+    own = next((kind for kind in NORMALIZATIONS if isinstance(layer, kind)), None)
+    return own is not None and type(layer).call is own.call and layer.built
+
+
 def called_in_training(model: keras.Model) -> set[int]:
     """Returns the `id` of every layer that is called with training=True, or inside such a call."""
     called = set()

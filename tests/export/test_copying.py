@@ -70,6 +70,32 @@ def test_layer_that_was_held_and_never_called_is_no_obstacle():
     )
 
 
+class Plain(layers.Layer):
+    """A layer whose constructor takes nothing, as in many a tutorial."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+
+def test_layer_whose_constructor_takes_nothing_is_copied_with_its_precision():
+    keras.config.set_dtype_policy("float64")
+    model = around(Plain(), BIN())
+    keras.config.set_dtype_policy("float32")
+    copy = inference_copy(model)
+    assert {weight.dtype for weight in copy.weights} == {"float64"}
+    assert copy.layers[1].name == model.layers[1].name
+    values = arrays(model, 3)
+    np.testing.assert_array_equal(predict(copy, values)[0], predict(model, values)[0])
+    assert keras.config.dtype_policy().name == "float32"
+
+
 def test_rho_that_is_not_finite_is_refused_with_its_path():
     model = around(HidesBIN())
     (hidden,) = layers_of(model, BIN)

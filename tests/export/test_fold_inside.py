@@ -124,14 +124,27 @@ class Spare(layers.Layer):
         return input_shape
 
 
-def net():
-    model = Net()
+class Bare(keras.Model):
+    """A subclassed model whose constructor takes nothing, and that returns a dict."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = BIN(name="norm")
+
+    def call(self, inputs):
+        x = self.norm(inputs)
+        return {"image": x, "mean": ops.mean(x, (1, 2))}
+
+
+def net(model_class=Net):
+    model = model_class()
     model(np.zeros((1, *IMAGE)))
     return randomize(model)
 
 
 FORMS = {
     "subclassed model": (net, 5),
+    "constructor without arguments": (lambda: net(Bare), 1),
     "subclassed model inside": (lambda: around(layers.Conv2D(3, 1), Net()), 5),
     "attribute and list": (lambda: around(Block()), 3),
     "own weights": (lambda: around(WeightedBlock()), 3),

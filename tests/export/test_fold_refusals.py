@@ -1,5 +1,7 @@
 """Models that cannot be folded are refused with their reason, and left alone."""
 
+from fractions import Fraction
+
 import keras
 import numpy as np
 import pytest
@@ -148,19 +150,48 @@ def test_call_with_another_training_is_folded(training):
     )
 
 
-def test_layer_that_its_config_cannot_rebuild_is_refused():
-    class Scaled(layers.Layer):
-        def __init__(self, factor):
-            super().__init__(name="scaled")
-            self.factor = factor
+class Scaled(layers.Layer):
+    def __init__(self, factor):
+        super().__init__(name="scaled")
+        self.factor = factor
 
-        def call(self, inputs):
-            return inputs * self.factor
+    def call(self, inputs):
+        return inputs * float(self.factor)
 
+
+class Forgetful(Scaled):
+    def get_config(self):
+        return {"name": self.name}
+
+
+@pytest.mark.parametrize(
+    ("layer", "match"),
+    [
+        (lambda: Forgetful(3.0), r"type Forgetful, whose from_config failed with: .*factor"),
+        (
+            lambda: Scaled(Fraction(3, 2)),
+            r"type Scaled, whose get_config failed with: .*non-ser",
+        ),
+    ],
+    ids=["config that lacks something", "argument that Keras cannot write"],
+)
+def test_layer_that_its_config_cannot_rebuild_is_refused(layer, match):
     inputs = keras.Input(IMAGE)
-    model = keras.Model(inputs, BIN()(Scaled(3.0)(inputs)))
-    with pytest.raises(ValueError, match=r"rebuildable from its get_config\(\).*'scaled'.*Scaled"):
+    model = keras.Model(inputs, BIN()(layer()(inputs)))
+    with pytest.raises(
+        ValueError, match=rf"(?s)rebuildable from its get_config\(\).*'scaled'.*{match}"
+    ):
         fold(model)
+
+
+def test_layer_whose_constructor_takes_no_name_is_folded_around():
+    inputs = keras.Input(IMAGE)
+    model = randomize(keras.Model(inputs, BIN()(Scaled(3.0)(inputs))))
+    values = arrays(model, 3)
+    # float32 rounding of values up to 10.
+    np.testing.assert_allclose(
+        predict(fold(model), values)[0], predict(model, values)[0], rtol=1e-5, atol=1e-5
+    )
 
 
 def test_layer_without_a_config_of_its_own_keeps_its_name():

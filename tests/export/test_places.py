@@ -7,12 +7,13 @@ from keras import layers, ops
 from keras_bin.export.places import (
     called_in_training,
     graphs_of,
+    is_foldable,
     nodes_of,
     normalizations_of,
     places,
 )
 from tests.export.models import BIN, IMAGE
-from tests.export.own_layers import Branch
+from tests.export.own_layers import Branch, Rectified
 
 BN = layers.BatchNormalization
 INSIDE = (6, 4, 3)  # what a valid convolution leaves of an image
@@ -237,3 +238,14 @@ def test_layers_called_with_training_true_are_known(where, training):
 def test_operations_are_called_in_no_training():
     inputs = keras.Input(IMAGE)
     assert called_in_training(keras.Model(inputs, ops.relu(inputs))) == set()
+
+
+@pytest.mark.parametrize(
+    ("make", "foldable"),
+    [(BN, True), (BIN, True), (Rectified, False), (layers.LayerNormalization, False)],
+)
+def test_layers_that_compute_what_their_class_does_are_foldable_once_built(make, foldable):
+    layer = make()
+    assert not is_foldable(layer)
+    layer.build((None, *IMAGE))
+    assert is_foldable(layer) == foldable
