@@ -7,8 +7,8 @@ from keras import layers
 
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import LayerFold, fold, fold_report
-from tests.export.models import BIN, IMAGE, bin_model
-from tests.export.own_layers import Rectified, around
+from tests.export.models import BIN, IMAGE
+from tests.export.own_layers import around
 from tests.export.values import arrays, layers_of, predict, randomize
 
 BN = layers.BatchNormalization
@@ -224,44 +224,6 @@ def test_chain_of_bin_layers_folds_up_to_the_first_with_statistics():
     assert_exact(model)
 
 
-@pytest.mark.parametrize(
-    ("tolerance", "became", "snapped"),
-    [
-        (0.0, "batch-instance normalization", 0),
-        (0.0625, "batch-instance normalization", 2),
-        (0.125, "affine map", 3),
-    ],
-)
-def test_gates_within_the_tolerance_are_snapped_and_counted(tolerance, became, snapped):
-    model = bin_model()
-    model.get_layer("bin").rho.assign([0.9375, 0.96875, 0.875])
-    (report,) = fold_report(model, rho_tolerance=tolerance)
-    assert (report.became, report.snapped, report.channels) == (became, snapped, 3)
-    twin = bin_model()
-    rho = np.asarray(model.get_layer("bin").rho)
-    twin.get_layer("bin").rho.assign(np.where(rho >= 1 - tolerance, 1, rho))
-    (x,) = arrays(model, 3)
-    # float32 rounding of values up to 10.
-    np.testing.assert_allclose(
-        predict(fold(model, tolerance), [x])[0], predict(twin, [x])[0], rtol=1e-5, atol=1e-5
-    )
-
-
-@pytest.mark.parametrize("outside", [-0.25, 1.25])
-def test_gates_outside_the_unit_interval_are_clipped_and_count_as_unmoved(outside):
-    model = bin_model(outside)
-    (report,) = fold_report(model, rho_tolerance=0.1)
-    assert report.snapped == 0
-    assert report.became == ("affine map" if outside > 1 else "instance normalization")
-
-
-@pytest.mark.parametrize("function", [fold, fold_report])
-@pytest.mark.parametrize("tolerance", [-0.1, 0.5, float("nan"), "0"], ids=repr)
-def test_tolerance_out_of_range_is_refused(tolerance, function):
-    with pytest.raises(ValueError, match=rf"below 0\.5.*rho_tolerance={tolerance!r}$"):
-        function(bin_model(), tolerance)
-
-
 @pytest.mark.parametrize("inside", ["layer", "nested model"])
 def test_batch_normalization_in_training_is_copied_as_it_is(inside):
     norm, inputs = BN(name="n"), keras.Input(IMAGE)
@@ -274,22 +236,8 @@ def test_batch_normalization_in_training_is_copied_as_it_is(inside):
     np.testing.assert_array_equal(np.asarray(fold(model)(x)), np.asarray(model(x)))
 
 
-def test_layer_with_a_call_of_its_own_is_reported_once_and_unfolded():
-    model = randomize(keras.Sequential([keras.Input(IMAGE), conv(), Rectified(name="own")]))
-    model.get_layer("own").rho.assign([0.0, 0.05, 0.5, 1.0])
-    (report,) = fold_report(model, rho_tolerance=0.1)
-    assert report == LayerFold(
-        model.get_layer("own").path,
-        "Rectified",
-        "unfolded",
-        reason="its call is its own, so it is copied as it is",
-        channels=4,
-        snapped=1,
-    )
-
-
 @pytest.mark.usefixtures("float64")
-def test_adapted_and_quantized_layers_absorb_nothing():
+def test_low_rank_adapted_layer_absorbs_nothing():
     low_rank, inputs = layers.Dense(4, name="low"), keras.Input(IMAGE)
     model = randomize(keras.Model(inputs, BN(name="n")(low_rank(inputs))))
     low_rank.enable_lora(2)
