@@ -73,7 +73,8 @@ def export_saved_model(
         NotADirectoryError: `base` is a file, or inside one.
         OSError: the disk is full, or fails.
         PermissionError: `base` cannot be written to.
-        RuntimeError: Keras does not run on TensorFlow.
+        RuntimeError: Keras does not run on TensorFlow, or `sys.executable` names no Python that
+            could be started.
         TypeError: `model` is not a Keras model.
         ValueError: `model` cannot be folded (see `fold`), `version` is not an integer above 0,
             or a tolerance is out of its range.
@@ -100,7 +101,7 @@ def export_saved_model(
     check_tolerances(atol, rtol)
     check_rho_tolerance(rho_tolerance)
     file = None if source is None else source_file(Path(source))
-    with staging(base) as staged, serving_process() as serving:
+    with staging(base) as staged, serving_process(staged) as serving:
         prepared = ExportSource(model, rho_tolerance)
         written = staged / "model"
         with tensorflow_writes(written):

@@ -68,27 +68,25 @@ class ServingProcess:
 
 
 @contextlib.contextmanager
-def serving_process() -> Iterator[ServingProcess]:
+def serving_process(folder: Path) -> Iterator[ServingProcess]:
     """Starts a Python with TensorFlow alone, and ends it with the `with` block.
 
     It starts in an empty folder and from source, so that neither the caller's modules nor its
     `__main__` come into it. It ends when this process does, however that ends.
+
+    Args:
+        folder: where its files lie meanwhile; what is left there if this process is killed is
+            the caller's to remove.
+
+    Raises:
+        RuntimeError: no process can be started from `sys.executable`.
     """
-    program = Path(serving_program.__file__).read_text()
-    with tempfile.TemporaryDirectory(prefix="keras-bin-") as name:
+    program = Path(serving_program.__file__).read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="serving-", dir=folder.absolute()) as name:
         folder = Path(name)
         (folder / "empty").mkdir()
         with open(folder / "errors.txt", "w") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-c", program],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=folder / "empty",
-                env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-                text=True,
-                start_new_session=True,  # an interrupt from the keyboard is the caller's
-            )
+            process = _start(program, folder / "empty", errors)
         try:
             yield ServingProcess(process, folder)
         finally:
@@ -97,6 +95,26 @@ def serving_process() -> Iterator[ServingProcess]:
                 process.stdin.close()
             process.stdout.close()
             process.wait()
+
+
+def _start(program, folder, errors):
+    try:
+        return subprocess.Popen(
+            [sys.executable or "", "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=folder,
+            env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+            text=True,
+            start_new_session=True,  # an interrupt from the keyboard is the caller's
+        )
+    except OSError as error:
+        raise RuntimeError(
+            "A SavedModel is verified in a fresh process of the Python that `sys.executable` "
+            "names; set it to the path of a Python with TensorFlow. "
+            f"Received: sys.executable={sys.executable!r}; the system says: {error}"
+        ) from error
 
 
 def _infos(entries):

@@ -28,15 +28,16 @@ def _clean_keras():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _one_serving_process():
+def _one_serving_process(tmp_path_factory):
     """Verifies all exports of the tests in one process, as each takes seconds to start."""
     started = []
     with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
 
         @contextlib.contextmanager
-        def shared():
+        def shared(_folder):
             if not started or not started[-1].alive:
-                started.append(stack.enter_context(serving_process()))
+                folder = tmp_path_factory.mktemp("serving")
+                started.append(stack.enter_context(serving_process(folder)))
             yield started[-1]
 
         patch.setattr(saved_model, "serving_process", shared)

@@ -15,6 +15,7 @@ from keras_bin.export import (
     saved_model,
     warm_up,
 )
+from keras_bin.export.publish import PREFIX
 from keras_bin.export.structure import check_structure
 from tests.export.models import BIN, bin_model
 from tests.export.programs import serving
@@ -65,6 +66,23 @@ def test_given_version_is_written(model, tmp_path):
     assert versions(tmp_path) == ["20", "3"]
 
 
+def test_files_of_the_verification_lie_where_the_next_run_looks_for_leftovers(
+    model, tmp_path, monkeypatch
+):
+    start, folders = saved_model.serving_process, []
+
+    def note(folder):
+        folders.append(folder)
+        return start(folder)
+
+    monkeypatch.setattr(saved_model, "serving_process", note)
+    export_saved_model(model, tmp_path)
+    (folder,) = folders
+    assert folder.parent == tmp_path
+    assert folder.name.startswith(PREFIX)
+    assert not folder.exists()
+
+
 def test_overwrite_replaces_a_version_whole(model, tmp_path):
     other = bin_model(0.5)
     path = export_saved_model(model, tmp_path, version=2).path
@@ -96,7 +114,9 @@ def test_tolerances_and_samples_reach_the_verification(model, tmp_path):
 @pytest.mark.usefixtures("fresh_serving_process")
 def test_fresh_process_verifies(model, tmp_path, monkeypatch):
     seen, start = [], saved_model.serving_process
-    monkeypatch.setattr(saved_model, "serving_process", lambda: seen.append(start()) or seen[0])
+    monkeypatch.setattr(
+        saved_model, "serving_process", lambda at: seen.append(start(at)) or seen[0]
+    )
     report = export_saved_model(model, tmp_path)
     assert len(seen) == 1
     assert 0 <= report.max_abs_difference < 1e-5

@@ -33,7 +33,7 @@ from tests.export.models import bin_model
 
 
 @contextlib.contextmanager
-def in_process():
+def in_process(_folder):
     yield types.SimpleNamespace(load=load_artifact)
 
 

@@ -33,8 +33,8 @@ SPECS = (tf.TensorSpec((None, 2), tf.bfloat16, "x"), tf.TensorSpec((None,), tf.s
 
 
 @pytest.fixture(scope="module")
-def process():
-    with start() as process:
+def process(tmp_path_factory):
+    with start(tmp_path_factory.mktemp("serving")) as process:
         yield process
 
 
@@ -101,7 +101,7 @@ def start_program(monkeypatch, tmp_path, program):
     """Makes another program the one that processes run."""
     (tmp_path / "program.py").write_text(textwrap.dedent(program))
     monkeypatch.setattr(serving_process.serving_program, "__file__", str(tmp_path / "program.py"))
-    return start()
+    return start(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,11 @@ def test_process_starts_in_an_empty_folder_with_the_callers_environment(monkeypa
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt])
 def test_process_and_its_folder_are_gone_afterwards(error, monkeypatch, tmp_path):
-    monkeypatch.setattr(serving_process.tempfile, "tempdir", str(tmp_path))
-
     def work():
         with start_program(monkeypatch, tmp_path, "import time; time.sleep(30)") as process:
             work.process = process
             assert process.alive
+            assert len(list(tmp_path.iterdir())) == 2
             if error is not None:
                 raise error
 
@@ -170,10 +169,20 @@ def test_process_and_its_folder_are_gone_afterwards(error, monkeypatch, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
 
 
+@pytest.mark.parametrize("executable", ["", None, "/no/python"], ids=repr)
+def test_python_that_cannot_be_started_is_named(executable, monkeypatch, tmp_path):
+    """Where Python is embedded in another program, `sys.executable` may be empty or None."""
+    monkeypatch.setattr(sys, "executable", executable)
+    with pytest.raises(RuntimeError, match=rf"names; set it to.*sys.executable={executable!r};"):
+        with start(tmp_path):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
 CALLER = """
 import os, pathlib, signal, sys
 from keras_bin.export.serving_process import serving_process
-with serving_process() as process:
+with serving_process(pathlib.Path(sys.argv[2])) as process:
     artifact = process.load(pathlib.Path(sys.argv[1]))
     print(artifact.signature.inputs[0].name, process._process.pid, flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
@@ -184,17 +193,22 @@ with serving_process() as process:
 def test_process_ends_with_a_caller_that_is_killed(tmp_path):
     """The caller is a `python -c` without a guard, as in a notebook."""
     path = write(tmp_path / "1", lambda x: {"y": x}, tf.TensorSpec((None,), name="x"))
+    for name in ("own", "system"):
+        (tmp_path / name).mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", CALLER, str(path)],
+        [sys.executable, "-c", CALLER, str(path), str(tmp_path / "own")],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
+        env={**os.environ, "TMPDIR": str(tmp_path / "system")},
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     name, pid = done.stdout.split()
     assert name == "x"
     assert ended(int(pid))
+    assert len(list((tmp_path / "own").iterdir())) == 1
+    assert list((tmp_path / "system").iterdir()) == []
 
 
 def ended(pid, seconds=20):
