@@ -11,6 +11,7 @@ EXIT_CODES = """exit codes:
   0  everything was done, and what was compared is right
   1  something failed; standard error says what, in one line
   2  the command line is wrong
+  130  interrupted by Ctrl-C
 """
 
 

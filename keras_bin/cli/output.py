@@ -55,7 +55,7 @@ class Output:
         """Prints a warning."""
         self._progress.print(f"keras-bin: warning: {message}", markup=False)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Prints an error in one line, and adds it to the JSON object."""
         if self._debug:
             self._errors.print("".join(traceback.format_exception(error)), markup=False, end="")
@@ -72,6 +72,8 @@ class Output:
             if any(error.verification is result for result in self._shown):
                 return f"{error.args[0].removesuffix(':')} in the table"
             message = f"{error.args[0]} {'; '.join(error.differences)}"
+        elif isinstance(error, KeyboardInterrupt):
+            message = "interrupted"
         elif isinstance(error, _EXPECTED):
             message = str(error)
         else:

@@ -19,8 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after the program's name, by default those it was called with.
 
     Returns:
-        The exit code: 0 if everything was done, 1 if something failed. Usage errors exit
-        with code 2.
+        The exit code: 0 if everything was done, 1 if something failed, 130 after Ctrl-C.
+        Usage errors exit with code 2.
     """
     options = _parser().parse_args(arguments)
     output = Output(json=options.json, quiet=options.quiet, debug=options.debug)
@@ -28,13 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.showwarning = lambda message, *_args, **_kwargs: output.warn(message)
-        if options.json:  # standard output is for the JSON object, whatever layers print
+        if options.json or options.quiet:  # whatever layers print is no result
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         try:
             options.run(options, output)
         except Exception as error:  # any failure is one line and exit code 1
             output.fail(error)
             code = 1
+        except KeyboardInterrupt as error:
+            output.fail(error)
+            code = 130  # what shells expect of an interrupted program
     output.close()
     return code
 

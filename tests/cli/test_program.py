@@ -8,6 +8,7 @@ import pytest
 
 import keras_bin
 from keras_bin.cli import main
+from keras_bin.export.describe import describe
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,23 @@ def test_what_layers_print_is_no_part_of_the_json(model_file, run_json, monkeypa
     code, found, error = run_json("inspect", model_file)
     assert (code, found) == (1, {"error": {"type": "KeyError", "message": "'surprise'"}})
     assert error == "chatter\nkeras-bin: error: KeyError: 'surprise' (--debug shows where)\n"
+
+
+def test_what_layers_print_is_no_result(model_file, capsys, monkeypatch):
+    found = describe(model_file)
+    monkeypatch.setattr("keras_bin.cli.inspect.describe", lambda _path: print("chatter") or found)
+    assert main(["inspect", str(model_file), "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_interrupt_is_one_line_and_code_130(model_file, run_json, monkeypatch):
+    def interrupt(_path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_bin.cli.inspect.describe", interrupt)
+    code, found, error = run_json("inspect", model_file)
+    assert (code, error) == (130, "keras-bin: error: interrupted\n")
+    assert found["error"]["type"] == "KeyboardInterrupt"
 
 
 def test_console_script_is_main():
