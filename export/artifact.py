@@ -28,7 +28,7 @@ def load_artifact(path: Path) -> Artifact:
 
     Raises:
         FileNotFoundError: there is neither at `path`.
-        VerificationError: ONNX Runtime cannot load the file.
+        VerificationError: it cannot be loaded, or has no signature `serving_default`.
     """
     if (path / "saved_model.pb").is_file():
         return _load_saved_model(path)
@@ -44,8 +44,15 @@ def _load_saved_model(path):
     require_tensorflow()
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(str(path))
-    serve = loaded.signatures["serving_default"]
+    try:
+        loaded = tf.saved_model.load(str(path))
+        serve = loaded.signatures["serving_default"]
+    except Exception as error:  # TensorFlow's errors share no other class
+        raise VerificationError(
+            "TensorFlow must be able to load the SavedModel and its signature 'serving_default'; "
+            "export the model again. TensorFlow says:",
+            [f"{type(error).__name__}: {error}"],
+        ) from error
 
     def infos(specs):
         return tuple(
@@ -79,7 +86,7 @@ def _load_onnx(path):
             TensorInfo(
                 argument.name,
                 tuple(size if isinstance(size, int) else None for size in argument.shape),
-                _ONNX_DTYPES[argument.type],
+                _ONNX_DTYPES.get(argument.type, argument.type),
             )
             for argument in arguments
         )

@@ -15,7 +15,8 @@ class OnnxTensor(NamedTuple):
     Attributes:
         name: the key it is fed or read by.
         shape: sizes, the batch axis first; a name, or None, where a size is free.
-        dtype: dtype name, such as `"float32"`.
+        dtype: dtype name, such as `"float32"`; `"sequence"`, `"map"` or `"optional"` where it
+            is no tensor.
     """
 
     name: str
@@ -95,8 +96,6 @@ def _read(path):
 
 
 def _tensor(value):
-    import onnx
-
     tensor = value.type.tensor_type
     return OnnxTensor(
         value.name,
@@ -104,8 +103,18 @@ def _tensor(value):
             dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
             for dim in tensor.shape.dim
         ),
-        onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name,
+        _dtype(value.type),
     )
+
+
+def _dtype(kind):
+    import onnx
+
+    if kind.WhichOneof("value") != "tensor_type":
+        return str(kind.WhichOneof("value")).removesuffix("_type")
+    if kind.tensor_type.elem_type == onnx.TensorProto.STRING:
+        return "string"  # NumPy's own name for it is object
+    return onnx.helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type).name
 
 
 def _operators(graph):

@@ -1,8 +1,10 @@
-"""Staged files and folders, and disks that fail or are watched."""
+"""Staged files and folders, files of other programs, and disks that fail or are watched."""
 
 import contextlib
 import os
 import resource
+
+from onnx import TensorProto, helper
 
 
 def folder_of(staged, text="new"):
@@ -60,3 +62,11 @@ def no_room(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def sequence_model():
+    """Returns an ONNX model with an output that is a sequence, not a tensor."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 2])
+    y = helper.make_tensor_sequence_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("SequenceConstruct", ["x"], ["y"])], "g", [x], [y])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -1,12 +1,17 @@
 """Artifacts as they are read back: what they state, and what they compute."""
 
+import shutil
+
 import keras
 import numpy as np
+import onnx
 import pytest
+import tensorflow as tf
 
-from keras_bin.export import export_onnx, export_saved_model
+from keras_bin.export import VerificationError, export_onnx, export_saved_model
 from keras_bin.export.artifact import load_artifact
 from keras_bin.export.signature import TensorInfo
+from tests.export.files import sequence_model
 from tests.export.models import BIN, IMAGE, KINDS
 from tests.export.values import arrays, predict
 
@@ -69,3 +74,53 @@ def test_path_without_an_artifact_is_refused(name, tmp_path):
 def test_folder_of_versions_is_no_artifact(written):
     with pytest.raises(FileNotFoundError, match="SavedModel directory"):
         load_artifact(written[1]["saved_model"].parent)
+
+
+def write_saved_model(path, *signatures):
+    """Writes a SavedModel with a variable, which lies in a file of its own."""
+    module = tf.Module()
+    module.scale = tf.Variable(2.0)
+    module.serve = tf.function(
+        lambda x: {"y": x * module.scale}, input_signature=[tf.TensorSpec((None,), name="x")]
+    )
+    tf.saved_model.save(module, str(path), dict.fromkeys(signatures, module.serve))
+    return path
+
+
+def without_signature(folder):
+    return write_saved_model(folder / "other")
+
+
+def without_variables(folder):
+    path = write_saved_model(folder / "torn", "serving_default")
+    shutil.rmtree(path / "variables")
+    return path
+
+
+def damaged(folder):
+    path = write_saved_model(folder / "damaged", "serving_default")
+    (path / "saved_model.pb").write_bytes(b"no proto")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (without_signature, "KeyError: 'serving_default'"),
+        (without_variables, "variables/variables"),
+        (damaged, "Cannot parse"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_saved_model_that_cannot_be_loaded_is_a_difference(make, words, tmp_path):
+    with pytest.raises(VerificationError, match="signature 'serving_default'; export") as caught:
+        load_artifact(make(tmp_path))
+    assert words in str(caught.value)
+
+
+def test_onnx_value_that_is_no_tensor_has_its_type_for_a_dtype(tmp_path):
+    """As the classifiers of scikit-learn have them."""
+    path = tmp_path / "sequence.onnx"
+    onnx.save(sequence_model(), path)
+    (output,) = load_artifact(path).signature.outputs
+    assert (output.name, output.dtype) == ("y", "seq(tensor(float))")

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper
 
 from keras_bin.export import export_onnx
 from keras_bin.export.onnx_graph import OnnxTensor, describe_onnx
+from tests.export.files import sequence_model
 from tests.export.models import IMAGE, bin_model, classifier
 from tests.export.values import randomize
 
@@ -58,6 +59,15 @@ def test_tensors_operators_and_versions_are_those_of_the_file(tmp_path):
     assert found.opsets == {"": 17, "com.example": 3}
     assert found.metadata == {"source": "digits"}
     assert (found.size, found.producer) == (path.stat().st_size, "hand")
+
+
+def test_values_that_are_no_numbers_have_a_dtype(tmp_path):
+    proto = sequence_model()
+    proto.graph.input[0].type.tensor_type.elem_type = TensorProto.STRING
+    onnx.save(proto, tmp_path / "model.onnx")
+    found = describe_onnx(tmp_path / "model.onnx")
+    assert found.inputs == (OnnxTensor("x", ("batch", 2), "string"),)
+    assert found.outputs == (OnnxTensor("y", (), "sequence"),)
 
 
 @pytest.mark.parametrize("opset", [13, 18])
