@@ -95,12 +95,18 @@ def _manifest(path):
     if not path.is_file():
         return None
     try:
-        return json.loads(path.read_text())
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(
             "The manifest of a SavedModel must be JSON; export the model again. "
             f"Received: {str(path)!r}, of which the parser says: {error}"
         ) from error
+    if not isinstance(manifest, dict):
+        raise ValueError(
+            "The manifest of a SavedModel must be a JSON object; export the model again. "
+            f"Received: {str(path)!r}, which holds {manifest!r}"
+        )
+    return manifest
 
 
 def _tensors(tensors):

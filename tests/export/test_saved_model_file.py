@@ -110,8 +110,12 @@ def test_damaged_file_is_refused(content, tmp_path):
         describe_saved_model(tmp_path)
 
 
-def test_damaged_manifest_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("content", "match"), [("{", "must be JSON"), ("[]", r"must be a JSON object.*holds \[\]")]
+)
+def test_damaged_manifest_is_refused(content, match, tmp_path):
     path = export_saved_model(bin_model(), tmp_path).path
-    (path / "keras_bin.json").write_text("{")
-    with pytest.raises(ValueError, match=r"manifest of a SavedModel must be JSON.*keras_bin.json"):
+    (path / "keras_bin.json").write_text(content)
+    with pytest.raises(ValueError, match=rf"manifest of a SavedModel {match}") as caught:
         describe_saved_model(path)
+    assert str(path / "keras_bin.json") in str(caught.value)
