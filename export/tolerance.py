@@ -40,7 +40,8 @@ class Tolerance(NamedTuple):
         with `follows_rounding`, where `abs(got - exact) <= 4 * max(abs(expected - exact))`,
         the maximum being that of the whole output on all batches. A maximum above 0.25 % of
         the largest expected value is no rounding that one could tell from an error, so it
-        allows nothing. Elements that are not finite are wrong.
+        allows nothing. Elements that are not finite are wrong. Integers, which may be
+        indices or classes, have neither `rtol` nor rounding: `atol` alone holds for them.
 
         Args:
             name: name of the output.
@@ -51,15 +52,16 @@ class Tolerance(NamedTuple):
                 not known; called only where the tolerance alone does not suffice.
         """
         shape = expected.shape
+        whole = np.issubdtype(expected.dtype, np.integer)
         got, expected = got.astype("float64"), expected.astype("float64")
         finite = np.isfinite(got)
         size = np.abs(expected)
         difference = _distance(got, expected, finite)
         relative = np.where(finite, 0.0, np.inf)
         np.divide(difference, size, out=relative, where=finite & (size > self.atol))
-        excess = difference - (self.atol + self.rtol * size)
+        excess = difference - (self.atol + (0 if whole else self.rtol * size))
         rounding = None
-        if self.follows_rounding and excess.max(initial=0) > 0:
+        if self.follows_rounding and not whole and excess.max(initial=0) > 0:
             rounding, allowed_excess = _rounding_excess(got, finite, exact())
             excess = np.minimum(excess, allowed_excess)
         worst = None

@@ -38,7 +38,8 @@ def verify(
     The artifact is loaded from disk. Names, shapes, dtypes and then values of every output
     are compared, over batches of 1, 3 and 16 and, where sizes are free, of 1 and 3 at a second
     size. An output is right where `abs(got - expected) <= atol + rtol * abs(expected)` and
-    both are finite; `atol` and `rtol` are 1e-4 where they are not given.
+    both are finite; `atol` and `rtol` are 1e-4 where they are not given. For integers, which
+    may be indices, `rtol` is 0.
 
     If neither is given, an output may also be as near to the exact result as the model is:
     `abs(got - exact) <= 4 * max(abs(expected - exact))` over an output on all batches, where
@@ -58,7 +59,7 @@ def verify(
             not a valid value of a free size.
         atol: absolute tolerance, at least 0, in output units. If it or `rtol` is given,
             they hold as they stand, and rounding gets no allowance.
-        rtol: relative tolerance, at least 0.
+        rtol: relative tolerance, at least 0, of outputs that are no integers.
 
     Returns:
         A `Verification`: the differences found, by batch and output.

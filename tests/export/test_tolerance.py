@@ -67,6 +67,15 @@ def test_given_tolerance_gets_no_allowance():
     assert (found.passed, found.rounding) == (False, None)
 
 
+@pytest.mark.parametrize(("atol", "passed"), [(1e-4, False), (1.0, True)], ids=str)
+def test_integers_have_no_relative_tolerance(atol, passed):
+    """An index that is off by one is wrong, however large it is."""
+    got, expected = np.array([30_001, 7]), np.array([30_000, 7])
+    exact = ExactOutput(np.array([30_001.0, 7.0]), 1.0, 30_000.0)
+    found = Tolerance(atol, 1e-4, True).check("y", 2, got, expected, lambda: exact)
+    assert (found.passed, found.rounding) == (passed, None)
+
+
 def test_unknown_exact_value_leaves_the_tolerance():
     assert not check([4.0 + 2**-9, 1.0], EXPECTED).passed
     assert check([4.0 + 2**-12, 1.0], EXPECTED).passed
