@@ -13,8 +13,9 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
     """Removes all but the newest versions of a model.
 
     A version is first moved to a hidden folder, in one step, and then deleted there: a server
-    that watches `base` never sees a part of it. Everything in `base` that is no folder with
-    an integer for a name is left as it is.
+    that watches `base` never sees a part of it. Everything in `base` that is no SavedModel
+    with an integer for a name is left as it is, and counts for nothing: a folder that is still
+    being copied, for one.
 
     Args:
         base: folder of the model's versions.
@@ -34,6 +35,7 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
     >>> with tempfile.TemporaryDirectory() as base:
     ...     for version in ("8", "9", "10"):
     ...         pathlib.Path(base, version).mkdir()
+    ...         pathlib.Path(base, version, "saved_model.pb").touch()
     ...     removed = prune(base, keep=2)
     >>> [path.name for path in removed]
     ['8']
@@ -58,5 +60,9 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
 
 
 def _oldest(base, keep):
-    versions = [path for path in base.iterdir() if is_version(path.name) and path.is_dir()]
+    versions = [
+        path
+        for path in base.iterdir()
+        if is_version(path.name) and (path / "saved_model.pb").is_file()
+    ]
     return sorted(versions, key=lambda path: (int(path.name), path.name))[:-keep]

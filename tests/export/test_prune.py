@@ -50,6 +50,13 @@ def test_what_is_no_version_is_left(tmp_path):
     assert names(tmp_path) == sorted(["0", "2", *others])
 
 
+def test_the_newest_model_stays_where_a_later_folder_holds_none(tmp_path):
+    make(tmp_path, "1", "2")
+    (tmp_path / "3").mkdir()
+    assert prune(tmp_path, keep=1) == [tmp_path / "1"]
+    assert names(tmp_path) == ["2", "3"]
+
+
 def test_link_to_a_version_is_removed_and_its_target_stays(tmp_path):
     base = tmp_path / "base"
     make(tmp_path, "elsewhere")
