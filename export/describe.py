@@ -9,6 +9,7 @@ from keras_bin.export.onnx_graph import OnnxFile, describe_onnx
 from keras_bin.export.plain import plain
 from keras_bin.export.report import size_on_disk
 from keras_bin.export.saved_model_file import SavedModelFolder, describe_saved_model
+from keras_bin.export.versions import is_version
 
 
 class Version(NamedTuple):
@@ -85,7 +86,7 @@ def _describe_versions(path):
     versions = [
         Version(int(folder.name), size_on_disk(folder))
         for folder in path.iterdir()
-        if folder.name.isdecimal() and (folder / "saved_model.pb").is_file()
+        if is_version(folder.name) and (folder / "saved_model.pb").is_file()
     ]
     if not versions:
         raise ValueError(

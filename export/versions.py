@@ -5,6 +5,8 @@ from pathlib import Path
 from keras_bin.export.locks import lock
 from keras_bin.export.publish import publish_folder
 
+LARGEST = 2**63 - 1  # TensorFlow Serving reads versions as int64
+
 
 def check_version(version: int) -> None:
     """Checks that TensorFlow Serving would read `version`.
@@ -12,16 +14,16 @@ def check_version(version: int) -> None:
     Raises:
         ValueError: it would not.
     """
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+    if not isinstance(version, int) or isinstance(version, bool) or not 0 < version <= LARGEST:
         raise ValueError(
-            "`version` must be an integer above 0, as TensorFlow Serving reads no other; leave it "
-            f"out for the next free one. Received: version={version!r}"
+            "`version` must be an integer above 0 and below 2**63, as TensorFlow Serving reads no "
+            f"other; leave it out for the next free one. Received: version={version!r}"
         )
 
 
 def is_version(name: str) -> bool:
     """Tells whether TensorFlow Serving would read a folder of that name."""
-    return name.isascii() and name.isdecimal()
+    return name.isascii() and name.isdecimal() and int(name) <= LARGEST
 
 
 def next_version(base: Path) -> int:

@@ -53,16 +53,16 @@ def test_kind_is_recognized(make, kind, as_type, tmp_path):
 
 
 def test_versions_are_in_the_order_of_their_number(tmp_path):
-    for name in ("9", "10", "v11", ".12", "13"):
+    for name in ("9", "10", "v11", ".12", "٣", "13"):
         (tmp_path / name).mkdir()
-    for name in ("9", "10", "v11", ".12"):
+    for name in ("9", "10", "v11", ".12", "٣"):
         (tmp_path / name / "saved_model.pb").write_bytes(b"x" * int(name.strip("v.")))
     found = describe(tmp_path)
-    assert found == VersionsFolder(tmp_path, 42, (Version(9, 9), Version(10, 10)))
+    assert found == VersionsFolder(tmp_path, 45, (Version(9, 9), Version(10, 10)))
     assert found.as_dict() == {
         "kind": "versions",
         "path": str(tmp_path),
-        "size": 42,
+        "size": 45,
         "versions": [{"version": 9, "size": 9}, {"version": 10, "size": 10}],
     }
 

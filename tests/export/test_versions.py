@@ -5,7 +5,7 @@ import pytest
 from keras_bin.export.versions import check_version, is_version, next_version
 
 
-@pytest.mark.parametrize("version", [0, -1, 1.0, "1", True], ids=repr)
+@pytest.mark.parametrize("version", [0, -1, 1.0, "1", True, 2**63], ids=repr)
 def test_version_that_no_server_reads_is_refused(version):
     with pytest.raises(ValueError, match=rf"integer above 0.*version={version!r}$"):
         check_version(version)
@@ -13,7 +13,7 @@ def test_version_that_no_server_reads_is_refused(version):
 
 def test_integers_above_zero_are_versions():
     check_version(1)
-    check_version(10**12)
+    check_version(2**63 - 1)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,8 @@ def test_integers_above_zero_are_versions():
         ("", False),
         ("²", False),
         ("٣", False),
+        (str(2**63 - 1), True),
+        (str(2**63), False),
     ],
 )
 def test_versions_are_names_of_ascii_digits(name, expected):
@@ -43,8 +45,9 @@ def test_versions_are_names_of_ascii_digits(name, expected):
         (["v1", "0.1", "latest", "-3", ".5"], "1"),
         (["v9", "3", "10"], "11"),
         (["007"], "8"),
+        (["20261126" * 3], "1"),
     ],
-    ids=["empty", "one", "gap", "no integers", "by number", "leading zeros"],
+    ids=["empty", "one", "gap", "no integers", "by number", "leading zeros", "beyond int64"],
 )
 def test_next_version_is_one_above_the_highest(present, expected, tmp_path):
     for name in present:
