@@ -34,8 +34,9 @@ class ServingProcess:
         """Loads a SavedModel in place of the one before.
 
         Raises:
+            OSError: the process cannot read or write its files.
             VerificationError: the process cannot load it, or has ended; its own words are in
-                the message. So does the artifact's `run`.
+                the message. The artifact's `run` raises the same.
         """
         path = str(path.absolute())
         signature = self._ask(do="load", path=path)
@@ -58,6 +59,13 @@ class ServingProcess:
             code = self._process.wait()
             raise _error(f"it ended with code {code}", *self._last_words())
         reply = json.loads(reply)
+        if reply.get("errno"):
+            raise OSError(
+                reply["errno"],
+                "A SavedModel is verified with files beside it; make room on its disk. A fresh "
+                f"process that runs it says: {reply['error']}. Received",
+                str(self._folder),
+            )
         if "error" in reply:
             raise _error(*reply["error"].splitlines()[:_LINES])
         return reply

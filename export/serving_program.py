@@ -105,7 +105,8 @@ def main() -> None:
         try:
             reply = getattr(server, request.pop("do"))(**request)
         except Exception as error:  # the parent raises it
-            reply = {"error": f"{type(error).__name__}: {error}"}
+            code = getattr(error, "errno", None)  # of a full disk, for one
+            reply = {"error": f"{type(error).__name__}: {error}", "errno": code}
         print(json.dumps(reply), file=replies, flush=True)
 
 

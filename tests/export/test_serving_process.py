@@ -78,6 +78,18 @@ def test_missing_model_is_an_error_and_the_process_lives(process, tmp_path):
     assert process.alive
 
 
+def test_file_that_cannot_be_written_there_is_an_error_of_the_disk(process, tmp_path):
+    spec = tf.TensorSpec((None,), name="x")
+    run = process.load(write(tmp_path, lambda x: {"y": x}, spec)).run
+    blocked = process._folder / "outputs.npz"
+    blocked.unlink(missing_ok=True)
+    blocked.mkdir()
+    with pytest.raises(IsADirectoryError, match=r"make room on its disk.*IsADirectoryError:"):
+        run({"x": np.ones(1, "float32")})
+    blocked.rmdir()
+    assert run({"x": np.ones(1, "float32")})["y"].shape == (1,)
+
+
 def test_only_the_last_model_can_be_run(process, tmp_path):
     spec = tf.TensorSpec((None,), name="x")
     first = process.load(write(tmp_path / "1", lambda x: {"y": x}, spec))
