@@ -8,14 +8,14 @@ from keras_bin.export.errors import (
     ValuesError,
     VerificationError,
 )
-from keras_bin.export.fold import fold, fold_report
-from keras_bin.export.layer_fold import LayerFold
-from keras_bin.export.onnx_file import export_onnx
-from keras_bin.export.prune import prune
+from keras_bin.export.folding.fold import fold, fold_report
+from keras_bin.export.folding.layer_fold import LayerFold
+from keras_bin.export.onnx_files.onnx_file import export_onnx
 from keras_bin.export.report import ExportReport
-from keras_bin.export.saved_model import export_saved_model
-from keras_bin.export.verification import OutputCheck, Verification
-from keras_bin.export.verify import verify
+from keras_bin.export.saved_models.prune import prune
+from keras_bin.export.saved_models.saved_model import export_saved_model
+from keras_bin.export.verifying.verification import OutputCheck, Verification
+from keras_bin.export.verifying.verify import verify
 
 __all__ = [
     "DtypeError",

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_bin.export.keras_file import KerasFile, describe_keras_file
-from keras_bin.export.onnx_graph import OnnxFile, describe_onnx
+from keras_bin.export.onnx_files.onnx_graph import OnnxFile, describe_onnx
 from keras_bin.export.plain import plain
 from keras_bin.export.report import size_on_disk
-from keras_bin.export.saved_model_file import SavedModelFolder, describe_saved_model
-from keras_bin.export.versions import is_version
+from keras_bin.export.saved_models.saved_model_file import SavedModelFolder, describe_saved_model
+from keras_bin.export.saved_models.versions import is_version
 
 
 class Version(NamedTuple):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from keras_bin.export.verification import Verification
+    from keras_bin.export.verifying.verification import Verification
 
 
 class VerificationError(ValueError):

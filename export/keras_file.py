@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_bin.export.graph import as_functional, is_graph
+from keras_bin.export.folding.graph import as_functional, is_graph
 from keras_bin.export.plain import plain
 from keras_bin.export.report import size_on_disk
 from keras_bin.export.signature import TensorInfo, named_tensors

@@ -7,9 +7,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from keras_bin.export.layer_fold import UNFOLDED, LayerFold
+from keras_bin.export.folding.layer_fold import UNFOLDED, LayerFold
 from keras_bin.export.plain import plain
-from keras_bin.export.verification import Verification
+from keras_bin.export.verifying.verification import Verification
 from keras_bin.gates import RhoSummary
 
 

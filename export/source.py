@@ -7,15 +7,15 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_bin.export.expected import expected_outputs
-from keras_bin.export.fold import Folding
-from keras_bin.export.graph import as_functional
-from keras_bin.export.precision import is_half_precision
+from keras_bin.export.folding.fold import Folding
+from keras_bin.export.folding.graph import as_functional
+from keras_bin.export.folding.precision import is_half_precision
 from keras_bin.export.report import ExportReport
-from keras_bin.export.samples import sample_batches
 from keras_bin.export.signature import model_signature
-from keras_bin.export.verification import Verification
-from keras_bin.export.verify import reference
+from keras_bin.export.verifying.expected import expected_outputs
+from keras_bin.export.verifying.samples import sample_batches
+from keras_bin.export.verifying.verification import Verification
+from keras_bin.export.verifying.verify import reference
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.gates import rho_summary
 

@@ -7,8 +7,8 @@ import keras
 import pytest
 import tensorflow as tf
 
-from keras_bin.export import saved_model
-from keras_bin.export.serving_process import serving_process
+from keras_bin.export.saved_models import saved_model
+from keras_bin.export.saved_models.serving_process import serving_process
 
 # Two logical devices, for the tests of tf.distribute; only possible before first use.
 tf.config.set_logical_device_configuration(

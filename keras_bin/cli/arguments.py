@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_bin.export.verify import ATOL, RTOL
+from keras_bin.export.verifying.verify import ATOL, RTOL
 
 EXIT_CODES = """exit codes:
   0  everything was done, and what was compared is right

@@ -6,11 +6,11 @@ from keras_bin.cli.arguments import add_command, add_verification, verification_
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.extras import require_onnx
 from keras_bin.export.keras_file import load_keras_file
-from keras_bin.export.lowering import DEFAULT_LOWERING, LOWERINGS
-from keras_bin.export.onnx_file import DEFAULT_OPSET, check_opset
-from keras_bin.export.publish import refuse_existing
-from keras_bin.export.saved_model import check_version
-from keras_bin.export.verify import check_tolerances
+from keras_bin.export.onnx_files.lowering import DEFAULT_LOWERING, LOWERINGS
+from keras_bin.export.onnx_files.onnx_file import DEFAULT_OPSET, check_opset
+from keras_bin.export.publishing.publish import refuse_existing
+from keras_bin.export.saved_models.saved_model import check_version
+from keras_bin.export.verifying.verify import check_tolerances
 
 EXAMPLE = """  keras-bin export digits.keras models/digits --format saved_model --format onnx
     writes models/digits/1/ (the next free version) and models/digits.onnx

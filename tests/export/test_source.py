@@ -6,8 +6,8 @@ import pytest
 
 import keras_bin
 from keras_bin.export import fold
-from keras_bin.export.layer_fold import INSTANCE, MIXED
-from keras_bin.export.lowering import MarkedBatchInstanceNormalization
+from keras_bin.export.folding.layer_fold import INSTANCE, MIXED
+from keras_bin.export.onnx_files.lowering import MarkedBatchInstanceNormalization
 from keras_bin.export.source import ExportSource
 from tests import reference
 from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model

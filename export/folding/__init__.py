@@ -1,0 +1,1 @@
+"""Folding: what becomes of normalization layers at inference."""

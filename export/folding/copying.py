@@ -1,0 +1,200 @@
+"""Copying a model for inference, layer by layer."""
+
+import contextlib
+import copy
+import inspect
+import tempfile
+
+import keras
+import numpy as np
+
+from keras_bin.export.folding.constants import snap
+from keras_bin.export.folding.graph import as_functional, check_model, is_graph
+from keras_bin.export.folding.precision import global_policy, is_half_precision, to_dtype
+from keras_bin.gates import bin_layers
+
+
+def inference_copy(
+    model: keras.Model, dtype: str | None = None, rho_tolerance: float = 0.0
+) -> keras.Model:
+    """Returns a copy of `model` with rho clipped to [0, 1] and nothing folded.
+
+    Args:
+        model: as for `keras_bin.export.fold`.
+        dtype: `"float64"` to compute in it wherever `model` computes in less; by default
+            half precision becomes float32, and the rest stays as it is.
+        rho_tolerance: as for `keras_bin.export.fold`.
+
+    Raises:
+        TypeError: as for `keras_bin.export.fold`.
+        ValueError: as for `keras_bin.export.fold`.
+    """
+    return ModelCopy(model, dtype, rho_tolerance).model
+
+
+class ModelCopy:
+    """Copies a graph of layers, once each, then their weights.
+
+    Args:
+        model: a built Functional or Sequential model, or one that `as_functional` takes.
+        dtype: see `inference_copy`.
+        rho_tolerance: see `keras_bin.export.fold`.
+
+    Attributes:
+        model: the copy.
+    """
+
+    def __init__(self, model, dtype: str | None = None, rho_tolerance: float = 0.0):
+        check_model(model)
+        graph = as_functional(model)
+        self._dtype = dtype or ("float32" if is_half_precision(graph) else None)
+        self._rho_tolerance = rho_tolerance
+        self._copies = {}
+        self._prepare(graph)
+        with global_policy(self._dtype) if self._dtype else contextlib.nullcontext():
+            self.model = self._copy_graph(graph)
+        for layer, new in self._copies.values():
+            if isinstance(layer, keras.layers.Layer) and not is_graph(layer):
+                self._copy_state(layer, new)
+        self._clip()
+
+    def _prepare(self, graph):
+        """Looks at the model before anything is copied."""
+
+    def _copy_graph(self, model):
+        graph = as_functional(model)  # clone_model would compile its clone like `model`
+        return keras.models.clone_model(
+            graph,
+            input_tensors=keras.tree.map_structure(self._new_input, graph.input),
+            clone_function=self._copy_layer,
+            call_function=self._call,
+        )
+
+    def _new_input(self, tensor):
+        dtype = self._converted(tensor.dtype)
+        return keras.Input(shape=tensor.shape[1:], dtype=dtype, name=tensor.name)
+
+    def _copy_layer(self, layer):
+        if id(layer) not in self._copies:
+            self._copies[id(layer)] = (layer, self._new_layer(layer))
+        return self._copies[id(layer)][1]
+
+    def _new_layer(self, layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return self._new_operation(layer)
+        if is_graph(layer):
+            return self._copy_graph(layer)
+        return self._rebuilt(layer, self._config(layer))
+
+    def _rebuilt(self, layer, config):
+        """Makes a layer of the class of `layer` from a config, with the name of `layer`."""
+        if isinstance(layer, keras.layers.Lambda):
+            # From its config a Lambda would get marshalled bytecode without its globals.
+            return keras.layers.Lambda(
+                layer.function,
+                output_shape=layer._output_shape,
+                mask=layer.mask,
+                arguments=layer.arguments,
+                name=layer.name,
+                dtype=config["dtype"],
+            )
+        taken = _taken_by_constructor(layer, config)
+        # A constructor that takes no dtype gets the default of its time.
+        policy = (self._dtype or layer.dtype_policy) if "dtype" not in taken else None
+        try:
+            with global_policy(policy) if policy else contextlib.nullcontext():
+                new = type(layer).from_config(taken)
+        except Exception as error:
+            raise _not_rebuildable(layer, "from_config", error) from error
+        new.name = layer.name  # a config that Keras makes up for a layer may lack it
+        return new
+
+    def _new_operation(self, operation):
+        """Copies a stateless operation, without the places that it holds in the old graph."""
+        new = copy.copy(operation)
+        new._inbound_nodes = []
+        new._outbound_nodes = []
+        if self._dtype and isinstance(getattr(operation, "dtype", None), str):
+            new.dtype = self._converted(operation.dtype)
+        return new
+
+    def _config(self, layer):
+        try:
+            return self._converted(layer.get_config())
+        except NotImplementedError as error:  # Keras's word for arguments that it cannot write
+            raise _not_rebuildable(layer, "get_config", error) from error
+
+    def _converted(self, config):
+        return to_dtype(config, self._dtype) if self._dtype else config
+
+    def _call(self, layer, *args, **kwargs):
+        """Calls a copied layer as the model calls the original, in inference mode."""
+        if kwargs.get("training") and isinstance(layer, keras.layers.Layer):
+            refuse_training(layer, [inner.name for inner in bin_layers(layer)])
+        return layer(*args, **kwargs)
+
+    def _copy_state(self, layer, new):
+        """Copies weights and assets as a saved file would, so that it is ready as after load."""
+        for source, target in zip(layer._flatten_layers(), new._flatten_layers(), strict=True):
+            copy_own_state(source, target)
+
+    def _clip(self):
+        for layer in bin_layers(self.model):
+            if layer.rho is None:  # held by another layer, and never called
+                continue
+            rho = to_numpy(layer.rho)
+            if not np.isfinite(rho).all():
+                raise ValueError(
+                    "`rho` must be finite; its training has diverged, or it was set from outside, "
+                    f"so load an earlier state. Received: {layer.path}/rho={rho}"
+                )
+            layer.rho.assign(snap(rho, self._rho_tolerance))
+
+
+def _not_rebuildable(layer, method, error):
+    return ValueError(
+        "Every layer must be rebuildable from its get_config() to be copied for inference. "
+        f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose {method} failed "
+        f"with: {error}"
+    )
+
+
+def _taken_by_constructor(layer, config):
+    """Leaves out what Keras adds to the config of a layer whose constructor does not take it."""
+    parameters = inspect.signature(type(layer).__init__).parameters.values()
+    names = {parameter.name for parameter in parameters}
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return config
+    added = {"name", "trainable", "dtype", "activity_regularizer"} - names
+    return {key: value for key, value in config.items() if key not in added}
+
+
+def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
+    """Copies the weights and assets of one layer, without those of the layers inside it."""
+    store = {}
+    source.save_own_variables(store)
+    target.load_own_variables({key: np.array(value) for key, value in store.items()})
+    if hasattr(source, "save_assets"):
+        with tempfile.TemporaryDirectory() as folder:
+            source.save_assets(folder)
+            target.load_assets(folder)
+
+
+def refuse_training(layer: keras.layers.Layer, normalized: list[str]) -> None:
+    """Refuses a call with training=True of a layer that is, or holds, BIN layers.
+
+    Raises:
+        ValueError: there are such layers.
+    """
+    if normalized:
+        raise ValueError(
+            "BIN layers must be called with training=None or False to be exported: with "
+            "training=True they normalize with the statistics of each batch, so that an "
+            "output would depend on its neighbours. "
+            f"Received: training=True for layer {layer.name!r} (BIN layers: {normalized})"
+        )
+
+
+def to_numpy(variable) -> np.ndarray:
+    """Returns the values of a Keras variable."""
+    return keras.ops.convert_to_numpy(variable)

@@ -1,0 +1,161 @@
+"""Where the normalization layers of a model stand, and which layer before them can absorb them."""
+
+import collections
+from collections.abc import Container
+from typing import NamedTuple
+
+import keras
+from keras import layers
+
+from keras_bin.export.folding.absorb import refusal
+from keras_bin.export.folding.graph import as_functional, is_graph
+from keras_bin.layer import BatchInstanceNormalization
+
+NORMALIZATIONS = (BatchInstanceNormalization, layers.BatchNormalization)
+
+# At inference these hand on what they get.
+_TRANSPARENT = (
+    layers.ActivityRegularization,
+    layers.AlphaDropout,
+    layers.Dropout,
+    layers.GaussianDropout,
+    layers.GaussianNoise,
+    layers.Identity,
+    layers.SpatialDropout1D,
+    layers.SpatialDropout2D,
+    layers.SpatialDropout3D,
+)
+
+
+class Place(NamedTuple):
+    """Where a layer stands in a model.
+
+    Attributes:
+        producer: the linear layer whose output it alone reads, or None.
+        reason: why there is no such layer; "" if there is.
+        is_output: whether its result is an output of the graph that it is in.
+    """
+
+    producer: keras.layers.Layer | None
+    reason: str
+    is_output: bool
+
+
+def graphs_of(model: keras.Model) -> list[keras.Model]:
+    """Returns a model and the graphs of layers inside it, each once, outer ones first."""
+    graphs = {id(model): model}
+    for layer in model.layers:
+        if is_graph(layer):
+            graphs.update((id(graph), graph) for graph in graphs_of(layer))
+    return list(graphs.values())
+
+
+def nodes_of(graph: keras.Model) -> list:
+    """Returns the calls of layers that a Functional model consists of, in order."""
+    depths = sorted(graph._nodes_by_depth, reverse=True)
+    return [node for depth in depths for node in graph._nodes_by_depth[depth] if not node.is_input]
+
+
+def normalizations_of(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the normalization layers that are called in a graph, each once, in order."""
+    found = {}
+    for graph in map(as_functional, graphs_of(model)):
+        for node in nodes_of(graph):
+            if isinstance(node.operation, NORMALIZATIONS):
+                found[id(node.operation)] = node.operation
+    return list(found.values())
+
+
+def is_foldable(layer: keras.layers.Layer) -> bool:
+    """Tells whether `layer` is built and computes what its class in Keras or keras_bin does."""
+    own = next((kind for kind in NORMALIZATIONS if isinstance(layer, kind)), None)
+    return own is not None and type(layer).call is own.call and layer.built
+
+
+def called_in_training(model: keras.Model) -> set[int]:
+    """Returns the `id` of every layer that is called with training=True, or inside such a call."""
+    called = set()
+    for graph in map(as_functional, graphs_of(model)):
+        for node in nodes_of(graph):
+            is_layer = isinstance(node.operation, keras.layers.Layer)
+            if is_layer and node.arguments.kwargs.get("training"):
+                called.update(id(layer) for layer in node.operation._flatten_layers())
+    return called
+
+
+def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
+    """Finds the layer that can absorb each normalization layer, nested models included.
+
+    Args:
+        model: a Functional or Sequential model.
+        affine: `id` of every layer that is an affine map at inference. One that is absorbed
+            lets the next layer see the layer before it.
+
+    Returns:
+        The place of every normalization layer, by `id`.
+    """
+    graphs = [as_functional(graph) for graph in graphs_of(model)]
+    calls = _calls(graphs)
+    found = {}
+    for graph in graphs:
+        search = _Search(graph, calls, affine, found)
+        for node in nodes_of(graph):
+            if isinstance(node.operation, NORMALIZATIONS):
+                found[id(node.operation)] = search.place(node)
+    return found
+
+
+def _calls(graphs):
+    """Counts how often each layer is called, by `id`; each that a layer holds counts as once."""
+    calls = collections.Counter(id(node.operation) for graph in graphs for node in nodes_of(graph))
+    for graph in graphs:
+        for layer in graph.layers:
+            if not is_graph(layer):
+                calls.update(id(inner) for inner in layer._flatten_layers(include_self=False))
+    return calls
+
+
+class _Search:
+    """Looks from a layer of one graph towards its input."""
+
+    def __init__(self, graph, calls, affine, found):
+        self._calls = calls
+        self._affine = affine
+        self._found = found
+        self._makers = {id(out): node for node in nodes_of(graph) for out in node.outputs}
+        self._outputs = {id(tensor) for tensor in graph.outputs}
+        self._readers = collections.Counter(self._outputs)
+        self._readers.update(id(x) for node in nodes_of(graph) for x in node.input_tensors)
+
+    def place(self, node):
+        is_output = any(id(tensor) in self._outputs for tensor in node.outputs)
+        times = self._calls[id(node.operation)]
+        if times > 1:
+            return Place(None, f"the layer is called {times} times", is_output)
+        layer, tensor = node.operation, node.input_tensors[0]
+        maker, reason = self._maker(tensor)
+        while not reason and self._hands_on(maker):
+            tensor = maker.input_tensors[0]
+            maker, reason = self._maker(tensor)
+        reason = reason or refusal(maker.operation, layer.axis, tensor.shape)
+        return Place(None if reason else maker.operation, reason, is_output)
+
+    def _maker(self, tensor):
+        """Returns the call that made a tensor, and why it cannot be changed, or ""."""
+        maker = self._makers.get(id(tensor))
+        if maker is None:
+            return None, "its input is an input of the model, or of the model that it is in"
+        name = f"{type(maker.operation).__name__} {maker.operation.name!r}"
+        times = self._calls[id(maker.operation)]
+        if times > 1:
+            return maker, f"the layer before, {name}, is called {times} times"
+        if self._readers[id(tensor)] > 1:
+            return maker, f"the output of the layer before, {name}, is used elsewhere too"
+        return maker, ""
+
+    def _hands_on(self, maker):
+        operation = maker.operation
+        if isinstance(operation, _TRANSPARENT):
+            return not maker.arguments.kwargs.get("training")
+        place = self._found.get(id(operation))
+        return id(operation) in self._affine and place is not None and place.producer is not None

@@ -1,0 +1,124 @@
+"""Weights that stay outside of an ONNX file, because a protobuf ends at 2 GB."""
+
+import collections
+import re
+import secrets
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_bin.export.publishing.publish import publish_file
+
+# The rest is room for what is not weights.
+LARGEST_INSIDE = 2**31 - 2**27
+SMALLEST_OUTSIDE = 2**20
+
+
+def fits_inside(model: keras.Model) -> bool:
+    """Tells whether all weights of a model fit into one protobuf."""
+    return sum(map(_bytes, model.weights)) <= LARGEST_INSIDE
+
+
+class ExternalWeights:
+    """The large weights of a model, if all of its weights together are too large for one file.
+
+    A function takes them as arguments, which become inputs of the ONNX model; `move_out` turns
+    these into initializers, and `write` writes their values into a file of their own.
+
+    Args:
+        model: the model.
+
+    Attributes:
+        weights: its weights of 1 MiB and more, or none where all fit.
+    """
+
+    def __init__(self, model: keras.Model):
+        large = [weight for weight in model.weights if _bytes(weight) >= SMALLEST_OUTSIDE]
+        self.weights = [] if fits_inside(model) else large
+        self._values = {}
+
+    def move_out(self, proto) -> None:
+        """Turns the last inputs of a model, which stand for the weights, into initializers."""
+        inputs = list(proto.graph.input)
+        first = len(inputs) - len(self.weights)
+        readers = collections.defaultdict(list)
+        for node in proto.graph.node:
+            for name in node.input:
+                readers[name].append(node)
+        for value, weight in zip(inputs[first:], self.weights, strict=True):
+            values, name = keras.ops.convert_to_numpy(weight), value.name
+            if [node.op_type for node in readers[name]] == ["Transpose"]:
+                (transpose,) = readers[name]
+                values = np.transpose(values, transpose.attribute[0].ints)
+                name = transpose.output[0]
+                proto.graph.node.remove(transpose)
+            self._values[name] = values
+        del proto.graph.input[first:]
+
+    def write(self, proto, path: Path) -> None:
+        """Writes the values beside `path`, and states in the model where they are."""
+        import onnx
+
+        if not self._values:
+            return
+        data = path.with_name(f"{path.name}.{secrets.token_hex(4)}.data")
+        with open(data, "xb") as file:
+            for name, values in self._values.items():
+                tensor = proto.graph.initializer.add(
+                    name=name,
+                    data_type=onnx.helper.np_dtype_to_tensor_dtype(values.dtype),
+                    dims=values.shape,
+                    data_location=onnx.TensorProto.EXTERNAL,
+                )
+                facts = {"location": data.name, "offset": file.tell(), "length": values.nbytes}
+                for key, fact in facts.items():
+                    tensor.external_data.add(key=key, value=str(fact))
+                file.write(np.ascontiguousarray(values).data)
+
+
+def publish_with_weights(written: Path, path: Path, overwrite: bool) -> None:
+    """Gives an ONNX file its name in one step, after the file with its weights has its own.
+
+    The name of the latter is new every time, so that a file that is replaced is whole until
+    then; its weights are removed afterwards.
+
+    Raises:
+        FileExistsError: `path` appeared meanwhile, and `overwrite` is False.
+        OSError: the disk is full, or fails.
+    """
+    new = [path.parent / name for name in _weights_of(written)]
+    old = [path.parent / name for name in _weights_of(path)] if path.exists() else []
+    try:
+        for file in new:
+            publish_file(written.parent / file.name, file, overwrite=False)
+        publish_file(written, path, overwrite)
+    except BaseException:
+        for file in new:
+            file.unlink(missing_ok=True)
+        raise
+    for file in old:
+        file.unlink(missing_ok=True)
+
+
+def _weights_of(path):
+    """Returns the names of the files that hold weights of an ONNX file, as `write` names them."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        proto = onnx.load(path, load_external_data=False)
+    except DecodeError:
+        return []
+    names = {
+        entry.value
+        for tensor in proto.graph.initializer
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    ours = re.compile(re.escape(path.name) + r"\.[0-9a-f]{8}\.data")
+    return sorted(name for name in names if ours.fullmatch(name))
+
+
+def _bytes(weight):
+    return int(np.prod(weight.shape)) * np.dtype(weight.dtype).itemsize

@@ -1,0 +1,127 @@
+"""Converting a folded model to ONNX."""
+
+import json
+
+import keras
+import numpy as np
+
+import keras_bin
+from keras_bin.export.errors import OperatorError
+from keras_bin.export.onnx_files.external import ExternalWeights
+from keras_bin.export.onnx_files.lowering import converter
+from keras_bin.export.plain import plain
+from keras_bin.export.saved_models.freezing import freeze
+from keras_bin.export.signature import model_signature, serving_function
+
+
+def convert(source, opset: int, lowering: str, external: ExternalWeights):
+    """Returns the ONNX model of what an export starts from.
+
+    Args:
+        source: the `ExportSource`; its layers are `MarkedBatchInstanceNormalization`.
+        opset: version of the ONNX operator set.
+        lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
+        external: the weights that are to stay out of the model.
+
+    Raises:
+        OperatorError: the model needs lookup tables, or operators that ONNX does not have.
+    """
+    import tf2onnx
+
+    signature = model_signature(source.folded)
+    serve = serving_function(source.folded, signature, external.weights)
+    # tf2onnx declares captured tensors, such as the mean of a Normalization layer, as inputs.
+    serve, outside = freeze(serve, signature, further=len(external.weights))
+    if outside:
+        raise OperatorError(
+            "ONNX has no lookup tables; move layers such as StringLookup, IntegerLookup and "
+            "TextVectorization out of the model, or export a SavedModel. Tables found:",
+            [tensor.name for tensor in outside],
+        )
+    proto, _ = tf2onnx.convert.from_function(
+        serve,
+        serve.input_signature,
+        opset=opset,
+        custom_op_handlers={
+            "CheckNumerics": (converter(source.folded, lowering), []),
+            "Erfc": (_convert_erfc, []),
+        },
+    )
+    _refuse_foreign_operators(proto)
+    external.move_out(proto)
+    _state(proto.graph.input, signature.inputs)
+    _state(proto.graph.output, signature.outputs)
+    _describe(proto, source, opset, lowering)
+    return proto
+
+
+def _convert_erfc(graph, node, _name, _arguments):
+    """Converts Erfc, which TensorFlow's GELU is made of and tf2onnx 1.17 does not know."""
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    dtype = map_onnx_to_numpy_type(graph.get_dtype(node.input[0]))
+    one = graph.make_const(f"{node.name}_one", np.array(1, dtype))
+    erf = graph.make_node("Erf", [node.input[0]])
+    shapes, dtypes, outputs = node.output_shapes, node.output_dtypes, node.output
+    graph.remove_node(node.name)
+    graph.make_node(
+        "Sub", [one.output[0], erf.output[0]], outputs=outputs, shapes=shapes, dtypes=dtypes
+    )
+
+
+def _state(values, infos):
+    """States the model's order and sizes: `batch` for the batch axis, `<name>_<axis>` if free."""
+    by_name = {value.name: value for value in values}
+    ordered = [by_name[info.name] for info in infos]
+    for value, info in zip(ordered, infos, strict=True):
+        shape = value.type.tensor_type.shape
+        del shape.dim[:]
+        for axis, size in enumerate(info.shape):
+            if size is not None:
+                shape.dim.add(dim_value=size)
+            else:
+                shape.dim.add(dim_param="batch" if axis == 0 else f"{info.name}_{axis}")
+    del values[:]
+    values.extend(ordered)
+
+
+def _describe(proto, source, opset, lowering):
+    """States who wrote the file from what, in the file's own metadata."""
+    import onnx
+    import tf2onnx
+
+    proto.producer_name = "keras-bin"
+    proto.producer_version = keras_bin.__version__
+    proto.doc_string = ""
+    del proto.opset_import[:]  # tf2onnx also states domains that nothing is used of
+    proto.opset_import.add(domain="", version=opset)
+    proto.graph.name = source.folded.name
+    onnx.helper.set_model_props(
+        proto,
+        {
+            "keras_bin": keras_bin.__version__,
+            "keras": keras.__version__,
+            "tf2onnx": tf2onnx.__version__,
+            "lowering": lowering,
+            "layers": json.dumps(plain(source.layers)),
+            "rho": json.dumps(plain(source.rho)),
+        },
+    )
+
+
+def _refuse_foreign_operators(proto):
+    import onnx
+
+    foreign = sorted(
+        {
+            f"{node.domain or 'TensorFlow'}.{node.op_type}"
+            for node in proto.graph.node
+            if node.domain not in ("", "ai.onnx") or not onnx.defs.has(node.op_type)
+        }
+    )
+    if foreign:
+        raise OperatorError(
+            "An ONNX file may use operators of ONNX's default domain only; replace the layers "
+            "that need others, or export a SavedModel. The others are:",
+            foreign,
+        )

@@ -1,0 +1,1 @@
+"""Putting files in their place whole, or not at all."""

@@ -1,0 +1,1 @@
+"""SavedModels: writing them for TensorFlow Serving, and reading them."""

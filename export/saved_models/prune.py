@@ -1,0 +1,68 @@
+"""Removing old versions of a model."""
+
+import os
+from pathlib import Path
+
+from keras_bin.export.publishing.durable import sync_folder
+from keras_bin.export.publishing.locks import lock
+from keras_bin.export.publishing.publish import staging
+from keras_bin.export.saved_models.versions import is_version
+
+
+def prune(base: str | os.PathLike, keep: int) -> list[Path]:
+    """Removes all but the newest versions of a model.
+
+    A version is first moved to a hidden folder, in one step, and then deleted there: a server
+    that watches `base` never sees a part of it. Everything in `base` that is no SavedModel
+    with an integer for a name is left as it is, and counts for nothing: a folder that is still
+    being copied, for one.
+
+    Args:
+        base: folder of the model's versions.
+        keep: how many versions stay, above 0; those with the highest numbers do.
+
+    Returns:
+        The folders that were removed, the oldest first.
+
+    Raises:
+        FileNotFoundError: `base` is no folder.
+        PermissionError: `base` cannot be written to.
+        ValueError: `keep` is not an integer above 0.
+
+    Example:
+    >>> import pathlib, tempfile
+    >>> from keras_bin.export import prune
+    >>> with tempfile.TemporaryDirectory() as base:
+    ...     for version in ("8", "9", "10"):
+    ...         pathlib.Path(base, version).mkdir()
+    ...         pathlib.Path(base, version, "saved_model.pb").touch()
+    ...     removed = prune(base, keep=2)
+    >>> [path.name for path in removed]
+    ['8']
+    """
+    if not isinstance(keep, int) or isinstance(keep, bool) or keep < 1:
+        raise ValueError(
+            "`keep` must be an integer above 0, as a server needs a version to serve; delete the "
+            f"folder itself to remove all. Received: keep={keep!r}"
+        )
+    base = Path(base)
+    if not base.is_dir():
+        raise FileNotFoundError(
+            "`base` must be the folder that holds a model's versions, as given to "
+            f"export_saved_model. Received: {str(base)!r}"
+        )
+    with staging(base) as staged, lock(base):
+        removed = _oldest(base, keep)
+        for path in removed:
+            os.rename(path, staged / path.name)
+        sync_folder(base)
+    return removed
+
+
+def _oldest(base, keep):
+    versions = [
+        path
+        for path in base.iterdir()
+        if is_version(path.name) and (path / "saved_model.pb").is_file()
+    ]
+    return sorted(versions, key=lambda path: (int(path.name), path.name))[:-keep]

@@ -1,0 +1,170 @@
+"""Writing a SavedModel for TensorFlow Serving."""
+
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_bin.export.extras import require_tensorflow
+from keras_bin.export.folding.constants import check_rho_tolerance
+from keras_bin.export.folding.graph import check_model
+from keras_bin.export.onnx_files.external import fits_inside
+from keras_bin.export.plain import plain
+from keras_bin.export.publishing.durable import tensorflow_writes
+from keras_bin.export.publishing.publish import refuse_existing, staging
+from keras_bin.export.report import ExportReport
+from keras_bin.export.saved_models.freezing import freeze
+from keras_bin.export.saved_models.manifest import manifest, source_file, write_manifest
+from keras_bin.export.saved_models.serving_process import serving_process
+from keras_bin.export.saved_models.structure import check_structure
+from keras_bin.export.saved_models.versions import check_version, publish_version
+from keras_bin.export.saved_models.warm_up import read_warm_up, warm_up_batches, write_warm_up
+from keras_bin.export.signature import model_signature, serving_function
+from keras_bin.export.source import ExportSource
+from keras_bin.export.verifying.verify import check_tolerances, compare
+
+
+def export_saved_model(
+    model: keras.Model,
+    base: str | os.PathLike,
+    version: int | None = None,
+    *,
+    rho_tolerance: float = 0.0,
+    overwrite: bool = False,
+    samples: dict[str, np.ndarray] | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    source: str | os.PathLike | None = None,
+) -> ExportReport:
+    """Folds a model and writes it to `base/<version>/`, verified, as TensorFlow Serving reads it.
+
+    The SavedModel has the signatures `serving_default` and `serve`, which are equal, with named
+    inputs and outputs and a free batch size. It uses TensorFlow's own operators only, nothing
+    in it has to be compiled by XLA, and it loads without keras_bin. With it come requests for
+    the server's warm-up, unless an input is a string and there are no samples, and
+    `keras_bin.json`: names and versions, what was checked, and what became of each layer.
+
+    All is written to a hidden folder in `base`, loaded from there in a fresh process without
+    Keras, on the CPU, compared with `model`, written through to the disk, and only then
+    renamed: a server that watches `base` never sees a part of it. A failed export leaves
+    nothing, and what a killed one has left is removed by the next.
+
+    Args:
+        model: as for `fold`; one without BIN layers is fine. A half-precision model is exported
+            in float32, with a warning.
+        base: folder of the model's versions; made if missing.
+        version: integer above 0, by default one more than the highest in `base`.
+        rho_tolerance: see `fold`.
+        overwrite: whether to replace `base/<version>` if it exists.
+        samples: see `keras_bin.export.verify`.
+        atol: see `keras_bin.export.verify`.
+        rtol: see `keras_bin.export.verify`.
+        source: the .keras file that the model was loaded from, whose SHA-256 digest goes into
+            `keras_bin.json`.
+
+    Returns:
+        An `ExportReport`.
+
+    Raises:
+        FileExistsError: `base/<version>` exists and `overwrite` is False.
+        FileNotFoundError: `source` is no file.
+        NotADirectoryError: `base` is a file, or inside one.
+        OSError: the disk is full, or fails.
+        PermissionError: `base` cannot be written to.
+        RuntimeError: Keras does not run on TensorFlow, or `sys.executable` names no Python that
+            could be started.
+        TypeError: `model` is not a Keras model.
+        ValueError: `model` cannot be folded (see `fold`), `version` is not an integer above 0,
+            or a tolerance is out of its range.
+        VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
+            could not serve it (OperatorError, ShapeError); a ValueError.
+
+    Example:
+    >>> import keras, keras_bin, tempfile
+    >>> from keras_bin.export import export_saved_model
+    >>> inputs = keras.Input((8, 8, 3), name="image")
+    >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
+    >>> with tempfile.TemporaryDirectory() as base:
+    ...     report = export_saved_model(model, base)
+    >>> report.path.name, report.layers_folded
+    ('1', 1)
+    """
+    started = time.perf_counter()
+    require_tensorflow()
+    base = Path(base)
+    if version is not None:
+        check_version(version)
+        refuse_existing(base / str(version), overwrite)
+    check_model(model)
+    check_tolerances(atol, rtol)
+    check_rho_tolerance(rho_tolerance)
+    file = None if source is None else source_file(Path(source))
+    with staging(base) as staged, serving_process(staged) as serving:
+        prepared = ExportSource(model, rho_tolerance)
+        written = staged / "model"
+        with tensorflow_writes(written):
+            _write(prepared.folded, written)
+        structure = check_structure(written)
+        artifact = serving.load(written)
+        found = _compare_on_cpu(artifact, prepared.reference, samples, atol, rtol)
+        snapping = prepared.snapping_difference(samples)
+        checks = {
+            "structure": structure,
+            "snapping_difference": snapping,
+            "values": found.as_dict(),
+            "warm_up": _warm_up(written, base.absolute().name, artifact, samples),
+        }
+        write_manifest(
+            written,
+            manifest(
+                name=model.name,
+                inputs=[info._asdict() for info in artifact.signature.inputs],
+                outputs=[info._asdict() for info in artifact.signature.outputs],
+                checks=checks,
+                layers=plain(prepared.layers),
+                rho=plain(prepared.rho),
+                source=file,
+            ),
+        )
+        path = publish_version(written, base, version, overwrite)
+    return prepared.report(path, found, snapping, time.perf_counter() - started)
+
+
+def _write(folded, path):
+    """Writes the weights as constants, or as variables if they are too large or tables too."""
+    import tensorflow as tf
+
+    signature = model_signature(folded)
+    serve = serving_function(folded, signature)
+    frozen, outside = freeze(serve, signature) if fits_inside(folded) else (None, None)
+    if frozen is None or outside:
+        archive = keras.export.ExportArchive()
+        archive.track(folded)
+        archive.add_endpoint("serve", serve)
+        archive.write_out(str(path), verbose=False)
+    else:
+        module = tf.Module()
+        module.serve = frozen
+        signatures = dict.fromkeys(("serve", "serving_default"), frozen)
+        tf.saved_model.save(module, str(path), signatures)
+
+
+def _compare_on_cpu(*arguments):
+    """Compares where the fresh process computes; a GPU would round to 10 bits (TF32)."""
+    import tensorflow as tf
+
+    with tf.device("CPU:0"):
+        return compare(*arguments)
+
+
+def _warm_up(folder, name, artifact, samples):
+    """Writes requests for the server's warm-up and runs them as they are read back."""
+    write_warm_up(folder, name, warm_up_batches(artifact.signature, samples))
+    batches = read_warm_up(folder)
+    for batch in batches:
+        artifact.run(batch)
+    if batches:
+        return {"records": len(batches)}
+    return {"records": 0, "reason": "an input is a string, and there were no samples"}

@@ -1,0 +1,125 @@
+"""Requests that TensorFlow Serving runs when it loads a version, before it serves anybody."""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from keras_bin.export.publishing.durable import tensorflow_writes
+from keras_bin.export.signature import Signature
+from keras_bin.export.verifying.samples import SMALL_BATCHES, Batch, rows, sample_batches
+
+FILE = Path("assets.extra", "tf_serving_warmup_requests")
+MOST_RECORDS = 1000
+
+# Fields of TensorFlow Serving's messages by number: a scalar type, or the message in it. On the
+# wire a tensor is its bytes, and a map is a list of entries.
+_MESSAGES = {
+    "ModelSpec": {1: ("name", "string"), 3: ("signature_name", "string")},
+    "Input": {1: ("key", "string"), 2: ("value", "bytes")},
+    "PredictRequest": {1: ("model_spec", "ModelSpec"), 2: ("inputs", ["Input"])},
+    "PredictLog": {1: ("request", "PredictRequest")},
+    "PredictionLog": {6: ("predict_log", "PredictLog")},
+}
+
+
+def warm_up_batches(signature: Signature, samples: Mapping | None) -> list[Batch]:
+    """Returns the small ones of the batches that the artifact is verified on.
+
+    Strings cannot be made up: without `samples` there are no batches then.
+    """
+    if samples is None and any(info.dtype == "string" for info in signature.inputs):
+        return []
+    return [batch for batch in sample_batches(signature, samples) if rows(batch) in SMALL_BATCHES]
+
+
+def write_warm_up(folder: Path, name: str, batches: list[Batch]) -> None:
+    """Writes requests for the signature `serving_default`, one record per batch.
+
+    The file is `folder/assets.extra/tf_serving_warmup_requests`, a TFRecord of `PredictionLog`
+    messages; without batches none is written. Nothing of TensorFlow Serving need be installed.
+
+    Args:
+        folder: of the SavedModel.
+        name: of the model, as the server calls it; its warm-up does not look at it.
+        batches: dicts of input arrays, at most 1000, which is all that a server reads.
+
+    Raises:
+        OSError: the disk is full, or fails.
+        ValueError: there are more.
+    """
+    import tensorflow as tf
+
+    if len(batches) > MOST_RECORDS:
+        raise ValueError(
+            f"TensorFlow Serving reads at most {MOST_RECORDS} warm-up requests; leave some out. "
+            f"Received: {len(batches)} batches"
+        )
+    if not batches:
+        return
+    (folder / FILE).parent.mkdir(exist_ok=True)
+    with tensorflow_writes(folder), tf.io.TFRecordWriter(str(folder / FILE)) as writer:
+        for batch in batches:
+            log = _prediction_log()()
+            request = log.predict_log.request
+            request.model_spec.name = name
+            request.model_spec.signature_name = "serving_default"
+            for key, array in sorted(batch.items()):
+                tensor = tf.make_tensor_proto(array)
+                request.inputs.add(key=key, value=tensor.SerializeToString(deterministic=True))
+            writer.write(log.SerializeToString(deterministic=True))
+
+
+def read_warm_up(folder: Path) -> list[dict[str, np.ndarray]]:
+    """Returns the inputs of every request that `write_warm_up` has written."""
+    import tensorflow as tf
+    from tensorflow.core.framework import tensor_pb2
+
+    if not (folder / FILE).exists():
+        return []
+    requests = [
+        _prediction_log().FromString(record).predict_log.request
+        for record in tf.data.TFRecordDataset(str(folder / FILE)).as_numpy_iterator()
+    ]
+    return [
+        {
+            entry.key: tf.make_ndarray(tensor_pb2.TensorProto.FromString(entry.value))
+            for entry in request.inputs
+        }
+        for request in requests
+    ]
+
+
+@functools.cache
+def _prediction_log():
+    """Returns the class of TensorFlow Serving's `PredictionLog`, as far as requests need it.
+
+    It lives in a pool of its own, as tensorflow-serving-api registers the same names.
+    """
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    kinds = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(
+        name="keras_bin/warm_up.proto", package="tensorflow.serving", syntax="proto3"
+    )
+    for message_name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=message_name)
+        for number, (name, kind) in fields.items():
+            repeated = isinstance(kind, list)
+            field = message.field.add(
+                name=name,
+                number=number,
+                label=kinds.LABEL_REPEATED if repeated else kinds.LABEL_OPTIONAL,
+            )
+            kind = kind[0] if repeated else kind
+            if kind in _MESSAGES:
+                field.type = kinds.TYPE_MESSAGE
+                field.type_name = f".tensorflow.serving.{kind}"
+            else:
+                field.type = getattr(kinds, f"TYPE_{kind.upper()}")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("tensorflow.serving.PredictionLog")
+    )

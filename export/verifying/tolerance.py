@@ -1,0 +1,125 @@
+"""Which difference between an artifact and its model is allowed."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_bin.export.verifying.expected import ExactOutput
+from keras_bin.export.verifying.verification import OutputCheck
+
+ROUNDING_FACTOR = 4
+LARGEST_ROUNDING = 0.0025
+
+
+class Tolerance(NamedTuple):
+    """The rule by which outputs are right.
+
+    Attributes:
+        atol: absolute tolerance, in output units.
+        rtol: relative tolerance.
+        follows_rounding: whether an output may also be as near to the exact result as the
+            Keras model is.
+    """
+
+    atol: float
+    rtol: float
+    follows_rounding: bool
+
+    def check(
+        self,
+        name: str,
+        batch: int,
+        got: np.ndarray,
+        expected: np.ndarray,
+        exact: Callable[[], ExactOutput | None],
+    ) -> OutputCheck:
+        """Compares one output on one batch.
+
+        An element is right where `abs(got - expected) <= atol + rtol * abs(expected)`, or,
+        with `follows_rounding`, where `abs(got - exact) <= 4 * max(abs(expected - exact))`,
+        the maximum being that of the whole output on all batches. A maximum above 0.25 % of
+        the largest expected value is no rounding that one could tell from an error, so it
+        allows nothing. Elements that are not finite are wrong. Integers, which may be
+        indices or classes, have neither `rtol` nor rounding: `atol` alone holds for them.
+
+        Args:
+            name: name of the output.
+            batch: number of rows of the batch.
+            got: what the artifact gives.
+            expected: what the model gives, of the shape of `got`, finite.
+            exact: returns what the model would give without rounding, or None where that is
+                not known; called only where the tolerance alone does not suffice.
+        """
+        shape = expected.shape
+        whole = np.issubdtype(expected.dtype, np.integer)
+        got, expected = got.astype("float64"), expected.astype("float64")
+        finite = np.isfinite(got)
+        size = np.abs(expected)
+        difference = _distance(got, expected, finite)
+        relative = np.where(finite, 0.0, np.inf)
+        np.divide(difference, size, out=relative, where=finite & (size > self.atol))
+        excess = difference - (self.atol + (0 if whole else self.rtol * size))
+        rounding = None
+        if self.follows_rounding and not whole and excess.max(initial=0) > 0:
+            rounding, allowed_excess = _rounding_excess(got, finite, exact())
+            excess = np.minimum(excess, allowed_excess)
+        worst = None
+        if excess.size:
+            worst = tuple(int(i) for i in np.unravel_index(excess.argmax(), shape))
+        return OutputCheck(
+            name=name,
+            batch=batch,
+            shape=shape,
+            max_abs=float(difference.max(initial=0)),
+            max_rel=float(relative.max(initial=0)),
+            worst=worst,
+            expected=None if worst is None else float(expected[worst]),
+            got=None if worst is None else float(got[worst]),
+            rounding=rounding,
+            passed=bool(excess.max(initial=0) <= 0),
+        )
+
+    def rule(self, unavailable: str) -> str:
+        """States the rule to whoever has broken it.
+
+        Args:
+            unavailable: why the exact result is not known; empty where it is.
+        """
+        rule = (
+            f"The artifact's outputs must be finite and within atol={self.atol:g}, "
+            f"rtol={self.rtol:g} of the Keras model's"
+        )
+        if not self.follows_rounding:
+            return (
+                f"{rule}; leave both out to allow what the model's own rounding amounts to. {_ARE}"
+            )
+        if unavailable:
+            return (
+                f"{rule}. How far the model's own rounding reaches is not known, as {unavailable}. "
+                f"If its outputs are large, pass an `atol` that suits them. {_ARE}"
+            )
+        return (
+            f"{rule}, or as near to the exact result as the model's are. That is "
+            f"{ROUNDING_FACTOR} times its rounding, where that is below {LARGEST_ROUNDING:.2%} of "
+            f"the largest output. {_ARE}"
+        )
+
+
+_ARE = "The differences are:"
+
+
+def _rounding_excess(got, finite, exact):
+    """Returns the rounding of the model, and by how much `got` is beyond what that allows."""
+    if exact is None:
+        return None, np.full(got.shape, np.inf)
+    if exact.rounding > LARGEST_ROUNDING * exact.largest:
+        return exact.rounding, np.full(got.shape, np.inf)
+    return exact.rounding, _distance(got, exact.values, finite) - ROUNDING_FACTOR * exact.rounding
+
+
+def _distance(first, second, finite):
+    """Returns absolute differences, infinite where not finite."""
+    distance = np.full(second.shape, np.inf)
+    np.subtract(first, second, out=distance, where=finite)
+    return np.abs(distance)

@@ -1,0 +1,154 @@
+"""Comparing an artifact with the model that it was made from."""
+
+import functools
+import numbers
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_bin.export.errors import DtypeError, ShapeError, ValuesError
+from keras_bin.export.folding.copying import inference_copy
+from keras_bin.export.folding.graph import as_functional, check_model
+from keras_bin.export.folding.precision import is_half_precision
+from keras_bin.export.signature import model_signature
+from keras_bin.export.verifying.agreement import check_arrays, check_signatures
+from keras_bin.export.verifying.artifact import Artifact, load_artifact
+from keras_bin.export.verifying.expected import ExactOutputs, expected_outputs
+from keras_bin.export.verifying.samples import rows, sample_batches
+from keras_bin.export.verifying.tolerance import Tolerance
+from keras_bin.export.verifying.verification import Verification
+from keras_bin.gates import rho_weights
+
+ATOL = 1e-4
+RTOL = 1e-4
+
+
+def verify(
+    artifact: str | Path,
+    model: keras.Model,
+    samples: Mapping[str, np.ndarray] | None = None,
+    *,
+    atol: float | None = None,
+    rtol: float | None = None,
+) -> Verification:
+    """Checks that an artifact computes what a Keras model computes.
+
+    The artifact is loaded from disk. Names, shapes, dtypes and then values of every output
+    are compared, over batches of 1, 3 and 16 and, where sizes are free, of 1 and 3 at a second
+    size. An output is right where `abs(got - expected) <= atol + rtol * abs(expected)` and
+    both are finite; `atol` and `rtol` are 1e-4 where they are not given. For integers, which
+    may be indices, `rtol` is 0.
+
+    If neither is given, an output may also be as near to the exact result as the model is:
+    `abs(got - exact) <= 4 * max(abs(expected - exact))` over an output on all batches, where
+    `exact` comes from a float64 copy of the model. Deep nets need that, for their float32
+    rounding alone; it is looked at only where the first rule fails. A model that does not run
+    in float64, or whose rounding is above 0.25 % of its largest output, is left with the
+    first rule.
+
+    `expected` comes from `model` as it is, unfolded. A half-precision model is compared in
+    float32, and rho values outside [0, 1] are clipped, as the exporter does.
+
+    Args:
+        artifact: a SavedModel directory (`base/<version>`) or an ONNX file.
+        model: the built model that it was exported from.
+        samples: maps input names to arrays with at least 3 rows, to use in place of made-up
+            inputs, in batches of 1, 3 and all rows (at most 64); needed where 32 or 48 is
+            not a valid value of a free size.
+        atol: absolute tolerance, at least 0, in output units. If it or `rtol` is given,
+            they hold as they stand, and rounding gets no allowance.
+        rtol: relative tolerance, at least 0, of outputs that are no integers.
+
+    Returns:
+        A `Verification`: the differences found, by batch and output.
+
+    Raises:
+        FileNotFoundError: there is no artifact at that path.
+        NamesError: inputs or outputs are called otherwise. Subclass of VerificationError
+            and ValueError, as the next three.
+        ShapeError: an input or output has another shape.
+        DtypeError: an input or output has another dtype.
+        ValuesError: an output differs by more than is allowed, or is not finite. Where the
+            model's outputs are finite, its attribute `verification` is the `Verification`.
+        ValueError: `model`, `samples` or a tolerance cannot be used.
+
+    Example:
+    >>> import keras, keras_bin, tempfile
+    >>> from keras_bin.export import export_saved_model, verify
+    >>> inputs = keras.Input((8, 8, 3), name="image")
+    >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
+    >>> with tempfile.TemporaryDirectory() as base:
+    ...     path = export_saved_model(model, base).path
+    ...     found = verify(path, model, atol=1e-5)
+    >>> found.passed, found.max_abs < 1e-5, found.samples
+    (True, True, 3)
+    """
+    check_model(model)
+    check_tolerances(atol, rtol)
+    return compare(load_artifact(Path(artifact)), reference(model), samples, atol, rtol)
+
+
+def check_tolerances(atol: float | None, rtol: float | None) -> None:
+    """Checks that tolerances can be met and missed; None stands for the default.
+
+    Raises:
+        ValueError: one of them is negative or not finite.
+    """
+    given = [value for value in (atol, rtol) if value is not None]
+    if not all(isinstance(value, numbers.Real) and 0 <= value < np.inf for value in given):
+        raise ValueError(
+            "`atol` and `rtol` must be finite numbers from 0 up, or None for the default. "
+            f"Received: atol={atol!r}, rtol={rtol!r}"
+        )
+
+
+def reference(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
+    """Returns the model whose values an artifact must have: `model` itself wherever possible."""
+    model = as_functional(model)
+    rhos = [keras.ops.convert_to_numpy(rho) for rho in rho_weights(model)]
+    in_range = all(np.all((rho >= 0) & (rho <= 1)) for rho in rhos)
+    fixed_batch = any(tensor.shape[0] is not None for tensor in model.inputs)
+    if in_range and not (rho_tolerance or fixed_batch or is_half_precision(model)):
+        return model
+    return inference_copy(model, rho_tolerance=rho_tolerance)
+
+
+def compare(
+    artifact: Artifact,
+    model: keras.Model,
+    samples: Mapping[str, np.ndarray] | None,
+    atol: float | None,
+    rtol: float | None,
+) -> Verification:
+    """Compares a loaded artifact with a Functional model; see `verify`."""
+    signature = model_signature(model)
+    check_signatures(artifact.signature, signature)
+    tolerance = Tolerance(
+        ATOL if atol is None else float(atol),
+        RTOL if rtol is None else float(rtol),
+        follows_rounding=atol is None and rtol is None,
+    )
+    batches = sample_batches(signature, samples)
+    exact = ExactOutputs(model, signature, batches)
+    checks = []
+    for batch in batches:
+        expected = expected_outputs(model, signature, batch)
+        got = artifact.run(batch)
+        check_arrays(got, expected, "shape", ShapeError)
+        check_arrays(got, expected, "dtype", DtypeError)
+        checks += [
+            tolerance.check(
+                name, rows(batch), got[name], values, functools.partial(exact.of, batch, name)
+            )
+            for name, values in expected.items()
+        ]
+    found = Verification(tuple(checks), tolerance.atol, tolerance.rtol)
+    if not found.passed:
+        raise ValuesError(
+            tolerance.rule(exact.unavailable),
+            [str(check) for check in checks if not check.passed],
+            found,
+        )
+    return found

@@ -1,0 +1,106 @@
+"""Warm-up requests: TensorFlow Serving's own messages, of inputs that the signature takes."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_bin.export import export_saved_model
+from keras_bin.export.saved_models.warm_up import FILE, read_warm_up, warm_up_batches, write_warm_up
+from keras_bin.export.signature import Signature, TensorInfo
+from tests.export.files import no_room
+from tests.export.models import KINDS
+from tests.export.programs import serving
+
+BATCHES = [
+    {"x": np.arange(2, dtype="float32").reshape(1, 2), "text": np.array(["größer"])},
+    {"x": np.ones((3, 2), "float32"), "text": np.array([b"a", b"", b"\xff"], object)},
+]
+
+
+def records(folder):
+    return list(tf.data.TFRecordDataset(str(folder / FILE)).as_numpy_iterator())
+
+
+def signature(dtype="float32"):
+    return Signature((TensorInfo("x", (None, 2), dtype),), ())
+
+
+def test_file_has_the_place_that_the_server_reads(tmp_path):
+    write_warm_up(tmp_path, "digits", BATCHES)
+    assert str(FILE) == "assets.extra/tf_serving_warmup_requests"
+    assert len(records(tmp_path)) == 2
+
+
+def test_messages_are_tensorflow_servings(tmp_path):
+    """Its own classes read them without leaving anything unread, and write the same bytes."""
+    log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    write_warm_up(tmp_path, "digits", BATCHES)
+    for record, batch in zip(records(tmp_path), BATCHES, strict=True):
+        log = log_pb2.PredictionLog.FromString(record)
+        assert log.WhichOneof("log_type") == "predict_log"
+        request = log.predict_log.request
+        assert request.model_spec.name == "digits"
+        assert request.model_spec.signature_name == "serving_default"
+        assert sorted(request.inputs) == sorted(batch)
+        np.testing.assert_array_equal(tf.make_ndarray(request.inputs["x"]), batch["x"])
+        texts = [text if isinstance(text, bytes) else text.encode() for text in batch["text"]]
+        assert tf.make_ndarray(request.inputs["text"]).tolist() == texts
+        assert log.SerializeToString(deterministic=True) == record
+
+
+def test_requests_are_read_back(tmp_path):
+    write_warm_up(tmp_path, "digits", BATCHES)
+    first, second = read_warm_up(tmp_path)
+    np.testing.assert_array_equal(first["x"], BATCHES[0]["x"])
+    assert first["text"].tolist() == ["größer".encode()]
+    assert second["text"].tolist() == BATCHES[1]["text"].tolist()
+
+
+def test_a_server_reads_a_thousand_at_most(tmp_path):
+    write_warm_up(tmp_path, "digits", BATCHES[:1] * 1000)
+    assert len(records(tmp_path)) == 1000
+    with pytest.raises(ValueError, match=r"at most 1000.*Received: 1001 batches"):
+        write_warm_up(tmp_path / "other", "digits", BATCHES[:1] * 1001)
+
+
+def test_requests_that_do_not_fit_on_the_disk_are_an_error(tmp_path):
+    with no_room(1000), pytest.raises(OSError, match="make room"):
+        write_warm_up(tmp_path, "digits", [{"x": np.ones((1, 1000), "float32")}])
+
+
+def test_without_batches_there_is_no_file(tmp_path):
+    write_warm_up(tmp_path, "digits", [])
+    assert list(tmp_path.iterdir()) == []
+    assert read_warm_up(tmp_path) == []
+
+
+def test_batches_are_the_first_samples(tmp_path):
+    samples = np.arange(10.0).reshape(5, 2)
+    batches = warm_up_batches(signature("int32"), {"x": samples})
+    assert [len(batch["x"]) for batch in batches] == [1, 3]
+    for batch in batches:
+        assert batch["x"].dtype == "int32"
+        np.testing.assert_array_equal(batch["x"], samples[: len(batch["x"])])
+
+
+def test_batches_are_made_up_without_samples():
+    batches = warm_up_batches(signature(), None)
+    assert [batch["x"].shape for batch in batches] == [(1, 2), (3, 2)]
+
+
+def test_strings_are_not_made_up():
+    assert warm_up_batches(signature("string"), None) == []
+    (first, _) = warm_up_batches(signature("string"), {"x": [["a", "b"]] * 3})
+    assert first["x"].tolist() == [["a", "b"]]
+
+
+@pytest.mark.parametrize("kind", ["dicts", "masked", "free_sizes"])
+def test_signature_takes_the_requests_of_an_export(kind, tmp_path):
+    path = export_saved_model(KINDS[kind](), tmp_path).path
+    batches = read_warm_up(path)
+    sizes = {len(array) for batch in batches for array in batch.values()}
+    assert sizes == {1, 3}
+    serve = serving(path)
+    for batch in batches:
+        outputs = serve(**{name: tf.constant(value) for name, value in batch.items()})
+        assert all(np.isfinite(value).all() for value in outputs.values())
