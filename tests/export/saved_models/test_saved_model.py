@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bin.export import ExportReport, export_saved_model
+from keras_bin.export import ExportReport, VerificationError, export_saved_model
 from keras_bin.export.publishing.publish import PREFIX
 from keras_bin.export.saved_models import manifest, saved_model, warm_up
 from keras_bin.export.saved_models.structure import check_structure
@@ -116,6 +116,20 @@ def test_fresh_process_verifies(model, tmp_path, monkeypatch):
     assert len(seen) == 1
     assert 0 <= report.max_abs_difference < 1e-5
     assert versions(tmp_path) == ["1"]
+
+
+def test_warm_up_requests_are_run_as_they_are_read_back(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(saved_model, "read_warm_up", lambda _folder: [{"other": np.ones(1)}])
+    with pytest.raises(VerificationError, match="fresh process"):
+        export_saved_model(model, tmp_path)
+    assert versions(tmp_path) == []
+
+
+def test_warm_up_names_the_model_where_base_is_the_working_folder(model, tmp_path, monkeypatch):
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path / "digits")
+    path = export_saved_model(model, ".").path
+    assert b"digits" in (path / warm_up.FILE).read_bytes()
 
 
 def test_whole_version_has_its_name_at_once(model, tmp_path, monkeypatch):
