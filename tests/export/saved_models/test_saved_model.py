@@ -1,6 +1,7 @@
 """Writing SavedModels: TensorFlow Serving's layout, manifest and warm-up."""
 
 import json
+import os
 from pathlib import Path
 
 import keras
@@ -130,6 +131,21 @@ def test_warm_up_names_the_model_where_base_is_the_working_folder(model, tmp_pat
     monkeypatch.chdir(tmp_path / "digits")
     path = export_saved_model(model, ".").path
     assert b"digits" in (path / warm_up.FILE).read_bytes()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_server_of_another_user_can_read_what_the_umask_lets_it(model, tmp_path):
+    """The hidden folder, which only its owner can enter, does not become the version."""
+    before = os.umask(0o022)
+    try:
+        path = export_saved_model(model, tmp_path / "digits").path
+    finally:
+        os.umask(before)
+    modes = {
+        (file.is_dir(), file.stat().st_mode & 0o777)
+        for file in (path.parent, path, *path.rglob("*"))
+    }
+    assert modes == {(True, 0o755), (False, 0o644)}
 
 
 def test_whole_version_has_its_name_at_once(model, tmp_path, monkeypatch):
