@@ -27,6 +27,10 @@ class Subclassed(keras.Model):
         return self.norm(inputs)
 
 
+def own_loss(y, predicted):
+    return y - predicted
+
+
 def saved(model, folder):
     model.save(folder / "model.keras")
     return folder / "model.keras"
@@ -81,6 +85,13 @@ def test_plain_values_survive_strict_json(tmp_path):
     assert plain["kind"] == "keras"
     assert plain["inputs"] == [{"name": "image", "shape": [None, *IMAGE], "dtype": "float32"}]
     assert plain["rho"][0]["at_one"] == 4
+
+
+def test_model_is_loaded_without_its_training(tmp_path):
+    """An export needs neither a loss of the user's own nor the state of the optimizer."""
+    model = classifier()
+    model.compile(optimizer="adam", loss=own_loss)
+    assert not load_keras_file(saved(model, tmp_path)).compiled
 
 
 def test_missing_file_is_refused(tmp_path):
