@@ -32,6 +32,8 @@ def refusal(layer: keras.layers.Layer, axis: int, shape: tuple[int | None, ...])
         return f"{named} has an activation of its own"
     if getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None):
         return f"the weights of {named} are low-rank adapted or quantized"
+    if not layer.use_bias and type(layer) is not kind:
+        return f"the constructor of {named} may not take the bias that it lacks"
     channel = 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
     if axis % rank != channel:
         return f"the channels of {named} are on axis {channel}, not {axis % rank}"

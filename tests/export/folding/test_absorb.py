@@ -129,6 +129,11 @@ class FewerArguments(layers.Conv2D):
         super().__init__(filters, 3, **kwargs)
 
 
+class NoBias(layers.Conv2D):
+    def __init__(self, filters, kernel_size, **kwargs):
+        super().__init__(filters, kernel_size, **{**kwargs, "use_bias": False})
+
+
 def low_rank():
     layer = built(layers.Dense(5), IMAGE)
     layer.enable_lora(2)
@@ -176,6 +181,11 @@ def quantized():
             "the channels of Conv2D 'a' are on axis 1, not 3",
         ),
         (lambda: layers.Dense(5, name="a"), 2, "the channels of Dense 'a' are on axis 3, not 2"),
+        (
+            lambda: NoBias(5, 3, name="a"),
+            -1,
+            "the constructor of NoBias 'a' may not take the bias that it lacks",
+        ),
     ],
     ids=[
         "other layer",
@@ -190,6 +200,7 @@ def quantized():
         "channels last",
         "channels first",
         "dense",
+        "subclass without bias",
     ],
 )
 def test_layer_that_cannot_take_a_map_is_refused_with_its_reason(make, axis, reason):

@@ -222,3 +222,20 @@ def test_source_is_untouched_when_folding_fails(breaks):
     assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
     for path, value in snapshot(model).items():
         np.testing.assert_array_equal(value, before[path], err_msg=path)
+
+
+class NoBias(layers.Conv2D):
+    """A convolution whose constructor takes no bias, whatever its config says."""
+
+    def __init__(self, filters, kernel_size, **kwargs):
+        super().__init__(filters, kernel_size, **{**kwargs, "use_bias": False})
+
+
+@pytest.mark.parametrize("normalization", [BIN, layers.BatchNormalization])
+def test_convolution_that_takes_no_bias_is_folded_around(normalization):
+    model = around(NoBias(4, 3), normalization())
+    values = arrays(model, 3)
+    # float32 rounding of values up to 10.
+    np.testing.assert_allclose(
+        predict(fold(model), values)[0], predict(model, values)[0], rtol=1e-5, atol=1e-5
+    )
