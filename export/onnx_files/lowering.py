@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_bin.folded import FoldedBatchInstanceNormalization
 
@@ -40,7 +41,9 @@ class MarkedBatchInstanceNormalization(FoldedBatchInstanceNormalization):
             return super().call(inputs, mask=mask)
         import tensorflow as tf
 
-        return tf.raw_ops.CheckNumerics(tensor=inputs, message=f"{_MARK}{id(self)}")
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        marked = tf.raw_ops.CheckNumerics(tensor=x, message=f"{_MARK}{id(self)}")
+        return ops.cast(marked, self.compute_dtype)
 
 
 def converter(model: keras.Model, lowering: str) -> Callable:

@@ -2,6 +2,7 @@
 
 import collections
 
+import keras
 import numpy as np
 import onnx
 import onnxruntime
@@ -21,7 +22,7 @@ from keras_bin.export.source import ExportSource
 from tests import reference
 from tests.export.models import BIN, IMAGE, KINDS, bin_model
 from tests.export.own_layers import around
-from tests.export.values import arrays, layers_of, predict
+from tests.export.values import arrays, layers_of, predict, randomize
 
 OPERATORS = {
     "instance_normalization": {"InstanceNormalization": 1, "Mul": 1, "Add": 1},
@@ -192,6 +193,18 @@ def test_layer_inside_a_loop_is_lowered(lowered):
     assert operators(proto)["InstanceNormalization"] >= 1
     values = arrays(model, 3)
     np.testing.assert_allclose(run(*values), predict(model, values)[0], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_integers_are_cast_to_the_dtype_of_the_layer(lowering, lowered):
+    inputs = keras.Input(IMAGE, dtype="uint8")
+    model = randomize(keras.Model(inputs, BIN()(inputs)))
+    _, run = lowered(model, lowering)
+    x = np.random.default_rng(0).integers(0, 256, (3, *IMAGE), "uint8")
+    (expected,) = predict(model, [x])
+    assert run(x).dtype == expected.dtype == "float32"
+    # float32 rounding of values up to 300.
+    np.testing.assert_allclose(run(x), expected, rtol=1e-5, atol=3e-4)
 
 
 def test_mark_hands_on_its_input_and_masks_are_computed():
