@@ -213,7 +213,7 @@ class Folding(ModelCopy):
         constants = self._constants[id(layer)]
         place = self._places.get(id(layer))
         if constants.affine and place is not None and place.producer is not None:
-            return _Gone(layer.name, place.is_output)
+            return _Gone(layer.name, self._config(layer)["dtype"], place.is_output)
         return self._layer_class(
             axis=layer.axis,
             epsilon=layer.epsilon,
@@ -295,8 +295,8 @@ class Folding(ModelCopy):
 class _Gone:
     """Stands for a layer that the one before it has absorbed."""
 
-    def __init__(self, name, is_output):
-        self._identity = layers.Identity(name=name) if is_output else None
+    def __init__(self, name, dtype, is_output):
+        self._identity = layers.Identity(name=name, dtype=dtype) if is_output else None
 
     def __call__(self, inputs, *_args, **_kwargs):
         return inputs if self._identity is None else self._identity(inputs)

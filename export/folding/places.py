@@ -13,7 +13,7 @@ from keras_bin.layer import BatchInstanceNormalization
 
 NORMALIZATIONS = (BatchInstanceNormalization, layers.BatchNormalization)
 
-# At inference these hand on what they get.
+# At inference these hand on what they get, but not every subclass does.
 _TRANSPARENT = (
     layers.ActivityRegularization,
     layers.AlphaDropout,
@@ -138,6 +138,11 @@ class _Search:
             tensor = maker.input_tensors[0]
             maker, reason = self._maker(tensor)
         reason = reason or refusal(maker.operation, layer.axis, tensor.shape)
+        # Half precision becomes float32 everywhere, so float64 is what may be lost or gained.
+        dtypes = tuple(each.dtype for each in (tensor, node.input_tensors[0], node.outputs[0]))
+        if not reason and 0 < dtypes.count("float64") < len(dtypes):
+            name = f"{type(maker.operation).__name__} {maker.operation.name!r}"
+            reason = f"dtypes change from {name} to the layer: {dtypes}"
         return Place(None if reason else maker.operation, reason, is_output)
 
     def _maker(self, tensor):
@@ -155,7 +160,7 @@ class _Search:
 
     def _hands_on(self, maker):
         operation = maker.operation
-        if isinstance(operation, _TRANSPARENT):
+        if any(isinstance(operation, k) and type(operation).call is k.call for k in _TRANSPARENT):
             return not maker.arguments.kwargs.get("training")
         place = self._found.get(id(operation))
         return id(operation) in self._affine and place is not None and place.producer is not None

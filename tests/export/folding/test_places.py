@@ -162,6 +162,16 @@ def test_dropout_that_is_called_in_training_is_not_idle():
     assert place_of(model).reason.startswith("the layer before, Dropout 'drop', is no convolution")
 
 
+class AlwaysOn(layers.Dropout):
+    def call(self, inputs, training=None):
+        return super().call(inputs, training=True)
+
+
+def test_subclass_with_a_call_of_its_own_is_not_idle():
+    model = stacked(conv(), AlwaysOn(0.5, name="drop"), BN(name="norm"))
+    assert place_of(model).reason.startswith("the layer before, AlwaysOn 'drop', is no convolution")
+
+
 def test_chain_reaches_the_convolution_through_an_absorbed_layer():
     model = stacked(conv(), BN(name="first"), layers.Dropout(0.5), BIN(name="norm"))
     assert place_of(model, "first").producer is model.get_layer("conv")
