@@ -71,8 +71,9 @@ def converter(model: keras.Model, lowering: str) -> Callable:
         if axes is None:
             graph.make_node("Identity", [x], outputs=outputs, shapes=[shape], dtypes=[dtype])
             return
+        shape = shape or [-1] * axes.rank  # tf2onnx loses it in some loops
         to_first = [0, axes.channel, *axes.spatial]
-        first = None if shape is None else [shape[axis] for axis in to_first]
+        first = [shape[axis] for axis in to_first]
         if axes.channel == 1:
             lower(_Builder(graph, node.name, dtype, first, outputs), x, constants)
             return
@@ -116,7 +117,7 @@ class _Builder:
         graph: the graph.
         name: what the names of new nodes start with.
         dtype: of all tensors.
-        shape: of big tensors, channels first, or None.
+        shape: of big tensors, channels first; -1 where a size is free.
         outputs: names of the outputs of the last node, or None.
     """
 

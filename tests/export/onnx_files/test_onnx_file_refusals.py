@@ -7,12 +7,13 @@ import keras
 import numpy as np
 import onnxruntime
 import pytest
+from keras import layers
 
-from keras_bin.export import ValuesError, export_onnx
+from keras_bin.export import ValuesError, VerificationError, export_onnx
 from keras_bin.export.onnx_files import onnx_file
-from tests.export.models import BIN, bin_model
+from tests.export.models import BIN, IMAGE, bin_model
 from tests.export.programs import contents
-from tests.export.values import arrays, predict
+from tests.export.values import arrays, predict, randomize
 
 MISSING = """
 import sys
@@ -185,4 +186,14 @@ def test_nan_is_refused_with_the_path_of_its_layer(model, tmp_path):
 def test_bad_tolerance_is_refused_before_anything_is_made(model, tmp_path):
     with pytest.raises(ValueError, match=r"finite numbers.*rtol=nan"):
         export_onnx(model, tmp_path / "new" / "model.onnx", rtol=float("nan"))
+    assert contents(tmp_path) == []
+
+
+def test_loop_over_a_free_number_of_steps_is_refused_in_words(tmp_path):
+    """tf2onnx loses shapes in such loops."""
+    inputs = keras.Input((None, *IMAGE))
+    outputs = layers.TimeDistributed(BIN())(inputs)
+    model = randomize(keras.Model(inputs, outputs))
+    with pytest.raises(VerificationError, match="ONNX checker must accept the file; tf2onnx has"):
+        export_onnx(model, tmp_path / "model.onnx")
     assert contents(tmp_path) == []
