@@ -16,7 +16,8 @@ class Constants(NamedTuple):
         offset: shape `(channels,)`.
         instance_scale: shape `(channels,)`, factor of the instance branch, or None where
             every rho is 1.
-        mean: shape `(channels,)`, in input units, or None where every rho is 1.
+        mean: shape `(channels,)`, in input units, or None where every rho is 1, or where the
+            layer before subtracts it.
     """
 
     scale: np.ndarray | None

@@ -1,7 +1,5 @@
 """Folding a trained model for inference."""
 
-import inspect
-
 import keras
 import numpy as np
 from keras import layers
@@ -44,9 +42,10 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
 
     All other layers are copied with their weights; layers that were shared stay shared. BIN
     layers that are attributes of a layer of your own, or in lists among its attributes, are
-    folded as well. Subclasses that override `call` are copied unfolded. The batch size of the
-    inputs becomes None, half-precision models become float32, and `model` itself is left as
-    it is. `fold_report` says what became of each layer.
+    folded as well; its `call` must not set `training=True` for them itself. Subclasses that
+    override `call` are copied unfolded. The batch size of the inputs becomes None,
+    half-precision models become float32, and `model` itself is left as it is. `fold_report`
+    says what became of each layer.
 
     Args:
         model: a built Functional or Sequential model, nested ones included, or a subclassed
@@ -184,12 +183,12 @@ class Folding(ModelCopy):
 
     def _fold_constants(self, layer):
         shape = layer.moving_mean.shape
-        rho = to_numpy(layer.rho) if hasattr(layer, "rho") else np.ones(shape)
+        is_bin = isinstance(layer, BatchInstanceNormalization)
         try:
             return fold_constants(
                 np.ones(shape) if layer.gamma is None else to_numpy(layer.gamma),
                 np.zeros(shape) if layer.beta is None else to_numpy(layer.beta),
-                snap(rho, self._rho_tolerance),
+                snap(to_numpy(layer.rho), self._rho_tolerance) if is_bin else np.ones(shape),
                 to_numpy(layer.moving_mean),
                 to_numpy(layer.moving_variance),
                 layer.epsilon,
@@ -246,8 +245,8 @@ class Folding(ModelCopy):
         if foldable and id(layer) not in self._constants:
             self._constants[id(layer)] = constants = self._fold_constants(layer)
             reason = "its owner's call decides what it reads" if constants.affine else ""
-            forms = AFFINE if constants.affine else INSTANCE if constants.scale is None else MIXED
-            self._note(layer, forms, reason=reason)
+            form = AFFINE if constants.affine else INSTANCE if constants.scale is None else MIXED
+            self._note(layer, form, reason=reason)
         copy = self._copy_layer(layer)
         if owner.built:  # Keras builds layers that it finds inside a config
             owner._tracker.unlock()
@@ -258,12 +257,6 @@ class Folding(ModelCopy):
     def _call(self, layer, *args, **kwargs):
         if isinstance(layer, _Gone):
             return layer(*args, **kwargs)
-        if isinstance(layer, FoldedBatchInstanceNormalization):
-            signature = inspect.signature(BatchInstanceNormalization.call)
-            arguments = signature.bind(layer, *args, **kwargs).arguments
-            if arguments.get("training"):
-                refuse_training(layer, [layer.name])
-            return layer(arguments["inputs"], mask=arguments.get("mask"))
         if kwargs.get("training") and isinstance(layer, keras.layers.Layer):
             inside = layer._flatten_layers()
             folded = [x.name for x in inside if isinstance(x, FoldedBatchInstanceNormalization)]

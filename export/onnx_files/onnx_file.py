@@ -73,8 +73,8 @@ def export_onnx(
         PermissionError: the folder of `path` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow.
         TypeError: `model` is not a Keras model.
-        ValueError: `model` cannot be folded (see `fold`), or `opset`, `lowering` or
-            `rho_tolerance` is out of range.
+        ValueError: `model` cannot be folded (see `fold`), `opset`, `lowering` or a tolerance
+            is out of range, or `samples` cannot be used.
         VerificationError: the written file differs from `model`; a ValueError.
 
     Example:
