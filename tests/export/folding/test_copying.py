@@ -96,6 +96,19 @@ def test_layer_whose_constructor_takes_nothing_is_copied_with_its_precision():
     assert keras.config.dtype_policy().name == "float32"
 
 
+def test_lambda_keeps_its_arguments_and_its_mask():
+    scaled = layers.Lambda(
+        lambda x, factor: factor * x,
+        arguments={"factor": 3},
+        mask=lambda x, mask=None: x[..., 0] > 1,
+    )
+    model = around(scaled, layers.GlobalAveragePooling1D(), shape=(6, 4))
+    values = arrays(model, 3)
+    copy = inference_copy(model)
+    np.testing.assert_array_equal(predict(copy, values)[0], predict(model, values)[0])
+    assert layers_of(copy, layers.Lambda)[0].mask is scaled.mask
+
+
 def test_rho_that_is_not_finite_is_refused_with_its_path():
     model = around(HidesBIN())
     (hidden,) = layers_of(model, BIN)

@@ -2,9 +2,11 @@
 
 import errno
 
+import keras
 import numpy as np
 import onnx
 import pytest
+from keras import layers
 
 from keras_bin.export import ValuesError, export_onnx, verify
 from keras_bin.export.onnx_files import external
@@ -40,6 +42,14 @@ def test_inputs_are_those_of_the_model_and_kernels_are_stored_as_onnx_reads_them
     assert [value.name for value in graph.input] == ["image"]
     assert outside(path) == [[4, 3, 3, 3], [5, 4, 3, 3]]
     assert [node.op_type for node in graph.node].count("Transpose") == 1
+
+
+def test_weight_that_is_read_as_it_is_and_transposed_is_stored_as_it_is(tmp_path):
+    inputs, tied = keras.Input((5,), dtype="int32"), layers.ReversibleEmbedding(9, 4)
+    model = keras.Model(inputs, tied(tied(inputs), reverse=True))
+    report = export_onnx(model, tmp_path / "model.onnx")
+    assert outside(report.path) == [[9, 4]]
+    assert report.max_abs_difference < 1e-5
 
 
 def test_weights_that_fit_stay_inside(tmp_path, monkeypatch):

@@ -207,6 +207,12 @@ def test_integers_are_cast_to_the_dtype_of_the_layer(lowering, lowered):
     np.testing.assert_allclose(run(x), expected, rtol=1e-5, atol=3e-4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_mark_on_integers_has_the_dtype_of_the_layer(dtype):
+    layer = MarkedBatchInstanceNormalization(dtype=dtype)
+    assert layer(np.zeros((1, *IMAGE), "uint8")).dtype == dtype
+
+
 def test_mark_hands_on_its_input_and_masks_are_computed():
     layer = MarkedBatchInstanceNormalization(name="marked")
     layer.build((None, *IMAGE))
