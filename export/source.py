@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_bin.export.folding.fold import Folding
+from keras_bin.export.folding.folding import Folding
 from keras_bin.export.folding.graph import as_functional
 from keras_bin.export.folding.precision import is_half_precision
 from keras_bin.export.report import ExportReport

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_bin.export.folding.layer_fold import AFFINE, INSTANCE, MIXED
 from keras_bin.statistics import branch_scales
 
 
@@ -29,6 +30,13 @@ class Constants(NamedTuple):
     def affine(self) -> bool:
         """Whether the layer is an affine map, with no instance branch."""
         return self.instance_scale is None
+
+    @property
+    def form(self) -> str:
+        """What is left of the layer, a word of `keras_bin.export.folding.layer_fold`."""
+        if self.affine:
+            return AFFINE
+        return INSTANCE if self.scale is None else MIXED
 
 
 def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> Constants:

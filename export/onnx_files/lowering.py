@@ -75,11 +75,12 @@ def converter(model: keras.Model, lowering: str) -> Callable:
         to_first = [0, axes.channel, *axes.spatial]
         first = [shape[axis] for axis in to_first]
         if axes.channel == 1:
-            lower(_Builder(graph, node.name, dtype, first, outputs), x, constants)
+            build = _Builder(graph, node.name, dtype, first, outputs)
+            lower(build, _centered(build, x, constants), constants)
             return
         build = _Builder(graph, node.name, dtype, first)
         x = build.big("Transpose", x, perm=to_first)
-        y = lower(build, x, constants)
+        y = lower(build, _centered(build, x, constants), constants)
         back = [int(axis) for axis in np.argsort(to_first)]
         build = _Builder(graph, node.name, dtype, shape, outputs)
         build.last("Transpose", y, perm=back)
@@ -88,12 +89,12 @@ def converter(model: keras.Model, lowering: str) -> Callable:
 
 
 class _Constants(NamedTuple):
-    """Constants of a layer in float64; `scale` is None without a batch branch."""
+    """Constants of a layer in float64; None where the layer has none, or needs none."""
 
     scale: np.ndarray | None
     offset: np.ndarray
     instance_scale: np.ndarray
-    mean: np.ndarray
+    mean: np.ndarray | None
     epsilon: float
 
 
@@ -105,7 +106,7 @@ def _constants(layer):
         numpy("scale") if layer.batch else None,
         numpy("offset"),
         numpy("instance_scale"),
-        np.zeros(layer.offset.shape) if layer.centered else numpy("mean"),
+        numpy("mean") if layer.batch and not layer.centered else None,
         layer.epsilon,
     )
 
@@ -174,25 +175,26 @@ class _Builder:
         ).output[0]
 
 
+def _centered(build, x, constants):
+    """Subtracts the running mean first, where no layer before does: float32 keeps its digits."""
+    if constants.mean is None or not constants.mean.any():
+        return x
+    return build.big("Sub", x, build.per_channel(constants.mean))
+
+
 def _instance_normalization(build, x, constants):
     """One operator, and a multiply-add where there is a batch branch."""
-    scale, offset = constants.scale, constants.offset
-    if scale is None:
-        return build.last(
-            "InstanceNormalization",
-            x,
-            build.constant(constants.instance_scale),
-            build.constant(offset),
-            epsilon=constants.epsilon,
-        )
-    normalized = build.big(
+    add = build.last if constants.scale is None else build.big
+    normalized = add(
         "InstanceNormalization",
         x,
         build.constant(constants.instance_scale),
-        build.constant(offset - scale * constants.mean),
+        build.constant(constants.offset),
         epsilon=constants.epsilon,
     )
-    return build.last("Add", build.big("Mul", x, build.per_channel(scale)), normalized)
+    if constants.scale is None:
+        return normalized
+    return build.last("Add", build.big("Mul", x, build.per_channel(constants.scale)), normalized)
 
 
 def _reduce_mean(build, x, constants):
@@ -206,7 +208,5 @@ def _reduce_mean(build, x, constants):
     if constants.scale is not None:
         scale = build.per_channel(constants.scale)
         slope = build.small("Add", slope, scale)
-        if constants.mean.any():
-            mean = build.small("Sub", mean, build.per_channel(constants.mean))
         intercept = build.small("Add", build.small("Mul", mean, scale), intercept)
     return build.last("Add", build.big("Mul", distance, slope), intercept)
