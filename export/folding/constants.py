@@ -38,6 +38,29 @@ class Constants(NamedTuple):
             return AFFINE
         return INSTANCE if self.scale is None else MIXED
 
+    def handed_over(self) -> tuple[np.ndarray, np.ndarray, "Constants"]:
+        """Parts the layer into what the layer before can take, and what is left.
+
+        Channels without an instance branch are affine maps, and are taken whole. Of the others
+        the layer before takes the mean into its bias.
+
+        Returns:
+            `(scale, offset, left)`: the layer before has to compute `scale * x + offset` where it
+            computed `x`, and the constants of a layer that reads that.
+        """
+        if self.affine:
+            return self.scale, self.offset, self
+        if self.scale is None:
+            return np.ones_like(self.mean), -self.mean, self._replace(mean=None)
+        affine = self.instance_scale == 0
+        left = self._replace(
+            scale=np.where(affine, 1, self.scale),
+            offset=np.where(affine, 0, self.offset),
+            mean=None,
+        )
+        scale = np.where(affine, self.scale, 1)
+        return scale, np.where(affine, self.offset, 0) - scale * self.mean, left
+
 
 def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> Constants:
     """Folds running statistics, rho, gamma and beta into constants, in float64.
@@ -85,7 +108,7 @@ def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> C
     gamma, beta, rho, mean, variance = (np.asarray(w, "float64") for w in weights.values())
     rho = np.clip(rho, 0, 1)
     scale, instance_scale = branch_scales(gamma, rho, variance, epsilon)
-    if np.all(rho == 1):
+    if np.all(instance_scale == 0):  # also where gamma is 0 and rho below 1
         return Constants(scale, beta - scale * mean)
     if np.all(rho == 0):
         return Constants(None, beta, instance_scale, mean)

@@ -83,12 +83,11 @@ class Folding(ModelCopy):
             channels = layer.moving_mean.shape
             nothing = np.ones(channels), np.zeros(channels)
             scale, offset = self._taken.get(id(place.producer), nothing)
-            if constants.affine:
-                scale, offset = scale * constants.scale, offset * constants.scale + constants.offset
-            else:
-                offset = offset - constants.mean
-                self._constants[id(layer)] = constants._replace(mean=None)
-            self._taken[id(place.producer)] = scale, offset
+            taken_scale, taken_offset, self._constants[id(layer)] = constants.handed_over()
+            self._taken[id(place.producer)] = (
+                scale * taken_scale,
+                offset * taken_scale + taken_offset,
+            )
         if constants.affine and place.producer is not None:
             self._note(layer, ABSORBED, into=place.producer.path)
         else:

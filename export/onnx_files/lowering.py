@@ -14,6 +14,9 @@ DEFAULT_LOWERING = "instance_normalization"
 
 _MARK = "keras_bin layer "
 
+# Gathering pays where at most this share of the channels is gathered.
+_MOST_GATHERED = 0.5
+
 
 def check_lowering(lowering: str) -> None:
     """Checks that `lowering` is one of `LOWERINGS`.
@@ -97,6 +100,16 @@ class _Constants(NamedTuple):
     mean: np.ndarray | None
     epsilon: float
 
+    def of(self, channels):
+        """Returns the constants of some channels, of an input that is centred."""
+        scale = self.scale[channels]
+        return self._replace(
+            scale=scale if scale.any() else None,
+            offset=self.offset[channels],
+            instance_scale=self.instance_scale[channels],
+            mean=None,
+        )
+
 
 def _constants(layer):
     def numpy(name):
@@ -139,6 +152,18 @@ class _Builder:
     def per_channel(self, values):
         """Adds a constant that broadcasts along the channel axis."""
         return self.constant(np.reshape(values, (-1, *[1] * (len(self._shape) - 2))))
+
+    def of_channels(self, channels):
+        """Returns a builder for big tensors of another number of channels."""
+        shape = [self._shape[0], channels, *self._shape[2:]]
+        return _Builder(self._graph, self._name, self._dtype, shape)
+
+    def gather(self, add, x, channels):
+        """Adds a selection of channels, by `big` or `last`."""
+        from tf2onnx.utils import make_name
+
+        indices = self._graph.make_const(make_name(self._name), channels.astype("int64"))
+        return add("Gather", x, indices.output[0], axis=1)
 
     def small(self, operator, *inputs, **attributes):
         """Adds a node whose result has one value per sample and channel."""
@@ -183,18 +208,36 @@ def _centered(build, x, constants):
 
 
 def _instance_normalization(build, x, constants):
-    """One operator, and a multiply-add where there is a batch branch."""
-    add = build.last if constants.scale is None else build.big
-    normalized = add(
+    """One operator, and a multiply-add where there is a batch branch.
+
+    Where most channels are affine maps that the layer before has taken, only the others are
+    looked at: they are gathered, and put back in their places.
+    """
+    if constants.scale is None:
+        return _normalized(build.last, build, x, constants)
+    changes = (constants.instance_scale != 0) | (constants.scale != 1) | (constants.offset != 0)
+    if changes.mean() > _MOST_GATHERED:
+        normalized = _normalized(build.big, build, x, constants)
+        scaled = build.big("Mul", x, build.per_channel(constants.scale))
+        return build.last("Add", scaled, normalized)
+    (chosen,) = np.nonzero(changes)
+    part = build.of_channels(len(chosen))
+    gathered = part.gather(part.big, x, chosen)
+    changed = _instance_normalization(part, gathered, constants.of(chosen))
+    both = build.of_channels(len(changes) + len(chosen)).big("Concat", x, changed, axis=1)
+    places = np.arange(len(changes))
+    places[chosen] = len(changes) + np.arange(len(chosen))
+    return build.gather(build.last, both, places)
+
+
+def _normalized(add, build, x, constants):
+    return add(
         "InstanceNormalization",
         x,
         build.constant(constants.instance_scale),
         build.constant(constants.offset),
         epsilon=constants.epsilon,
     )
-    if constants.scale is None:
-        return normalized
-    return build.last("Add", build.big("Mul", x, build.per_channel(constants.scale)), normalized)
 
 
 def _reduce_mean(build, x, constants):

@@ -172,3 +172,35 @@ def test_tolerance_out_of_range_is_refused(tolerance):
     with pytest.raises(ValueError, match=r"from 0 up and below 0\.5") as caught:
         check_rho_tolerance(tolerance)
     assert str(caught.value).endswith(f"rho_tolerance={tolerance!r}")
+
+
+def test_gamma_zero_leaves_an_affine_map_whatever_the_gate():
+    got = constants(gamma=0.0, rho=0.3)
+    assert got.affine
+    np.testing.assert_array_equal(got.scale, 0)
+    np.testing.assert_array_equal(got.offset, weights()["beta"].astype("float64"))
+
+
+@pytest.mark.parametrize(
+    "rho", [0.0, 1.0, 0.3, (0, 1, 0.5, 0, 1, 0.01, 0.99)], ids=["zero", "one", "between", "all"]
+)
+def test_what_is_handed_over_and_what_is_left_make_the_layer(rho):
+    whole = constants(rho=rho)
+    x = np.random.default_rng(2).normal(1.5, 2, (3, 11, 7))
+    scale, offset, left = whole.handed_over()
+    read = x * scale + offset
+    if whole.affine:
+        np.testing.assert_allclose(read, applied(whole, x, EPSILON), rtol=1e-12, atol=1e-12)
+    else:
+        assert left.mean is None
+        filled = left._replace(mean=0.0, scale=0.0 if left.scale is None else left.scale)
+        expected = applied(
+            whole._replace(scale=filled.scale if rho == 0.0 else whole.scale), x, EPSILON
+        )
+        np.testing.assert_allclose(applied(filled, read, EPSILON), expected, rtol=1e-11, atol=1e-11)
+
+
+def test_channels_whose_gate_is_one_are_handed_over_whole():
+    _, _, left = constants(rho=(0, 1, 0.5, 0, 1, 0.01, 0.99)).handed_over()
+    for index in (1, 4):
+        assert (left.scale[index], left.offset[index], left.instance_scale[index]) == (1, 0, 0)
