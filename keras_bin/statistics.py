@@ -142,7 +142,9 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
 def moments_about(x, pilot, axes) -> InstanceMoments:
     """Computes what `instance_moments` does without a mask, with a pilot that is known before.
 
-    Folded layers take the running mean, which saves the look at `x` for a pilot.
+    Folded layers take the running mean, which saves the look at `x` for a pilot. Rows come
+    first, and the other axes by the law of total variance: TensorFlow is faster at that, and
+    sums stay short.
 
     Args:
         x: float tensor, at least float32.
@@ -150,7 +152,11 @@ def moments_about(x, pilot, axes) -> InstanceMoments:
         axes: the spatial axes, all but batch and channel, ascending.
     """
     distance = x if isinstance(pilot, int) else x - pilot
-    deviation, variance = ops.moments(distance, axes, keepdims=True)
+    deviation, variance = ops.moments(distance, axes[-1], keepdims=True)
+    for axis in reversed(axes[:-1]):
+        rows = deviation
+        deviation = ops.mean(rows, axis, keepdims=True)
+        variance = ops.mean(variance + ops.square(rows - deviation), axis, keepdims=True)
     return InstanceMoments(distance, pilot, deviation, variance, element_count(x, axes))
 
 
