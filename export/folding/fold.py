@@ -17,7 +17,8 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
       map. The convolution or dense layer before it takes it into its weights and the layer is
       gone, if that layer is linear, called once, and read by nothing else.
     - Where every rho is 0, what is left is one instance normalization.
-    - In between, what is left takes statistics once and multiplies and adds once.
+    - In between, what is left takes statistics once and multiplies and adds once. The layer
+      before takes the channels whose rho is 1, and the running mean of the others.
 
     All other layers are copied with their weights; layers that were shared stay shared. BIN
     layers that are attributes of a layer of your own, or in lists among its attributes, are
