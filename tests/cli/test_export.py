@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.cli import main
-from tests.export.models import bin_model
+from tests.export.models import bin_model, classifier
 from tests.export.values import arrays, predict
 
 
@@ -22,6 +22,7 @@ def test_both_formats_are_written_beside_each_other(model_file, tmp_path, capsys
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith(f"{out / '1'}: BIN layers folded: 1")
     assert printed[1].startswith(f"{out}.onnx: BIN layers folded: 1")
+    assert [line for line in printed if "│ BatchInstanceNormalization │" in line] != []
 
     model = keras.saving.load_model(model_file)
     values = arrays(model, 3)
@@ -33,6 +34,28 @@ def test_both_formats_are_written_beside_each_other(model_file, tmp_path, capsys
     session = onnxruntime.InferenceSession(f"{out}.onnx")
     (got,) = session.run(["bin"], {"image": values[0]})
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_table_says_what_became_of_each_layer_and_why(tmp_path, capsys):
+    classifier().save(tmp_path / "ones.keras")
+    assert main(["export", str(tmp_path / "ones.keras"), str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("What became of each normalization layer") == 1
+    assert "absorbed into conv1" in printed
+    assert "absorbed into conv2" in printed
+
+    bin_model(1.0).save(tmp_path / "first.keras")
+    assert main(["export", str(tmp_path / "first.keras"), str(tmp_path / "first")]) == 0
+    printed = capsys.readouterr().out
+    assert "affine map" in printed
+    assert "its input is an input of the model" in printed
+
+
+def test_model_without_normalization_has_no_table(tmp_path, capsys):
+    inputs = keras.Input((4,))
+    keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(tmp_path / "dense.keras")
+    assert main(["export", str(tmp_path / "dense.keras"), str(tmp_path / "dense")]) == 0
+    assert "What became" not in capsys.readouterr().out
 
 
 def test_saved_model_alone_is_the_default_and_takes_the_next_version(model_file, tmp_path):
