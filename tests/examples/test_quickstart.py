@@ -9,10 +9,10 @@ import matplotlib.image
 import numpy as np
 import onnxruntime
 import pytest
+import quickstart
 import tensorflow as tf
 
-import quickstart
-from digit_styles import STYLES, draw_held_out, load_split
+from common.digit_styles import STYLES, draw_held_out, load_split
 
 SCRIPT = Path(quickstart.__file__)
 

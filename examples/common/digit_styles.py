@@ -1,4 +1,4 @@
-"""Handwritten digits drawn in four styles, and a small network to read them.
+"""Handwritten digits drawn in four styles.
 
 The scans are the 1,797 digits that scikit-learn ships, 8x8 pixels of 17 grey levels. Which
 digit a picture shows does not depend on the style that it is drawn in.
@@ -7,7 +7,6 @@ digit a picture shows does not depend on the style that it is drawn in.
 from collections.abc import Callable
 from typing import NamedTuple
 
-import keras
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -113,30 +112,3 @@ def draw_held_out(digits: DigitSplit) -> dict[str, np.ndarray]:
     # Keras's seeds end below 2**32, so no training run draws these colours.
     rng = np.random.default_rng(2**32)
     return {style: draw(digits.test_scans, style, rng) for style in STYLES}
-
-
-def build_cnn(
-    normalization: Callable[..., keras.layers.Layer],
-    model_class: type[keras.Model] = keras.Model,
-    classes: int = CLASSES,
-) -> keras.Model:
-    """Builds a net of four convolutions, each normalized, without residual connections.
-
-    Args:
-        normalization: a layer class, or what makes a layer from the argument `name`; called
-            once per convolution, with the names `norm1` to `norm4`.
-        model_class: `keras_bin.BINModel` for a net with BIN layers.
-        classes: number of logits.
-
-    Returns:
-        A model from `(batch, 8, 8, 3)` to `(batch, classes)`, not compiled.
-    """
-    x = pictures = keras.Input((8, 8, 3), name="pictures")
-    for number, filters in enumerate((32, 32, 64, 64), start=1):
-        if number == 3:
-            x = keras.layers.MaxPooling2D()(x)
-        x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{number}")(x)
-        x = normalization(name=f"norm{number}")(x)
-        x = keras.layers.ReLU()(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    return model_class(pictures, keras.layers.Dense(classes, name="logits")(x))

@@ -1,18 +1,13 @@
-"""The styled digits: the split, the four styles, the net."""
+"""The styled digits: the split and the four styles."""
 
-import functools
-
-import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-import keras_bin
-from digit_styles import (
+from common.digit_styles import (
     CLASSES,
     CONTRAST,
     STYLES,
-    build_cnn,
     draw,
     draw_held_out,
     draw_mixed,
@@ -149,30 +144,3 @@ def test_held_out_digits_are_drawn_in_every_style_the_same_each_time(digits):
     for style, pictures in first.items():
         assert pictures.shape == (450, 8, 8, 3)
         np.testing.assert_array_equal(pictures, second[style])
-
-
-@pytest.mark.parametrize(
-    ("normalization", "model_class"),
-    [
-        (keras.layers.BatchNormalization, keras.Model),
-        (functools.partial(keras.layers.GroupNormalization, groups=-1), keras.Model),
-        (keras_bin.BatchInstanceNormalization, keras_bin.BINModel),
-    ],
-    ids=["bn", "in", "bin"],
-)
-def test_cnn_normalizes_after_every_convolution(normalization, model_class):
-    model = build_cnn(normalization, model_class, classes=4)
-    assert isinstance(model, model_class)
-    assert model.output_shape == (None, 4)
-    followers = [
-        type(after)
-        for before, after in zip(model.layers, model.layers[1:], strict=False)
-        if isinstance(before, keras.layers.Conv2D)
-    ]
-    assert followers == [type(normalization(name="norm"))] * 4
-    assert [layer.name for layer in model.layers if layer.name.startswith("norm")] == [
-        "norm1",
-        "norm2",
-        "norm3",
-        "norm4",
-    ]

@@ -1,0 +1,1 @@
+"""What the examples share: pictures, normalizations, nets, training, and reports over seeds."""

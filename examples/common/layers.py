@@ -1,0 +1,55 @@
+"""The layers that residual nets and their kin are made of, as the authors of BIN set them."""
+
+from typing import NamedTuple
+
+import keras
+
+from common.norms import Norm
+
+
+class Layers(NamedTuple):
+    """Makes convolutions, normalizations and logits that share one recipe.
+
+    Attributes:
+        norm: makes the normalization layers.
+        weight_decay: what every weight but rho decays by, per step and learning rate, as a part
+            of its gradient: momentum and learning rate act on it.
+
+    Source: the defaults of https://github.com/hyseob/Batch-Instance-Normalization, where
+    epsilon is 1e-5 and convolutions start from a normal distribution of variance
+    `2 / (kernel_size**2 * filters)`.
+    """
+
+    norm: Norm
+    weight_decay: float = 0.0
+
+    def convolve(self, x, filters: int, size: int, strides: int = 1, groups: int = 1):
+        """Convolves without a bias; an odd `size` keeps the shape, up to the strides."""
+        if size > 1:
+            x = keras.layers.ZeroPadding2D(size // 2)(x)
+        return keras.layers.Conv2D(
+            filters,
+            size,
+            strides,
+            groups=groups,
+            use_bias=False,
+            kernel_initializer=keras.initializers.VarianceScaling(
+                2.0, "fan_out", "untruncated_normal"
+            ),
+            kernel_regularizer=self._decay(),
+        )(x)
+
+    def normalize(self, x):
+        """Normalizes over the last axis."""
+        return self.norm.layer(
+            epsilon=1e-5, gamma_regularizer=self._decay(), beta_regularizer=self._decay()
+        )(x)
+
+    def logits(self, x, classes: int, name: str = "logits"):
+        """Averages over space, and maps to logits."""
+        return keras.layers.Dense(
+            classes, kernel_regularizer=self._decay(), bias_regularizer=self._decay(), name=name
+        )(keras.layers.GlobalAveragePooling2D()(x))
+
+    def _decay(self):
+        return keras.regularizers.L2(self.weight_decay / 2) if self.weight_decay else None
