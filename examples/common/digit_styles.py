@@ -1,4 +1,4 @@
-"""Handwritten digits drawn in four styles.
+"""Handwritten digits drawn in four styles, or at four levels of contrast.
 
 The scans are the 1,797 digits that scikit-learn ships, 8x8 pixels of 17 grey levels. Which
 digit a picture shows does not depend on the style that it is drawn in.
@@ -13,6 +13,9 @@ from sklearn.model_selection import train_test_split
 
 CLASSES = 10
 CONTRAST = 0.15
+# Keras's seeds end below 2**32, so no training run draws the colours of the held-out digits.
+HELD_OUT_SEED = 2**32
+LEVELS = (0.15, 0.3, 0.45, 0.6)
 
 
 class DigitSplit(NamedTuple):
@@ -103,12 +106,31 @@ def draw_mixed(scans: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
     return pictures, styles
 
 
+def draw_contrasts(scans: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draws each scan in two greys, dark on light or light on dark, one of `LEVELS` apart.
+
+    Args:
+        scans: shape `(n, 8, 8)`, ink from 0 to 1.
+        rng: decides the contrasts, all levels equally often, the brightnesses, and which of the
+            two greys is the pen.
+
+    Returns:
+        `(pictures, levels)`: RGB pictures of shape `(n, 8, 8, 3)`, from 0 to 1, float32, and
+        the position in `LEVELS` of the contrast of each, shape `(n,)`.
+    """
+    levels = rng.permutation(np.arange(len(scans)) % len(LEVELS))
+    contrast = np.array(LEVELS)[levels, np.newaxis, np.newaxis]
+    darkest = rng.uniform(0, 1 - contrast)
+    light_pen = rng.random(contrast.shape) < 0.5
+    greys = darkest + contrast * np.where(light_pen, scans, 1 - scans)
+    return np.repeat(greys[..., np.newaxis], 3, axis=-1).astype("float32"), levels
+
+
 def draw_held_out(digits: DigitSplit) -> dict[str, np.ndarray]:
     """Draws the held-out digits in every style, the same pictures at each call.
 
     Returns:
         By style, RGB pictures of shape `(450, 8, 8, 3)`, as `draw` makes them.
     """
-    # Keras's seeds end below 2**32, so no training run draws these colours.
-    rng = np.random.default_rng(2**32)
+    rng = np.random.default_rng(HELD_OUT_SEED)
     return {style: draw(digits.test_scans, style, rng) for style in STYLES}

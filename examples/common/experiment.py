@@ -195,14 +195,19 @@ def score_table(title: str, head: str, rows: dict[str, dict[str, Sequence[float]
 
 
 def plot_scores(axes: Axes, scores: dict[str, Sequence[float]]) -> None:
-    """Draws a bar per normalization, from 5 points below the lowest mean, with its error bar."""
+    """Draws a bar per normalization, with the standard deviation over seeds.
+
+    Args:
+        axes: where to draw.
+        scores: by normalization, one percentage per seed. The axis begins 5 points below the
+            lowest mean.
+    """
     means = [mean(values) for values in scores.values()]
     errors = [stdev(values) if len(values) > 1 else 0 for values in scores.values()]
     colours = [COLOURS[norm] for norm in scores]
-    axes.bar(list(scores), means, yerr=errors, color=colours, capsize=4)
-    axes.bar_label(axes.containers[-1], fmt="%.1f", padding=3)
-    axes.set_ylim(bottom=max(0, min(means) - 5))
-    axes.margins(y=0.15)
+    bars = axes.bar(list(scores), means, yerr=errors, color=colours, capsize=4)
+    axes.bar_label(bars, fmt="%.1f", label_type="center")
+    axes.set_ylim(max(0, min(means) - 5), 100)
 
 
 class Claim(NamedTuple):
@@ -282,8 +287,8 @@ def _markdown(report, run):
     installed = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     blocks = [
         report.caption,
-        f"`{run['command']}`, seeds {run['seeds'][0]} to {run['seeds'][-1]}, {run['date']}, "
-        f"{run['seconds']} s on 2 CPU cores; {installed}.",
+        f"`{run['command']}`, seeds: {len(run['seeds'])}, {run['date']}, "
+        f"{run['seconds']} s; {installed}.",
     ]
     for table in report.tables:
         table.box = box.MARKDOWN

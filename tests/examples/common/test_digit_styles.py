@@ -7,8 +7,10 @@ from sklearn.datasets import load_digits
 from common.digit_styles import (
     CLASSES,
     CONTRAST,
+    LEVELS,
     STYLES,
     draw,
+    draw_contrasts,
     draw_held_out,
     draw_mixed,
     load_split,
@@ -136,6 +138,34 @@ def test_styles_are_equally_frequent_and_shuffled(digits, rng):
     assert np.ptp(np.bincount(styles, minlength=len(STYLES))) <= 1
     _, others = draw_mixed(digits.train_scans, np.random.default_rng(1))
     assert 0.15 < np.mean(styles == others) < 0.35
+
+
+def test_contrasts_are_those_they_are_said_to_be(two_level_scans, rng):
+    pictures, levels = draw_contrasts(two_level_scans, rng)
+    assert pictures.shape == (200, 8, 8, 3)
+    assert pictures.dtype == "float32"
+    assert pictures.min() >= 0
+    assert pictures.max() <= 1
+    assert np.ptp(pictures, axis=-1).max() == 0
+    np.testing.assert_allclose(
+        np.ptp(pictures, axis=(1, 2, 3)), np.array(LEVELS)[levels], rtol=0, atol=1e-6
+    )
+    np.testing.assert_array_equal(np.bincount(levels), 50)
+
+
+def test_pen_is_lighter_than_paper_in_half_of_the_pictures(two_level_scans, rng):
+    pictures, levels = draw_contrasts(two_level_scans, rng)
+    lighter = pictures[:, 0, -1, 0] > pictures[:, 0, 0, 0]
+    for level in range(len(LEVELS)):
+        assert 0.25 < lighter[levels == level].mean() < 0.75
+
+
+def test_brightness_does_not_give_the_contrast_away(two_level_scans, rng):
+    pictures, levels = draw_contrasts(two_level_scans, rng)
+    for level, contrast in enumerate(LEVELS):
+        means = pictures[levels == level].mean((1, 2, 3))
+        assert means.mean() == pytest.approx(0.5, rel=0, abs=0.1)
+        assert np.ptp(means) > 0.8 * (1 - contrast)
 
 
 def test_held_out_digits_are_drawn_in_every_style_the_same_each_time(digits):
