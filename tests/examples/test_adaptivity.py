@@ -50,6 +50,10 @@ def test_claims_hold_where_bin_adapts():
     assert verdicts() == [True, True, True, True]
 
 
+def test_claims_allow_bin_to_be_half_a_point_behind():
+    assert verdicts({**AHEAD, ("digit", "BIN"): 97.6, ("contrast", "BIN"): 98.6}) == [True] * 4
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
