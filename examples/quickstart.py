@@ -24,7 +24,6 @@ import sys
 from pathlib import Path
 from statistics import mean
 
-import keras
 import numpy as np
 import onnxruntime
 from matplotlib.figure import Figure
@@ -32,69 +31,12 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_bin
-from common.digit_styles import (
-    CLASSES,
-    STYLES,
-    DigitSplit,
-    draw_held_out,
-    draw_mixed,
-    load_split,
-)
-from common.experiment import (
-    option_parser,
-    positive,
-    read_options,
-    run_bars,
-    score_table,
-    versions,
-)
-from common.nets import build_cnn
-from common.norms import NORMS
-from common.training import accuracy, train
+from common.digit_styles import CLASSES, draw_held_out, load_split
+from common.experiment import option_parser, positive, read_options, score_table, versions
+from common.mixed_styles import accuracies_by_style, compare_norms
 from keras_bin.export import export_onnx, export_saved_model
 
 COMPARED = ("BN", "BIN")
-
-
-def compare(
-    seeds: int, epochs: int, digits: DigitSplit, held_out: dict[str, np.ndarray]
-) -> tuple[list[dict], keras.Model]:
-    """Trains and tests both nets with every seed; returns the results and the last BIN net."""
-    runs = []
-    with run_bars(seeds * len(COMPARED)) as bars:
-        for seed in range(seeds):
-            pictures, _ = draw_mixed(digits.train_scans, np.random.default_rng(seed))
-            for norm in COMPARED:
-                with bars.run(f"seed {seed}  {norm:3}", epochs) as bar:
-                    keras.utils.set_random_seed(seed)
-                    model = build_cnn(NORMS[norm])
-                    train(model, pictures, digits.train_labels, epochs, bar.epoch_callback())
-                    scores = {
-                        style: accuracy(model, drawn, digits.test_labels)
-                        for style, drawn in held_out.items()
-                    }
-                    bar.result = f"{mean(scores.values()):.1f} %"
-                run = {"norm": norm, "seed": seed, "seconds": bar.seconds, "accuracy": scores}
-                runs.append(run)
-    return runs, model
-
-
-def mean_accuracies(runs: list[dict], norm: str) -> list[float]:
-    """Returns the accuracy of a net on all styles, one value per seed."""
-    return [mean(run["accuracy"].values()) for run in runs if run["norm"] == norm]
-
-
-def accuracy_table(runs: list[dict]) -> Table:
-    """Sets BN and BIN side by side, style by style, mean and standard deviation over seeds."""
-    rows = {
-        style: {
-            norm: [run["accuracy"][style] for run in runs if run["norm"] == norm]
-            for norm in COMPARED
-        }
-        for style in STYLES
-    }
-    rows["mean"] = {norm: mean_accuracies(runs, norm) for norm in COMPARED}
-    return score_table("Accuracy on held-out digits, %", "style", rows)
 
 
 def read_with_onnx(path: Path, pictures: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -141,7 +83,8 @@ def plot_predictions(
 
 def check_claim(runs: list[dict], seeds: int) -> None:
     """Ends the program with exit code 1 if BIN is not ahead; one seed is not judged."""
-    bn, bin_ = (round(mean(mean_accuracies(runs, norm)), 2) for norm in ("BN", "BIN"))
+    means = accuracies_by_style(runs)["mean"]
+    bn, bin_ = (round(mean(means[norm]), 2) for norm in COMPARED)
     figures = f"BIN {bin_:.2f} %, BN {bn:.2f} % on average over the styles (seeds: {seeds})"
     if seeds == 1:
         print(f"{figures}. One seed proves nothing: compare with --seeds 3 or more.")
@@ -166,8 +109,8 @@ def main(arguments: list[str] | None = None) -> None:
     digits = load_split()
     held_out = draw_held_out(digits)
 
-    runs, bin_net = compare(options.seeds, options.epochs, digits, held_out)
-    console.print(accuracy_table(runs))
+    runs, bin_net = compare_norms(COMPARED, options.seeds, options.epochs, digits, held_out)
+    console.print(score_table("Accuracy on held-out digits, %", "style", accuracies_by_style(runs)))
     results = {"epochs": options.epochs, "versions": versions(), "runs": runs}
     (options.output / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     keras_bin.plot_rho(bin_net).savefig(options.output / "rho.png", dpi=150)

@@ -1,16 +1,11 @@
 """One normalization for two tasks: its claims, and what a quick run leaves behind."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
-import adaptivity
-import matplotlib.image
 import numpy as np
 import pytest
 
-SCRIPT = Path(adaptivity.__file__)
+import adaptivity
+from tests.examples.programs import check_picture, read_results, run_program
+
 AHEAD = {
     ("digit", "BN"): 97.0,
     ("digit", "IN"): 98.0,
@@ -96,20 +91,12 @@ def test_both_tasks_are_read_in_the_same_pictures():
 def finished(tmp_path_factory):
     """The output folder of a quick run, and what it printed."""
     output = tmp_path_factory.mktemp("adaptivity")
-    result = subprocess.run(
-        [sys.executable, SCRIPT, "--quick", "--seeds", "1", "--output", output],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return output, result.stdout
+    return output, run_program("adaptivity.py", "--quick", "--seeds", 1, "--output", output)
 
 
 @pytest.mark.slow
 def test_bin_adapts_within_two_epochs(finished):
-    results = json.loads((finished[0] / "results.json").read_text())
+    results = read_results(finished[0])
     assert len(results["runs"]) == 8
     assert results["settings"]["epochs"] == 2
     on_digit, _, on_average, on_rho = results["claims"]
@@ -128,6 +115,4 @@ def test_table_is_printed_and_written(finished):
 
 @pytest.mark.slow
 def test_picture_decodes_and_is_not_blank(finished):
-    picture = matplotlib.image.imread(finished[0] / "adaptivity.png")
-    assert min(picture.shape[:2]) > 300
-    assert picture[..., :3].std() > 0.1
+    check_picture(finished[0] / "adaptivity.png")

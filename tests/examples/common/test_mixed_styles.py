@@ -1,0 +1,54 @@
+"""One net for all styles: the plan of the runs, and the table of their accuracies."""
+
+import numpy as np
+import pytest
+
+from common import mixed_styles
+from common.digit_styles import STYLES, DigitSplit
+from common.mixed_styles import accuracies_by_style, compare_norms
+
+
+@pytest.fixture
+def digits():
+    scans = np.random.default_rng(0).random((8, 8, 8)).astype("float32")
+    return DigitSplit(scans, scans[:4], np.arange(8), np.arange(4))
+
+
+def compare(digits, norms=("BN", "BIN"), seeds=2):
+    held_out = dict.fromkeys(STYLES, np.zeros((4, 8, 8, 3), "float32"))
+    return compare_norms(norms, seeds, 1, digits, held_out)
+
+
+def test_every_norm_runs_with_every_seed(digits, capsys):
+    runs, model = compare(digits)
+    assert [(run["seed"], run["norm"]) for run in runs] == [
+        (0, "BN"),
+        (0, "BIN"),
+        (1, "BN"),
+        (1, "BIN"),
+    ]
+    assert [len(run["rho"]) for run in runs] == [0, 4, 0, 4]
+    assert list(runs[0]["accuracy"]) == list(STYLES)
+    assert type(model).__name__ == "BINModel"
+    assert "seed 1  BN " in capsys.readouterr().out
+
+
+def test_norms_learn_from_the_same_pictures_and_others_with_each_seed(digits, monkeypatch):
+    seen = []
+    monkeypatch.setattr(mixed_styles, "train", lambda _, pictures, *__: seen.append(pictures))
+    compare(digits)
+    np.testing.assert_array_equal(seen[0], seen[1])
+    np.testing.assert_array_equal(seen[2], seen[3])
+    assert np.any(seen[0] != seen[2])
+
+
+def test_mean_is_taken_over_styles_seed_by_seed():
+    runs = [
+        {"norm": norm, "accuracy": dict(zip(STYLES, range(start, start + 4), strict=True))}
+        for start in (10, 20)
+        for norm in ("BN", "BIN")
+    ]
+    rows = accuracies_by_style(runs)
+    assert list(rows) == [*STYLES, "mean"]
+    assert rows["inverted"] == {"BN": [11, 21], "BIN": [11, 21]}
+    assert rows["mean"] == {"BN": [11.5, 21.5], "BIN": [11.5, 21.5]}
