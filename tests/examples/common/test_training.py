@@ -1,0 +1,69 @@
+"""Training and testing a classifier."""
+
+import keras
+import numpy as np
+import pytest
+
+from common.training import BATCH_SIZE, PARTS, accuracy, train, train_steps
+
+
+class Steps(keras.callbacks.Callback):
+    """Counts batches and epochs."""
+
+    def __init__(self):
+        super().__init__()
+        self.batches = self.epochs = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+
+    def on_epoch_end(self, epoch, logs=None):
+        assert np.isfinite(logs["loss"])
+        self.epochs += 1
+
+
+def classifier():
+    inputs = keras.Input((2, 2, 3))
+    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(inputs)))
+
+
+def pictures(size):
+    drawn = np.random.default_rng(0).random((size, 2, 2, 3)).astype("float32")
+    return drawn, (drawn.mean((1, 2, 3)) > 0.5).astype("int64")
+
+
+def test_train_passes_over_the_pictures():
+    callback = Steps()
+    model = classifier()
+    train(model, *pictures(BATCH_SIZE + 1), 3, callback)
+    assert (callback.batches, callback.epochs) == (6, 3)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.parametrize("size", [5, 200])
+def test_steps_do_not_depend_on_the_number_of_pictures(size):
+    callback = Steps()
+    model = classifier()
+    train_steps(model, *pictures(size), 2 * PARTS, callback)
+    assert (callback.batches, callback.epochs) == (2 * PARTS, PARTS)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0, abs=1e-8)
+
+
+def test_training_learns_and_repeats():
+    models = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        models.append(classifier())
+        train_steps(models[-1], *pictures(64), 30 * PARTS, Steps())
+    assert accuracy(models[0], *pictures(64)) > 90
+    for first, second in zip(models[0].weights, models[1].weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_accuracy_is_a_percentage_of_all_batches():
+    model = classifier()
+    model.layers[-1].set_weights([np.zeros((12, 2)), np.array([0.0, 1.0])])
+    drawn, _ = pictures(300)
+    labels = np.ones(300, "int64")
+    labels[299] = labels[0] = labels[1] = 0
+    assert accuracy(model, drawn, labels) == 99.0
