@@ -1,0 +1,144 @@
+"""Two domains, one labelled: the batches, the nets, the claim, and what quick runs leave behind."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import domain_adaptation
+from common.digit_styles import STYLES, DigitSplit
+from common.norms import NORMS
+from domain_adaptation import HALF_BATCH, Task, accuracies, batches, build_net, digit_domains
+from tests.examples.programs import check_picture, make_office_home, read_results, run_program
+
+
+@pytest.fixture
+def task():
+    """Black source pictures of the classes 1 to 9, white target pictures."""
+    black, white = np.zeros((40, 8, 8, 3), "float32"), np.ones((30, 8, 8, 3), "float32")
+    return Task(black, np.arange(40) % 9 + 1, white, white, np.zeros(30, "int64"))
+
+
+def test_batches_weigh_the_classes_of_the_source_alone(task):
+    for pictures, (classes, domain), weights in batches(task).take(3):
+        assert pictures.shape == (2 * HALF_BATCH, 8, 8, 3)
+        half = np.repeat([0.0, 1.0], HALF_BATCH)
+        np.testing.assert_array_equal(pictures[:, 0, 0, 0], half)
+        np.testing.assert_array_equal(domain[:, 0], half)
+        np.testing.assert_array_equal(weights[0], 1 - half)
+        np.testing.assert_array_equal(weights[1], 1)
+        assert np.all(classes[:HALF_BATCH] > 0)
+        np.testing.assert_array_equal(classes[HALF_BATCH:], 0)
+
+
+@pytest.mark.parametrize("norm", ["BN", "BIN"])
+def test_net_reads_classes_and_tells_domains_apart(norm):
+    both, reader = build_net(NORMS[norm], 8, (8, 8, 3), 5)
+    assert isinstance(both, NORMS[norm].model_class)
+    pictures = np.random.default_rng(0).random((2, 8, 8, 3)).astype("float32")
+    classes, domain = both(pictures)
+    assert (classes.shape, domain.shape) == ((2, 5), (2, 1))
+    np.testing.assert_array_equal(reader(pictures), classes)
+
+
+def test_features_unlearn_domains():
+    """The gradient of the domain's loss is reversed before it reaches the convolutions."""
+    both, _ = build_net(NORMS["BN"], 8, (8, 8, 3), 5)
+    pictures = np.random.default_rng(0).random((4, 8, 8, 3)).astype("float32")
+    is_target = np.array([[0.0], [0.0], [1.0], [1.0]], "float32")
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+
+    def gradients(scale):
+        both.get_layer("reversal").scale.assign(scale)
+        with tf.GradientTape() as tape:
+            value = loss(is_target, both(pictures, training=False)[1])
+        first, head = both.trainable_weights[0].value, both.get_layer("domain").kernel.value
+        return tape.gradient(value, [first, head])
+
+    reversed_, halved = gradients(1.0), gradients(0.5)
+    np.testing.assert_allclose(2 * halved[0], reversed_[0], rtol=1e-4, atol=1e-8)
+    np.testing.assert_allclose(halved[1], reversed_[1], rtol=1e-4, atol=1e-8)
+    assert np.any(np.array(reversed_[0]) != 0)
+
+
+def test_source_and_target_are_other_scans_and_change_with_the_seed():
+    scans = np.arange(1, 9, dtype="float32")[:, None, None] / 8 * np.ones((8, 8, 8), "float32")
+    split = DigitSplit(scans, scans[:2], np.arange(8), np.arange(2))
+    domains = digit_domains(split)
+    task = domains.task("clean", "inverted", 0)
+    source, target = task.source[:, 0, 0, 0], 1 - task.target[:, 0, 0, 0]
+    assert sorted([*source, *target]) == pytest.approx(scans[:, 0, 0])
+    np.testing.assert_allclose(8 * source - 1, task.source_labels)
+    np.testing.assert_allclose(1 - task.test[:, 0, 0, 0], scans[:2, 0, 0])
+    assert np.any(domains.task("clean", "inverted", 1).source != task.source)
+
+
+def runs(leads):
+    """Two seeds of BN at 50 and 51 %, and of BIN ahead by some points for each pair."""
+    pairs = list(zip(itertools.permutations(list(STYLES)[:3], 2), leads, strict=True))
+    return [
+        {
+            "source": source,
+            "target": target,
+            "norm": norm,
+            "seed": seed,
+            "accuracy": 50.0 + seed + (lead if norm == "BIN" else 0),
+        }
+        for seed in (0, 1)
+        for (source, target), lead in pairs
+        for norm in ("BN", "BIN")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("leads", "holds"),
+    [((-5, 1, 1, 1, 1, 2), True), ((0,) * 6, True), ((-5, 1, 1, 1, 1, 0), False)],
+    ids=["ahead", "level", "behind"],
+)
+def test_bin_must_not_be_behind_on_the_average(leads, holds):
+    (claim,) = domain_adaptation.claims(runs(leads))
+    assert claim.holds is holds
+
+
+def test_mean_is_taken_over_pairs_seed_by_seed():
+    rows = accuracies(runs((6, 0, 0, 0, 0, 0)))
+    assert rows["clean to inverted"] == {"BN": [50, 51], "BIN": [56, 57]}
+    assert rows["mean"] == {"BN": [50, 51], "BIN": [51, 52]}
+
+
+def test_leads_are_drawn_by_source_and_target():
+    figure = domain_adaptation.plot(runs((1, 2, 3, 4, 5, 6)), tuple(STYLES)[:3])
+    axes = figure.axes[0]
+    leads = np.ma.filled(axes.images[0].get_array(), np.nan)
+    np.testing.assert_allclose(leads, [[np.nan, 1, 2], [3, np.nan, 4], [5, 6, np.nan]])
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("source", "target")
+
+
+def test_bad_office_home_folder_is_refused_before_training(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        domain_adaptation.main(["--office-home", str(tmp_path), "--output", str(tmp_path / "out")])
+    assert "argument --office-home: An Office-Home folder must" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module", params=["digits", "office-home"])
+def finished(request, tmp_path_factory):
+    """The domains, the output folder of a quick run, and what it printed."""
+    output = tmp_path_factory.mktemp("domain_adaptation")
+    arguments = ["--quick", "--seeds", 1, "--output", output]
+    if request.param == "office-home":
+        arguments += ["--office-home", make_office_home(output / "data")]
+    return request.param, output, run_program("domain_adaptation.py", *arguments)
+
+
+@pytest.mark.slow
+def test_results_table_and_picture_are_written(finished):
+    domains, output, printed = finished
+    results = read_results(output)
+    assert [run["norm"] for run in results["runs"]] == ["BN", "BIN"]
+    first = "clean to inverted" if domains == "digits" else "Art to Clipart"
+    for text in (printed, (output / "results.md").read_text()):
+        for expected in (first, "mean", "BIN - BN"):
+            assert expected in text
+    check_picture(output / "domain_adaptation.png")
