@@ -1,0 +1,307 @@
+"""Redraw photographs in the style of another: BN, IN, their mean, and BIN in a transform net.
+
+    python examples/style_transfer.py
+
+A feed-forward net learns to redraw random crops of photographs so that, in the eyes of VGG16,
+their content stays and their style becomes that of one picture. The photographs are those that
+come with scikit-image, or those of `--photographs`; `--style` takes another style. VGG16 has
+ImageNet weights where Keras can load them. Otherwise its weights are random, and the output, the
+caption and the results say so. The output folder receives:
+
+- `results.json` and `results.md`;
+- `losses.png`: content and style loss of the crops while the nets learned, and where rho went;
+- `photographs.png`: a photograph that no net was trained on, redrawn by those of the last seed;
+- `style.keras` and `style.onnx`: the BIN net of the last seed; `stylize.py` runs the latter.
+
+The claims: in training the mean of rho over all layers falls from 1 to below 0.5, and BIN's
+loss at the end of training is not above BN's.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+
+import itertools
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from statistics import mean
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+
+import keras_bin
+from common import photographs
+from common.experiment import (
+    COLOURS,
+    Claim,
+    Report,
+    RunBar,
+    add_quick,
+    option_parser,
+    publish,
+    read_options,
+    run_bars,
+    score_table,
+)
+from common.norms import NORMS
+from common.perceptual_loss import LossNet, PerceptualLoss, load_loss_net
+from common.transform_net import build_transform_net
+from keras_bin.export import export_onnx
+
+PROGRAM = "style_transfer.py"
+LEARNING_RATE = 0.01
+STYLE_WEIGHT = 3.0
+BATCH_SIZE = 4
+PARTS = ("content", "style")
+LAST_EPOCHS = 5  # that the table and the claims average over
+
+
+class Size(NamedTuple):
+    """How long to train, and on what: an epoch is so many batches of new crops."""
+
+    epochs: int
+    steps: int
+    crop: int
+
+
+FULL, QUICK = Size(epochs=25, steps=10, crop=64), Size(epochs=2, steps=2, crop=32)
+
+
+class Pictures(NamedTuple):
+    """Pictures of shape `(height, width, 3)`, RGB from 0 to 1: some to train on, style, held out.
+
+    Attributes:
+        contents: photographs to train on.
+        style: the picture whose style is learned.
+        held_out: a photograph that is not trained on.
+    """
+
+    contents: list[np.ndarray]
+    style: np.ndarray
+    held_out: np.ndarray
+
+
+def run(
+    norm: str, seed: int, size: Size, pictures: Pictures, loss_net: LossNet, bar: RunBar
+) -> tuple[dict, keras.Model]:
+    """Trains one net; returns its losses and gates, and the net."""
+    keras.utils.set_random_seed(seed)
+    net = build_transform_net(NORMS[norm])
+    loss = PerceptualLoss(loss_net, pictures.style, STYLE_WEIGHT)
+    crops = keras.Input((size.crop, size.crop, 3))
+    learner = NORMS[norm].model_class(crops, loss(crops, net(crops)))
+    learner.compile(keras.optimizers.Adam(LEARNING_RATE), jit_compile=False)
+    history = learner.fit(
+        photographs.random_crops(
+            pictures.contents, size.crop, BATCH_SIZE, np.random.default_rng(seed)
+        ),
+        epochs=size.epochs,
+        steps_per_epoch=size.steps,
+        shuffle=False,
+        callbacks=[bar.epoch_callback()],
+        verbose=0,
+    ).history
+    losses = {part: [round(value, 5) for value in history[part]] for part in PARTS}
+    photo = pictures.held_out[np.newaxis]
+    held_out = [float(value) for value in loss.distances(photo, net(photo, training=False))]
+    bar.result = ", ".join(f"{part} {losses[part][-1]:.3f}" for part in PARTS)
+    rho = [round(layer.mean, 4) for layer in keras_bin.rho_summary(net)] if norm == "BIN" else []
+    result = {
+        "norm": norm,
+        "seed": seed,
+        **losses,
+        "held_out": {part: round(value, 5) for part, value in zip(PARTS, held_out, strict=True)},
+        "rho": rho,
+    }
+    return result, net
+
+
+def compare(
+    seeds: int, size: Size, pictures: Pictures, loss_net: LossNet
+) -> tuple[list[dict], dict[str, keras.Model]]:
+    """Trains every net with every seed; returns the results, and the nets of the last seed."""
+    plan = list(itertools.product(range(seeds), NORMS))
+    runs, nets = [], {}
+    with run_bars(len(plan)) as bars:
+        for seed, norm in plan:
+            with bars.run(f"seed {seed}  {norm:5}", size.epochs) as bar:
+                result, nets[norm] = run(norm, seed, size, pictures, loss_net, bar)
+            runs.append({**result, "seconds": bar.seconds})
+    return runs, nets
+
+
+def loss_rows(runs: list[dict]) -> dict[str, dict[str, list[float]]]:
+    """Returns by row and normalization the loss with each seed, in %.
+
+    The rows are content, style and their weighted sum, `total`, of the last epochs on crops,
+    and of the held-out photograph.
+    """
+    ends = {
+        "training": lambda run, part: mean(run[part][-LAST_EPOCHS:]),
+        "held-out": lambda run, part: run["held_out"][part],
+    }
+    rows = {}
+    for where, end in ends.items():
+        for part in PARTS:
+            rows[f"{where}, {part}"] = {
+                norm: [100 * end(run, part) for run in runs if run["norm"] == norm]
+                for norm in NORMS
+            }
+        content, style = (rows[f"{where}, {part}"] for part in PARTS)
+        rows[f"{where}, total"] = {
+            norm: [c + STYLE_WEIGHT * s for c, s in zip(content[norm], style[norm], strict=True)]
+            for norm in NORMS
+        }
+    return rows
+
+
+def gates(runs: list[dict]) -> np.ndarray:
+    """Returns the mean rho of each layer with each seed, shape `(seeds, layers)`."""
+    return np.array([run["rho"] for run in runs if run["rho"]])
+
+
+def claims(runs: list[dict]) -> list[Claim]:
+    """Judges the means over seeds."""
+    rho = float(gates(runs).mean())
+    total = {norm: mean(values) for norm, values in loss_rows(runs)["training, total"].items()}
+    return [
+        Claim(
+            f"the mean of rho over all layers falls from 1 to below 0.5 (to {rho:.2f})", rho < 0.5
+        ),
+        Claim(
+            f"at the end of training BIN's loss ({total['BIN']:.1f} %) is not above "
+            f"BN's ({total['BN']:.1f} %)",
+            total["BIN"] <= total["BN"],
+        ),
+    ]
+
+
+def plot_losses(runs: list[dict], size: Size) -> Figure:
+    """Draws both losses of every normalization over the steps, and rho of every layer."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    *curves, rho = figure.subplots(1, 3)
+    steps = size.steps * np.arange(1, size.epochs + 1)
+    for axes, part in zip(curves, PARTS, strict=True):
+        for norm in NORMS:
+            values = 100 * np.array([run[part] for run in runs if run["norm"] == norm])
+            middle, deviation = values.mean(0), values.std(0, ddof=len(values) > 1)
+            axes.plot(steps, middle, color=COLOURS[norm], label=norm)
+            axes.fill_between(
+                steps, middle - deviation, middle + deviation, color=COLOURS[norm], alpha=0.2, lw=0
+            )
+        axes.set(title=f"{part} loss", xlabel="step", ylabel="of the style picture's square (%)")
+        axes.set_ylim(bottom=0)
+    curves[0].legend()
+    values = gates(runs)
+    deviation = values.std(0, ddof=len(values) > 1)
+    layers = np.arange(1, values.shape[1] + 1)
+    rho.errorbar(layers, values.mean(0), deviation, capsize=3, marker="o", color=COLOURS["BIN"])
+    rho.axhline(1, color="grey", linestyle=":", label="before training")
+    rho.set(title="where rho went", xlabel="layer, from first to last", ylim=(0, 1.05))
+    rho.set(ylabel="mean of rho over channels", xticks=layers)
+    rho.legend()
+    return figure
+
+
+def plot_photographs(nets: dict[str, keras.Model], pictures: Pictures) -> Figure:
+    """Draws the held-out photograph, the style, and what each net makes of the photograph."""
+    figure = Figure(figsize=(10, 5.2), layout="constrained")
+    drawn = {"held-out photograph": pictures.held_out, "style": pictures.style}
+    for norm, net in nets.items():
+        drawn[norm] = keras.ops.convert_to_numpy(net(pictures.held_out[np.newaxis]))[0]
+    for axes, (title, picture) in zip(figure.subplots(2, 3).flat, drawn.items(), strict=True):
+        axes.imshow(picture, vmin=0, vmax=1)
+        axes.set_title(title)
+        axes.set_axis_off()
+    return figure
+
+
+def add_pictures(parser: ArgumentParser) -> None:
+    """Adds the options `--photographs` and `--style`."""
+    parser.add_argument(
+        "--photographs",
+        type=Path,
+        metavar="DIR",
+        help="folder of photographs to train on (default: those of scikit-image)",
+    )
+    parser.add_argument(
+        "--style",
+        type=Path,
+        metavar="FILE",
+        help=f"picture whose style is learned (default: {photographs.STYLE}, of scikit-image)",
+    )
+
+
+def read_pictures(parser: ArgumentParser, options: Namespace) -> Pictures:
+    """Loads the pictures that the options name, and ends the program where one is unusable."""
+
+    def read(option: str, reader: Callable[[Path], Any], path: Path) -> Any:
+        try:
+            return reader(path)
+        except ValueError as error:
+            parser.error(f"argument {option}: {error}")
+
+    return Pictures(
+        read("--photographs", photographs.read_folder, options.photographs)
+        if options.photographs
+        else [photographs.bundled(name) for name in photographs.BUNDLED],
+        read("--style", photographs.read, options.style)
+        if options.style
+        else photographs.bundled(photographs.STYLE),
+        photographs.bundled(photographs.HELD_OUT),
+    )
+
+
+def caption(options: Namespace, size: Size, loss_net: LossNet) -> str:
+    """Says what was run, at which size, and whose pictures are shown."""
+    contents = options.photographs or ", ".join(photographs.BUNDLED)
+    return (
+        f"A transform net of 16 to 64 channels and 3 residual blocks, {size.epochs * size.steps} "
+        f"steps on {BATCH_SIZE} crops of {size.crop}x{size.crop} pixels; {loss_net.statement}. "
+        f"The paper trains at full size, with trained VGG16. Trained on: {contents}; style: "
+        f"{options.style or photographs.STYLE}; held out: {photographs.HELD_OUT}. Pictures named "
+        "without a path come with scikit-image and are CC0 or without known copyright "
+        "restrictions. Content and style are squared distances in % of the squares that the "
+        f"style picture itself has; total is content + {STYLE_WEIGHT:g} x style. Mean ± standard "
+        "deviation over seeds."
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the comparison, reports it, and exports the BIN net."""
+    parser = option_parser(
+        PROGRAM, __doc__.splitlines()[0], seeds=3, folder="output/style_transfer"
+    )
+    add_pictures(parser)
+    add_quick(parser, f"{QUICK.epochs * QUICK.steps} steps instead of {FULL.epochs * FULL.steps}")
+    options = read_options(parser, arguments)
+    pictures = read_pictures(parser, options)
+    size = QUICK if options.quick else FULL
+    loss_net = load_loss_net()
+    print(f"{loss_net.statement[0].upper()}{loss_net.statement[1:]}.")
+    runs, nets = compare(options.seeds, size, pictures, loss_net)
+    plot_losses(runs, size).savefig(options.output / "losses.png", dpi=130)
+    plot_photographs(nets, pictures).savefig(options.output / "photographs.png", dpi=100)
+    nets["BIN"].save(options.output / "style.keras")
+    print(export_onnx(nets["BIN"], options.output / "style.onnx", overwrite=True))
+    report = Report(
+        caption=caption(options, size, loss_net),
+        settings={
+            **size._asdict(),
+            "batch_size": BATCH_SIZE,
+            "learning_rate": LEARNING_RATE,
+            "style_weight": STYLE_WEIGHT,
+            "loss_net_weights": loss_net.weights,
+        },
+        runs=runs,
+        tables=[score_table("Losses, %", "loss", loss_rows(runs))],
+        claims=claims(runs),
+    )
+    publish(report, options)
+
+
+if __name__ == "__main__":
+    main()
