@@ -52,22 +52,24 @@ from common.transform_net import build_transform_net
 from keras_bin.export import export_onnx
 
 PROGRAM = "style_transfer.py"
-LEARNING_RATE = 0.01
-STYLE_WEIGHT = 3.0
+LEARNING_RATE = 0.003
+STYLE_WEIGHT = 1.0
 BATCH_SIZE = 4
 PARTS = ("content", "style")
 LAST_EPOCHS = 5  # that the table and the claims average over
 
 
 class Size(NamedTuple):
-    """How long to train, and on what: an epoch is so many batches of new crops."""
+    """How long to train, which net, and on what: an epoch is so many batches of new crops."""
 
     epochs: int
     steps: int
     crop: int
+    blocks: int
 
 
-FULL, QUICK = Size(epochs=25, steps=10, crop=64), Size(epochs=2, steps=2, crop=32)
+FULL = Size(epochs=20, steps=10, crop=48, blocks=3)
+QUICK = Size(epochs=2, steps=2, crop=32, blocks=1)
 
 
 class Pictures(NamedTuple):
@@ -89,7 +91,7 @@ def run(
 ) -> tuple[dict, keras.Model]:
     """Trains one net; returns its losses and gates, and the net."""
     keras.utils.set_random_seed(seed)
-    net = build_transform_net(NORMS[norm])
+    net = build_transform_net(NORMS[norm], blocks=size.blocks)
     loss = PerceptualLoss(loss_net, pictures.style, STYLE_WEIGHT)
     crops = keras.Input((size.crop, size.crop, 3))
     learner = NORMS[norm].model_class(crops, loss(crops, net(crops)))
@@ -259,14 +261,14 @@ def caption(options: Namespace, size: Size, loss_net: LossNet) -> str:
     """Says what was run, at which size, and whose pictures are shown."""
     contents = options.photographs or ", ".join(photographs.BUNDLED)
     return (
-        f"A transform net of 16 to 64 channels and 3 residual blocks, {size.epochs * size.steps} "
-        f"steps on {BATCH_SIZE} crops of {size.crop}x{size.crop} pixels; {loss_net.statement}. "
-        f"The paper trains at full size, with trained VGG16. Trained on: {contents}; style: "
-        f"{options.style or photographs.STYLE}; held out: {photographs.HELD_OUT}. Pictures named "
-        "without a path come with scikit-image and are CC0 or without known copyright "
-        "restrictions. Content and style are squared distances in % of the squares that the "
-        f"style picture itself has; total is content + {STYLE_WEIGHT:g} x style. Mean ± standard "
-        "deviation over seeds."
+        f"A transform net of 16 to 64 channels and {size.blocks} residual blocks, "
+        f"{size.epochs * size.steps} steps on {BATCH_SIZE} crops of {size.crop}x{size.crop} "
+        f"pixels; {loss_net.statement}. The paper trains at full size, with trained VGG16. "
+        f"Trained on: {contents}; style: {options.style or photographs.STYLE}; held out: "
+        f"{photographs.HELD_OUT}. Pictures named without a path come with scikit-image and are "
+        "CC0 or without known copyright restrictions. Content and style are squared distances "
+        "in % of the squares that the style picture itself has; total is content + "
+        f"{STYLE_WEIGHT:g} x style. Mean ± standard deviation over seeds."
     )
 
 

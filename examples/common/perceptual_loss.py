@@ -11,6 +11,7 @@ from keras import ops
 
 STYLE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")
 CONTENT_LAYER = "block2_conv2"
+CONTENT_INDEX = STYLE_LAYERS.index(CONTENT_LAYER)
 RANDOM_SEED = 0
 PATIENCE = 10  # seconds that a server may stay silent before it counts as out of reach
 
@@ -19,11 +20,13 @@ class LossNet(NamedTuple):
     """VGG16 up to the features that are compared.
 
     Attributes:
-        model: from RGB pictures of 0 to 1 to one map of features per layer of `STYLE_LAYERS`.
+        features: from RGB pictures of 0 to 1 to one map of features per layer of `STYLE_LAYERS`.
+        content: the same up to the features of `CONTENT_LAYER`.
         weights: `"imagenet"` or `"random"`.
     """
 
-    model: keras.Model
+    features: keras.Model
+    content: keras.Model
     weights: str
 
     @property
@@ -49,13 +52,15 @@ def load_loss_net() -> LossNet:
     except Exception:  # Keras raises no class of its own where a download fails
         vgg, weights = keras.applications.VGG16(include_top=False, weights=None), "random"
         _randomize(vgg)
+    vgg.trainable = False
+    maps = [vgg.get_layer(name).output for name in STYLE_LAYERS]
+    return LossNet(_prepared(vgg, maps), _prepared(vgg, maps[CONTENT_INDEX]), weights)
+
+
+def _prepared(vgg, outputs):
     pictures = keras.Input((None, None, 3))
-    features = keras.Model(vgg.input, [vgg.get_layer(name).output for name in STYLE_LAYERS])
-    model = keras.Model(
-        pictures, features(keras.applications.vgg16.preprocess_input(255.0 * pictures))
-    )
-    model.trainable = False
-    return LossNet(model, weights)
+    prepared = keras.applications.vgg16.preprocess_input(255.0 * pictures)
+    return keras.Model(pictures, keras.Model(vgg.input, outputs)(prepared))
 
 
 @contextlib.contextmanager
@@ -114,24 +119,23 @@ class PerceptualLoss(keras.layers.Layer):
     def __init__(self, loss_net: LossNet, style: np.ndarray, style_weight: float, **kwargs):
         super().__init__(**kwargs)
         self.style_weight = style_weight
-        self._loss_net = loss_net.model
-        features = loss_net.model(style[np.newaxis])
-        self._content_scale = ops.mean(ops.square(features[STYLE_LAYERS.index(CONTENT_LAYER)]))
+        self._loss_net = loss_net
+        features = loss_net.features(style[np.newaxis])
+        self._content_scale = ops.mean(ops.square(features[CONTENT_INDEX]))
         self._grams = [gram(feature) for feature in features]
         self._content = keras.metrics.Mean("content")
         self._style = keras.metrics.Mean("style")
 
     def distances(self, photos, stylized):
         """Returns `(content, style)`, the means over a batch."""
-        index = STYLE_LAYERS.index(CONTENT_LAYER)
-        expected = self._loss_net(photos)[index]
-        features = self._loss_net(stylized)
-        content = ops.mean(ops.square(features[index] - expected)) / self._content_scale
+        expected = self._loss_net.content(photos)
+        features = self._loss_net.features(stylized)
+        error = ops.mean(ops.square(features[CONTENT_INDEX] - expected))
         styles = [
             ops.mean(ops.square(gram(feature) - target)) / ops.mean(ops.square(target))
             for feature, target in zip(features, self._grams, strict=True)
         ]
-        return content, sum(styles) / len(styles)
+        return error / self._content_scale, sum(styles) / len(styles)
 
     def call(self, photos, stylized):
         """Adds the loss, and returns `stylized` as it is."""

@@ -54,7 +54,7 @@ def test_distances_are_those_of_the_formulas(loss_net, pictures):
     photos, stylized, (style, _) = pictures
     content, styles = PerceptualLoss(loss_net, style, STYLE_WEIGHT).distances(photos, stylized)
     of_photos, of_stylized, of_style = (
-        [np.asarray(maps, "float64") for maps in loss_net.model(each)]
+        [np.asarray(maps, "float64") for maps in loss_net.features(each)]
         for each in (photos, stylized, style[np.newaxis])
     )
     expected = np.mean((of_stylized[1] - of_photos[1]) ** 2) / np.mean(of_style[1] ** 2)
@@ -93,7 +93,7 @@ def test_loss_is_the_weighted_sum_and_reaches_the_stylized_photos(loss_net, pict
 
 def test_history_holds_both_parts_and_the_loss_net_stays(loss_net, pictures):
     photos, _, (style, _) = pictures
-    frozen = [np.array(weight) for weight in loss_net.model.weights]
+    frozen = [np.array(weight) for weight in loss_net.features.weights]
     inputs = keras.Input((None, None, 3))
     stylized = keras.layers.Conv2D(3, 1, activation="sigmoid")(inputs)
     model = keras.Model(inputs, PerceptualLoss(loss_net, style, STYLE_WEIGHT)(inputs, stylized))
@@ -107,7 +107,7 @@ def test_history_holds_both_parts_and_the_loss_net_stays(loss_net, pictures):
         rtol=1e-5,
         atol=0,
     )
-    for before, after in zip(frozen, loss_net.model.weights, strict=True):
+    for before, after in zip(frozen, loss_net.features.weights, strict=True):
         np.testing.assert_array_equal(before, after)
 
 
@@ -115,9 +115,11 @@ def test_fallback_is_stated_and_the_same_at_every_call(loss_net):
     assert loss_net.weights == "random"
     assert "out of reach" in loss_net.statement
     assert "random weights (He normal, seed 0)" in loss_net.statement
-    kernels = [weight for weight in loss_net.model.weights if weight.path.endswith("kernel")]
+    kernels = [weight for weight in loss_net.features.weights if weight.path.endswith("kernel")]
     assert len(kernels) == 10
-    for first, again in zip(loss_net.model.weights, load_loss_net().model.weights, strict=True):
+    for first, again in zip(
+        loss_net.features.weights, load_loss_net().features.weights, strict=True
+    ):
         np.testing.assert_array_equal(first, again)
     assert np.any(np.asarray(kernels[1]) != np.asarray(kernels[3]))
 
@@ -136,18 +138,18 @@ def test_trained_weights_are_taken_where_they_can_be_had(monkeypatch):
     assert loss_net.weights == "imagenet"
     assert loss_net.statement == "the loss net is VGG16, trained on ImageNet"
     kernel = trained.get_layer("block4_conv3").kernel
-    assert any(weight is kernel for weight in loss_net.model.weights)
+    assert any(weight is kernel for weight in loss_net.features.weights)
 
 
 def test_pictures_are_prepared_as_vgg_expects(loss_net, pictures):
     plain = small_vgg()
-    plain.set_weights(loss_net.model.get_weights())
+    plain.set_weights(loss_net.features.get_weights())
     features = keras.Model(plain.input, plain.get_layer("block1_conv2").output)
     blue_to_red = 255 * pictures[0][..., ::-1] - np.array([103.939, 116.779, 123.68], "float32")
     expected = features(blue_to_red)
-    np.testing.assert_allclose(loss_net.model(pictures[0])[0], expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(loss_net.features(pictures[0])[0], expected, rtol=1e-4, atol=1e-3)
 
 
 def test_loss_net_is_frozen(loss_net):
     assert isinstance(loss_net, LossNet)
-    assert loss_net.model.trainable_weights == []
+    assert loss_net.features.trainable_weights == loss_net.content.trainable_weights == []
