@@ -13,8 +13,8 @@ caption and the results say so. The output folder receives:
 - `photographs.png`: a photograph that no net was trained on, redrawn by those of the last seed;
 - `style.keras` and `style.onnx`: the BIN net of the last seed; `stylize.py` runs the latter.
 
-The claims: in training the mean of rho over all layers falls from 1 to below 0.5, and BIN's
-loss at the end of training is not above BN's.
+The claims: in training rho falls below 0.9 in every layer, from 1, and BIN's loss at the end
+of training is not above BN's.
 """
 
 import os
@@ -52,11 +52,13 @@ from common.transform_net import build_transform_net
 from keras_bin.export import export_onnx
 
 PROGRAM = "style_transfer.py"
+# Chosen by the training losses of other seeds than these: with 0.01 both losses end higher.
 LEARNING_RATE = 0.003
 STYLE_WEIGHT = 1.0
 BATCH_SIZE = 4
 PARTS = ("content", "style")
-LAST_EPOCHS = 5  # that the table and the claims average over
+LAST_EPOCHS = 3  # that the table and the claims average over
+LOW = 0.9
 
 
 class Size(NamedTuple):
@@ -68,7 +70,7 @@ class Size(NamedTuple):
     blocks: int
 
 
-FULL = Size(epochs=20, steps=10, crop=48, blocks=3)
+FULL = Size(epochs=12, steps=10, crop=48, blocks=3)
 QUICK = Size(epochs=2, steps=2, crop=32, blocks=1)
 
 
@@ -167,11 +169,13 @@ def gates(runs: list[dict]) -> np.ndarray:
 
 def claims(runs: list[dict]) -> list[Claim]:
     """Judges the means over seeds."""
-    rho = float(gates(runs).mean())
+    rho = gates(runs).mean(0)
     total = {norm: mean(values) for norm, values in loss_rows(runs)["training, total"].items()}
     return [
         Claim(
-            f"the mean of rho over all layers falls from 1 to below 0.5 (to {rho:.2f})", rho < 0.5
+            f"rho falls from 1 to below {LOW} in every layer (to {rho.mean():.2f} on average, to "
+            f"{rho.max():.2f} at most)",
+            bool(rho.max() < LOW),
         ),
         Claim(
             f"at the end of training BIN's loss ({total['BIN']:.1f} %) is not above "

@@ -1,0 +1,155 @@
+"""Style transfer: its claims, its options, and what a quick run leaves behind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import matplotlib.image
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+import style_transfer
+from common import photographs
+
+SCRIPT = Path(style_transfer.__file__)
+STYLES = {"BN": 0.3, "IN": 0.1, "BN+IN": 0.15, "BIN": 0.2}
+
+
+def runs(styles=STYLES, rho=(0.5, 0.8)):
+    """Three runs of every net that end at a style loss each."""
+    return [
+        {
+            "norm": norm,
+            "seed": seed,
+            "content": [1.0, 0.5, 0.3, 0.3, 0.3],
+            "style": [1.0, 0.9] + [style + (-0.05, 0, 0.05)[seed]] * 3,
+            "held_out": {"content": 0.4, "style": style},
+            "rho": list(rho) if norm == "BIN" else [],
+        }
+        for norm, style in styles.items()
+        for seed in range(3)
+    ]
+
+
+def verdicts(**changes):
+    return [claim.holds for claim in style_transfer.claims(runs(**changes))]
+
+
+def test_claims_hold_where_rho_falls_and_bin_is_ahead():
+    assert verdicts() == [True, True]
+
+
+def test_claim_on_rho_looks_at_every_layer():
+    assert verdicts(rho=(0.1, 0.91)) == [False, True]
+
+
+def test_claim_on_the_loss_fails_where_bin_is_behind():
+    assert verdicts(styles={**STYLES, "BIN": 0.31}) == [True, False]
+
+
+def test_rows_are_the_last_epochs_in_percent():
+    rows = style_transfer.loss_rows(runs())
+    assert list(rows) == [
+        f"{where}, {part}"
+        for where in ("training", "held-out")
+        for part in ("content", "style", "total")
+    ]
+    assert rows["training, content"]["BN"] == pytest.approx([30, 30, 30])
+    assert rows["training, style"]["BN"] == pytest.approx([25, 30, 35])
+    assert rows["held-out, style"]["IN"] == pytest.approx([10, 10, 10])
+    weight = style_transfer.STYLE_WEIGHT
+    assert rows["training, total"]["BN"][0] == pytest.approx(30 + 25 * weight)
+
+
+@pytest.mark.parametrize("option", ["--style", "--photographs"])
+def test_missing_pictures_are_refused_before_any_work(option, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        style_transfer.main([option, str(tmp_path / "missing"), "--output", str(tmp_path)])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert f"argument {option}: must be a " in error
+    assert "missing" in error
+
+
+def test_own_pictures_take_the_place_of_the_bundled_ones(tmp_path):
+    Image.new("RGB", (200, 200), "red").save(tmp_path / "red.png")
+    Image.new("RGB", (200, 200), "blue").save(tmp_path / "blue.jpg")
+    parser = style_transfer.option_parser("style_transfer.py", "", 1, "output")
+    style_transfer.add_pictures(parser)
+    options = parser.parse_args(
+        ["--photographs", str(tmp_path), "--style", str(tmp_path / "red.png")]
+    )
+    pictures = style_transfer.read_pictures(parser, options)
+    assert len(pictures.contents) == 2
+    np.testing.assert_array_equal(pictures.style[0, 0], [1, 0, 0])
+    np.testing.assert_array_equal(pictures.held_out, photographs.bundled("chelsea"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The output folder of a quick run, and what it printed."""
+    output = tmp_path_factory.mktemp("style_transfer")
+    result = subprocess.run(
+        [sys.executable, SCRIPT, "--quick", "--seeds", "1", "--output", output],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return output, result.stdout
+
+
+@pytest.mark.slow
+def test_every_step_is_in_the_results(finished):
+    results = json.loads((finished[0] / "results.json").read_text())
+    assert [run["norm"] for run in results["runs"]] == ["BN", "IN", "BN+IN", "BIN"]
+    for run in results["runs"]:
+        for part in ("content", "style"):
+            assert len(run[part]) == 2
+            assert np.isfinite(run[part]).all()
+    assert len(results["runs"][-1]["rho"]) == 7
+    assert results["runs"][-1]["rho"] != [1] * 7
+
+
+@pytest.mark.slow
+def test_weights_of_the_loss_net_are_stated_everywhere(finished):
+    output, printed = finished
+    results = json.loads((output / "results.json").read_text())
+    statement = {
+        "random": "VGG16 with random weights (He normal, seed 0)",
+        "imagenet": "VGG16, trained on ImageNet",
+    }[results["settings"]["loss_net_weights"]]
+    for text in (printed, results["caption"], (output / "results.md").read_text()):
+        assert statement in " ".join(text.split())
+
+
+@pytest.mark.slow
+def test_table_is_printed_and_written(finished):
+    output, printed = finished
+    for text in (printed, (output / "results.md").read_text()):
+        for expected in ("training, content", "held-out, total", "BN+IN", "BIN - BN"):
+            assert expected in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["losses.png", "photographs.png"])
+def test_picture_decodes_and_is_not_blank(finished, name):
+    assert (finished[0] / name).stat().st_size < 1e6
+    picture = matplotlib.image.imread(finished[0] / name)
+    assert min(picture.shape[:2]) > 300
+    assert picture[..., :3].std() > 0.1
+
+
+@pytest.mark.slow
+def test_exported_net_is_the_saved_one_at_another_size(finished):
+    net = keras.saving.load_model(finished[0] / "style.keras")
+    photo = photographs.bundled("coffee")[np.newaxis, :50, :77]
+    session = onnxruntime.InferenceSession(finished[0] / "style.onnx")
+    (stylized,) = session.run(["stylized"], {"photos": photo})
+    assert stylized.shape == photo.shape
+    np.testing.assert_allclose(stylized, net(photo), rtol=0, atol=1e-3)
