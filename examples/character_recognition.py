@@ -26,6 +26,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 
+from common.classifiers import build_classifier
 from common.digit_styles import CLASSES, DigitSplit, draw, draw_held_out, load_split
 from common.experiment import (
     COLOURS,
@@ -40,7 +41,6 @@ from common.experiment import (
     score_table,
 )
 from common.norms import NORMS
-from common.resnet import build_resnet
 from common.training import PARTS, SETTINGS, accuracy, train_steps
 
 PROGRAM = "character_recognition.py"
@@ -75,7 +75,9 @@ def run(
     """Trains one net on some digits, and returns its accuracy on those held out."""
     pictures, labels = draw_subset(split, size, seed)
     keras.utils.set_random_seed(seed)
-    model = build_resnet(NORMS[norm], depth, pictures.shape[1:], CLASSES, WEIGHT_DECAY)
+    model = build_classifier(
+        f"resnet-{depth}", NORMS[norm], pictures.shape[1:], CLASSES, WEIGHT_DECAY
+    )
     train_steps(model, pictures, labels, steps, bar.epoch_callback())
     score = accuracy(model, draw_held_out(split)[STYLE], split.test_labels)
     bar.result = f"{score:.1f} %"

@@ -52,7 +52,7 @@ from common.gradient_reversal import GradientReversal, ReversalSchedule
 from common.layers import Layers
 from common.norms import NORMS, Norm
 from common.office_home import DOMAINS, find_pictures, read_pictures
-from common.resnet import residual_features
+from common.resnet import resnet
 from common.training import PARTS, accuracy
 
 PROGRAM = "domain_adaptation.py"
@@ -163,7 +163,7 @@ def build_net(
     """
     layers = Layers(norm, WEIGHT_DECAY)
     pictures = keras.Input(shape, name="pictures")
-    features = keras.layers.GlobalAveragePooling2D()(residual_features(pictures, layers, depth))
+    features = keras.layers.GlobalAveragePooling2D()(resnet(pictures, layers, depth))
     logits = keras.layers.Dense(classes, name="classes")(features)
     x = GradientReversal(name="reversal")(features)
     x = keras.layers.Dense(DOMAIN_UNITS, activation="relu")(x)

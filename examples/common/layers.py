@@ -23,8 +23,16 @@ class Layers(NamedTuple):
     norm: Norm
     weight_decay: float = 0.0
 
-    def convolve(self, x, filters: int, size: int, strides: int = 1, groups: int = 1):
-        """Convolves without a bias; an odd `size` keeps the shape, up to the strides."""
+    def convolve(
+        self,
+        x,
+        filters: int,
+        size: int,
+        strides: int = 1,
+        groups: int = 1,
+        use_bias: bool = False,
+    ):
+        """Convolves; an odd `size` keeps the shape, up to the strides."""
         if size > 1:
             x = keras.layers.ZeroPadding2D(size // 2)(x)
         return keras.layers.Conv2D(
@@ -32,11 +40,12 @@ class Layers(NamedTuple):
             size,
             strides,
             groups=groups,
-            use_bias=False,
+            use_bias=use_bias,
             kernel_initializer=keras.initializers.VarianceScaling(
                 2.0, "fan_out", "untruncated_normal"
             ),
             kernel_regularizer=self._decay(),
+            bias_regularizer=self._decay() if use_bias else None,
         )(x)
 
     def normalize(self, x):
@@ -44,6 +53,10 @@ class Layers(NamedTuple):
         return self.norm.layer(
             epsilon=1e-5, gamma_regularizer=self._decay(), beta_regularizer=self._decay()
         )(x)
+
+    def activate(self, x):
+        """Normalizes, and sets what is negative to zero."""
+        return keras.layers.ReLU()(self.normalize(x))
 
     def logits(self, x, classes: int, name: str = "logits"):
         """Averages over space, and maps to logits."""

@@ -1,26 +1,26 @@
-"""Residual nets of depth 6n + 2 for small pictures, with the widths of the authors of BIN."""
+"""Residual nets whose blocks end in a normalization: ResNet and ResNeXt, for small pictures."""
+
+from collections.abc import Iterator
 
 import keras
 
 from common.layers import Layers
-from common.norms import Norm
 
 WIDTHS = (16, 32, 64)
 EXPANSION = 4
 
 
-def residual_features(x, layers: Layers, depth: int, bottleneck: bool | None = None):
-    """Makes the residual trunk: a convolution, and three stages of `(depth - 2) / 6` blocks.
+def resnet(x, layers: Layers, depth: int):
+    """Makes a convolution, and three stages of `(depth - 2) / 6` residual blocks.
 
     Args:
         x: pictures of shape `(batch, height, width, channels)`.
         layers: makes convolutions and normalizations.
-        depth: 6n + 2: 8, 14, 20, ... The depth counts two convolutions per block.
-        bottleneck: whether a block is of three convolutions, 1x1, 3x3 and 1x1, with four times
-            the width at its ends; by default so from depth 44.
+        depth: 6n + 2: 8, 14, 20, ... It counts two convolutions per block. From 44 on, blocks are
+            of three, 1x1, 3x3 and 1x1, with four times the width at their ends.
 
     Returns:
-        A tensor of shape `(batch, height / 4, width / 4, 64)`, or 256 channels of bottlenecks.
+        A tensor of shape `(batch, height / 4, width / 4, 64)`, or 256 channels from depth 44.
 
     Raises:
         ValueError: `depth` is not 6n + 2.
@@ -28,52 +28,74 @@ def residual_features(x, layers: Layers, depth: int, bottleneck: bool | None = N
     Source: He et al. 2016, https://arxiv.org/abs/1512.03385, section 4.2, with a projection in
     every shortcut that changes shape, as in https://github.com/hyseob/Batch-Instance-Normalization.
     """
-    blocks, rest = divmod(depth - 2, 6)
-    if rest or blocks < 1:
-        raise ValueError(f"`depth` must be 6n + 2: 8, 14, 20, ... Received: depth={depth!r}")
-    block = _bottleneck if (depth >= 44 if bottleneck is None else bottleneck) else _basic_block
-    x = keras.layers.ReLU()(layers.normalize(layers.convolve(x, WIDTHS[0], 3)))
-    for stage, width in enumerate(WIDTHS):
-        for number in range(blocks):
-            x = block(x, layers, width, strides=2 if stage and not number else 1)
+    blocks, bottleneck = count_blocks(depth, 6, 2), is_bottleneck(depth)
+    x = layers.activate(layers.convolve(x, WIDTHS[0], 3))
+    for width, strides in stage_blocks(blocks):
+        if bottleneck:
+            x = _bottleneck(x, layers, width, EXPANSION * width, strides)
+        else:
+            x = _basic_block(x, layers, width, strides)
     return x
 
 
-def build_resnet(
-    norm: Norm,
-    depth: int,
-    shape: tuple[int, int, int],
-    classes: int,
-    weight_decay: float = 0.0,
-    bottleneck: bool | None = None,
-) -> keras.Model:
-    """Builds a residual net that ends in logits, not compiled.
+def resnext(x, layers: Layers, depth: int, groups: int, width: int):
+    """Makes a convolution, and three stages of `(depth - 2) / 9` blocks of grouped convolutions.
 
     Args:
-        norm: makes the normalization layers.
-        depth: 6n + 2, see `residual_features`.
-        shape: height, width and channels of the pictures.
-        classes: number of logits.
-        weight_decay: see `Layers`.
-        bottleneck: see `residual_features`.
+        x: pictures of shape `(batch, height, width, channels)`.
+        layers: makes convolutions and normalizations.
+        depth: 9n + 2: 11, 20, 29, ... It counts three convolutions per block.
+        groups: of the 3x3 convolutions.
+        width: channels per group in the first stage, twice and four times as many after it.
+
+    Returns:
+        A tensor of shape `(batch, height / 4, width / 4, 1024)`.
+
+    Raises:
+        ValueError: `depth` is not 9n + 2.
+
+    Source: Xie et al. 2017, https://arxiv.org/abs/1611.05431, section 5.3.
     """
-    layers = Layers(norm, weight_decay)
-    pictures = keras.Input(shape, name="pictures")
-    x = residual_features(pictures, layers, depth, bottleneck)
-    return norm.model_class(pictures, layers.logits(x, classes))
+    blocks = count_blocks(depth, 9, 2)
+    x = layers.activate(layers.convolve(x, 64, 3))
+    for base, strides in stage_blocks(blocks):
+        inside = groups * width * base // WIDTHS[0]
+        x = _bottleneck(x, layers, inside, 4 * EXPANSION * base, strides, groups)
+    return x
+
+
+def count_blocks(depth: int, factor: int, rest: int) -> int:
+    """Returns n of `depth = factor * n + rest`, or raises ValueError."""
+    blocks, remainder = divmod(depth - rest, factor)
+    if remainder or blocks < 1:
+        smallest = ", ".join(str(factor * n + rest) for n in (1, 2, 3))
+        raise ValueError(
+            f"`depth` must be {factor}n + {rest}: {smallest}, ... Received: depth={depth!r}"
+        )
+    return blocks
+
+
+def stage_blocks(blocks: int) -> Iterator[tuple[int, int]]:
+    """Yields the width and the strides of each block of three stages; each halves the last."""
+    for stage, width in enumerate(WIDTHS):
+        for number in range(blocks):
+            yield width, 2 if stage and not number else 1
+
+
+def is_bottleneck(depth: int) -> bool:
+    """Returns whether BIN's authors make a residual net of that depth of 1x1, 3x3 and 1x1."""
+    return depth >= 44
 
 
 def _basic_block(x, layers, width, strides):
-    y = keras.layers.ReLU()(layers.normalize(layers.convolve(x, width, 3, strides)))
-    y = layers.normalize(layers.convolve(y, width, 3))
-    return _join(x, y, layers, strides)
+    y = layers.activate(layers.convolve(x, width, 3, strides))
+    return _join(x, layers.normalize(layers.convolve(y, width, 3)), layers, strides)
 
 
-def _bottleneck(x, layers, width, strides):
-    y = keras.layers.ReLU()(layers.normalize(layers.convolve(x, width, 1)))
-    y = keras.layers.ReLU()(layers.normalize(layers.convolve(y, width, 3, strides)))
-    y = layers.normalize(layers.convolve(y, EXPANSION * width, 1))
-    return _join(x, y, layers, strides)
+def _bottleneck(x, layers, inside, outside, strides, groups=1):
+    y = layers.activate(layers.convolve(x, inside, 1))
+    y = layers.activate(layers.convolve(y, inside, 3, strides, groups))
+    return _join(x, layers.normalize(layers.convolve(y, outside, 1)), layers, strides)
 
 
 def _join(x, y, layers, strides):

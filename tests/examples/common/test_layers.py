@@ -37,6 +37,25 @@ def test_kernels_start_with_the_variance_of_the_authors():
     assert np.abs(kernel).max() > 3 * kernel.std()
 
 
+def test_activation_is_of_what_is_normalized():
+    inputs = keras.Input((9, 9, 4))
+    model = keras.Model(inputs, Layers(NORMS["BN"]).activate(inputs))
+    x = np.random.default_rng(0).normal(5, 2, (8, 9, 9, 4)).astype("float32")
+    y = np.array(model(x, training=True))
+    np.testing.assert_allclose(
+        y, np.maximum((x - x.mean((0, 1, 2))) / x.std((0, 1, 2)), 0), atol=1e-4
+    )
+
+
+def test_bias_decays_where_there_is_one():
+    inputs = keras.Input((9, 9, 4))
+    model = keras.Model(inputs, Layers(NORMS["BN"], 0.1).convolve(inputs, 4, 3, use_bias=True))
+    layer = find(model, keras.layers.Conv2D)
+    layer.kernel.assign(np.zeros(layer.kernel.shape))
+    layer.bias.assign(np.full(4, 2.0))
+    assert sum(map(float, model.losses)) == pytest.approx(0.05 * 4 * 4)
+
+
 def test_groups_see_their_own_channels():
     layer = find(net(groups=2), keras.layers.Conv2D)
     assert layer.kernel.shape == (3, 3, 2, 4)
