@@ -302,7 +302,7 @@ def plot(runs: list[dict], names: tuple[str, ...]) -> Figure:
     leads, means = figure.subplots(1, 2, width_ratios=[2.2, 1])
     plot_leads(leads, runs, names)
     plot_scores(means, accuracies(runs)["mean"])
-    means.set(title="mean over pairs", ylabel="accuracy on the target (%)")
+    means.set(title="mean over pairs", ylabel="accuracy on the target (%)", ylim=(0, 100))
     return figure
 
 
