@@ -1,0 +1,140 @@
+"""Pictures to recognize, from CIFAR or of digits, and how a training varies them."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common.digit_styles import CLASSES, draw, draw_held_out, load_split
+
+# Mean and standard deviation of red, green and blue in CIFAR, of 1, as BIN's authors have them:
+# https://github.com/hyseob/Batch-Instance-Normalization.
+CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
+CIFAR_DEVIATION = (0.2023, 0.1994, 0.2010)
+DIGIT_STYLE = "random colours"
+# Of the height and width: 4 of CIFAR's 32 pixels.
+PADDING = 1 / 8
+
+
+class Pictures(NamedTuple):
+    """Labelled pictures, apart for training and evaluation.
+
+    Attributes:
+        train: shape `(n, height, width, 3)`.
+        train_labels: shape `(n,)`, integers from 0.
+        test: pictures of the same height and width.
+        test_labels: shape `(len(test),)`.
+        classes: how many there are.
+        mean: what a net's input has subtracted, by colour, in the pictures' own unit.
+        deviation: what it is divided by then.
+        mirrored: whether a picture means the same in a mirror.
+    """
+
+    train: np.ndarray
+    train_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+    classes: int
+    mean: np.ndarray
+    deviation: np.ndarray
+    mirrored: bool
+
+    def first(self, number: int) -> "Pictures":
+        """Returns the first so many pictures to train on, and to test on."""
+        return self._replace(
+            train=self.train[:number],
+            train_labels=self.train_labels[:number],
+            test=self.test[:number],
+            test_labels=self.test_labels[:number],
+        )
+
+
+def load_cifar(classes: int) -> Pictures:
+    """Loads CIFAR-10 or CIFAR-100 by `keras.datasets`, which keeps it in `~/.keras/datasets`.
+
+    Args:
+        classes: 10 or 100.
+
+    Raises:
+        ConnectionError: the data set is not there and could not be downloaded.
+    """
+    name = f"cifar{classes}"
+    try:
+        (train, train_labels), (test, test_labels) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras raises no class of its own where a download fails
+        raise ConnectionError(
+            f"{name} must be in ~/.keras/datasets, or a download of it must succeed; run again "
+            f"where https://www.cs.toronto.edu is within reach. Received: {error}"
+        ) from error
+    return Pictures(
+        train,
+        train_labels.ravel(),
+        test,
+        test_labels.ravel(),
+        classes,
+        255 * np.array(CIFAR_MEAN, "float32"),
+        255 * np.array(CIFAR_DEVIATION, "float32"),
+        mirrored=True,
+    )
+
+
+def load_digits() -> Pictures:
+    """Draws scikit-learn's digits in random colours, the same pictures at every call."""
+    split = load_split()
+    return Pictures(
+        draw(split.train_scans, DIGIT_STYLE, np.random.default_rng(0)),
+        split.train_labels,
+        draw_held_out(split)[DIGIT_STYLE],
+        split.test_labels,
+        CLASSES,
+        np.zeros(3, "float32"),
+        np.ones(3, "float32"),
+        mirrored=False,
+    )
+
+
+def training_batches(pictures: Pictures, batch_size: int, seed: int) -> tf.data.Dataset:
+    """Returns the batches of an epoch, in another order and varied otherwise each time.
+
+    A picture is padded with black on every side by `PADDING` of its height and width, cropped to
+    its size at a random place, and mirrored half of the times if it means the same then.
+
+    Args:
+        pictures: those to train on are taken.
+        batch_size: pictures per batch; the last batch may have fewer.
+        seed: decides order, crops and mirroring.
+    """
+    shape = pictures.train.shape[1:]
+    height, width = (round(PADDING * side) for side in shape[:2])
+
+    def vary(example, seeds):
+        picture, label = example
+        picture = tf.pad(picture, ((height, height), (width, width), (0, 0)))
+        picture = tf.image.stateless_random_crop(picture, shape, seeds[:2])
+        if pictures.mirrored:
+            picture = tf.image.stateless_random_flip_left_right(picture, seeds[2:])
+        return _normalize(picture, pictures), label
+
+    examples = tf.data.Dataset.from_tensor_slices((pictures.train, pictures.train_labels))
+    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(4)
+    return (
+        tf.data.Dataset.zip((examples.shuffle(len(pictures.train), seed), seeds))
+        .map(vary, tf.data.AUTOTUNE)
+        .batch(batch_size)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def held_out_batches(pictures: Pictures, batch_size: int) -> tf.data.Dataset:
+    """Returns the batches of the pictures to test on, as they are."""
+    examples = tf.data.Dataset.from_tensor_slices((pictures.test, pictures.test_labels))
+    return (
+        examples.batch(batch_size)
+        .map(lambda test, labels: (_normalize(test, pictures), labels), tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def _normalize(values, pictures):
+    return (tf.cast(values, tf.float32) - pictures.mean) / pictures.deviation

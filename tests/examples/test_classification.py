@@ -1,0 +1,201 @@
+"""The recipe of BIN's authors: its schedule, weight decay, curves, and what a quick run leaves."""
+
+import keras
+import numpy as np
+import pytest
+
+import classification
+import keras_bin
+from classification import DATASETS, build, drop_epoch, learning_rate, train
+from common.recognition import load_digits
+from tests.examples.programs import check_picture, read_results, run_program
+
+
+def test_learning_rate_drops_at_the_epochs_of_the_authors():
+    rate = learning_rate(epochs=164, batches=391)
+    for epoch, expected in (
+        (0, 0.1),
+        (80, 0.1),
+        (81, 0.01),
+        (121, 0.01),
+        (122, 0.001),
+        (163, 0.001),
+    ):
+        for step in (epoch * 391, epoch * 391 + 390):
+            assert float(rate(step)) == pytest.approx(expected), (epoch, step)
+
+
+def test_shorter_trainings_drop_at_the_same_parts():
+    assert [drop_epoch(drop, 164) for drop in (81, 122)] == [81, 122]
+    assert [drop_epoch(drop, 82) for drop in (81, 122)] == [40, 61]
+    rate = learning_rate(epochs=4, batches=3)
+    assert [round(float(rate(step)), 4) for step in range(12)] == [0.1] * 6 + [0.01] * 3 + [
+        0.001
+    ] * 3
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_has_a_net(name):
+    model = build("BIN", "resnet-8", DATASETS[name])
+    data = DATASETS[name]
+    assert model.input_shape == (None, data.side, data.side, 3)
+    assert model.output_shape == (None, data.classes)
+
+
+def test_weights_decay_but_rho_does_not():
+    model = build("BIN", "resnet-8", DATASETS["digits"])
+    for weight in model.trainable_weights:
+        weight.assign(np.full(weight.shape, 2.0))
+    gates = {id(rho) for rho in keras_bin.rho_weights(model)}
+    decayed = [w for w in model.trainable_weights if id(w) not in gates]
+    expected = 0.5e-4 * sum(4 * np.prod(weight.shape) for weight in decayed)
+    assert sum(map(float, model.losses)) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.fixture
+def pictures():
+    return load_digits().first(64)
+
+
+def test_curves_have_an_accuracy_per_epoch(pictures):
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+    model = build("BIN", "resnet-8", DATASETS["digits"])
+    accuracies = train(model, pictures, 3, 0, callback)
+    assert seen == [0, 1, 2]
+    assert {key: len(values) for key, values in accuracies.items()} == {
+        "train_accuracy": 3,
+        "test_accuracy": 3,
+    }
+    assert all(0 <= value <= 100 for values in accuracies.values() for value in values)
+
+
+@pytest.mark.slow
+def test_a_training_repeats_with_its_seed(pictures):
+    weights = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        model = build("BIN", "resnet-8", DATASETS["digits"])
+        train(model, pictures, 2, 0, keras.callbacks.Callback())
+        weights.append(model.get_weights())
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def runs(bn, bin_):
+    """Two seeds, two epochs; the last accuracies are given."""
+    return [
+        {
+            "norm": norm,
+            "seed": seed,
+            "train_accuracy": [10, 99],
+            "test_accuracy": [100 - 9 * seed, last],
+        }
+        for norm, lasts in (("BN", bn), ("BIN", bin_))
+        for seed, last in enumerate(lasts)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bn", "bin_", "holds"),
+    [((50, 60), (49, 62), True), ((50, 60), (60, 50), False), ((50, 60), (50, 59), False)],
+)
+def test_bin_must_be_ahead_after_the_last_epoch(bn, bin_, holds):
+    (claim,) = classification.claims(runs(bn, bin_))
+    assert claim.holds is holds
+
+
+def test_nothing_is_claimed_without_both():
+    assert (
+        classification.claims([run for run in runs((1, 2), (3, 4)) if run["norm"] == "BIN"]) == []
+    )
+
+
+def test_figure_shows_both_curves_and_the_drops():
+    figure = classification.plot(runs((50, 60), (60, 70)), 2)
+    for axes, last in zip(figure.axes, (99, 55), strict=True):
+        bn, bin_ = (line for line in axes.lines if line.get_label() in ("BN", "BIN"))
+        np.testing.assert_array_equal(bn.get_xdata(), [1, 2])
+        assert bn.get_ydata()[-1] == last
+    assert bin_.get_ydata()[-1] == 65
+    assert len(figure.axes[1].collections) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--net", "resnet-9"], "`depth` must be 6n + 2: 8, 14, 20, ... Received: depth=9"),
+        (["--net", "lenet-5"], "A net must be named as one of alexnet, vgg-19"),
+        (["--net", "vgg-19"], "vgg-19 needs pictures of 32x32 pixels or more. Received: 8x8"),
+        (["--norm", "bn", "ln"], "invalid choice: 'LN'"),
+        (["--dataset", "mnist"], "invalid choice: 'mnist'"),
+        (["--epochs", "0"], "must be an integer above 0. Received: '0'"),
+    ],
+)
+def test_bad_options_are_refused_before_training(arguments, message, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        classification.main([*arguments, "--output", str(tmp_path)])
+    assert message in capsys.readouterr().err
+
+
+def test_missing_cifar_is_told_before_training(tmp_path, capsys, monkeypatch):
+    def load():
+        raise Exception("URL fetch failure on https://...: None -- [Errno -2]")
+
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", load)
+    with pytest.raises(SystemExit, match="2"):
+        classification.main(
+            ["--dataset", "cifar10", "--net", "resnet-8", "--output", str(tmp_path)]
+        )
+    assert "cifar10 must be in ~/.keras/datasets" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_cifar_runs_from_the_command_line(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    tiny = tuple(
+        (rng.integers(0, 256, (n, 32, 32, 3), "uint8"), rng.integers(0, 100, (n, 1)))
+        for n in (150, 20)
+    )
+    monkeypatch.setattr(keras.datasets.cifar100, "load_data", lambda: tiny)
+    options = "--dataset cifar100 --net resnet-8 --norm bin --epochs 2 --seeds 1"
+    classification.main([*options.split(), "--output", str(tmp_path)])
+    results = read_results(tmp_path)
+    assert results["settings"]["parameters"] == {"BIN": 83_892 + 16 * 3 + 32 * 3 + 64 * 3}
+    assert "run with CIFAR-100" in results["caption"]
+    assert "150 pictures" in results["caption"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The output folder of a quick run, and what it printed."""
+    output = tmp_path_factory.mktemp("classification")
+    arguments = "--quick --seeds 1 --net resnet-8 --norm bn bn+in bin --output".split()
+    return output, run_program("classification.py", *arguments, output)
+
+
+@pytest.mark.slow
+def test_results_say_that_the_size_is_reduced(finished):
+    results = read_results(finished[0])
+    assert [run["norm"] for run in results["runs"]] == ["BN", "BN+IN", "BIN"]
+    assert all(len(run["test_accuracy"]) == 4 for run in results["runs"])
+    assert results["caption"].startswith("Reduced size")
+    assert results["settings"]["drops"] == [2, 3]
+
+
+@pytest.mark.slow
+def test_tables_and_picture_are_written(finished):
+    output, printed = finished
+    for text in (printed, (output / "results.md").read_text()):
+        for expected in ("held out", "BIN - BN", "Trainable parameters", "78,042"):
+            assert expected in text
+    check_picture(output / "classification.png")
+
+
+@pytest.mark.slow
+def test_trained_nets_load(finished):
+    pictures = load_digits().test[:2]
+    for norm in ("bn", "bn+in", "bin"):
+        model = keras.models.load_model(finished[0] / f"{norm}-0.keras")
+        assert model(pictures).shape == (2, 10)
+    assert keras_bin.rho_weights(model)
