@@ -14,6 +14,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
+SMALLEST = 5  # what the net can reflect at its borders
+
 
 def load(path: Path) -> onnxruntime.InferenceSession:
     """Opens a net from photos to photos.
@@ -46,13 +48,18 @@ def read(path: Path) -> np.ndarray:
     """Reads a photo the right way up: shape `(height, width, 3)`, RGB from 0 to 1, float32.
 
     Raises:
-        ValueError: the file is missing, or no picture.
+        ValueError: the file is missing, no picture, too small, or larger than Pillow opens.
     """
     try:
         with Image.open(path) as photo:
             upright = ImageOps.exif_transpose(photo).convert("RGB")
-    except OSError as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise ValueError(f"must be a picture: {error}. Received: {path}") from error
+    if min(upright.size) < SMALLEST:
+        raise ValueError(
+            f"must be {SMALLEST} pixels wide and high at least. Received: {path}, "
+            f"{upright.width}x{upright.height}"
+        )
     return np.asarray(upright, "float32") / 255
 
 
@@ -95,7 +102,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Stylizes one photo."""
     parser = argparse.ArgumentParser(prog="stylize.py", description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="the ONNX file of style_transfer.py")
-    parser.add_argument("photo", type=Path, help="a picture of any size")
+    parser.add_argument(
+        "photo", type=Path, help=f"a picture of {SMALLEST}x{SMALLEST} pixels or more"
+    )
     parser.add_argument("stylized", type=Path, help="the picture to write; an old one is replaced")
     options = parser.parse_args(arguments)
     steps = {

@@ -37,12 +37,12 @@ def build_transform_net(norm: Norm, widths=WIDTHS, blocks: int = BLOCKS) -> kera
 
     Returns:
         A model from `photos` of shape `(batch, height, width, 3)`, RGB from 0 to 1, of any
-        size, to `stylized` photos of the same shape and range.
+        size from 5x5 on, to `stylized` photos of the same shape and range.
 
     Source: Johnson et al. 2016, https://arxiv.org/abs/1603.08155, and its supplement, which has
     widths of 32, 64 and 128, and five blocks. Repeated pixels in place of strided transposed
-    convolutions, zero in place of reflection padding, and a sigmoid in place of a scaled tanh
-    are ours.
+    convolutions, reflection at every convolution in place of the photograph's border alone, and
+    a sigmoid in place of a scaled tanh are ours.
     """
     photos = keras.Input((None, None, 3), name="photos")
     full, half, quarter = widths
@@ -54,11 +54,16 @@ def build_transform_net(norm: Norm, widths=WIDTHS, blocks: int = BLOCKS) -> kera
         x = keras.layers.Add()([x, _convolve(y, norm, quarter, 3, relu=False)])
     x = _convolve(keras.layers.UpSampling2D()(x), norm, half, 3)
     x = _convolve(keras.layers.UpSampling2D()(x), norm, full, 3)
-    x = keras.layers.Conv2D(3, 9, padding="same", activation="sigmoid")(x)
+    x = keras.layers.Conv2D(3, 9, activation="sigmoid")(_reflect(x, 9))
     return norm.model_class(photos, CropTo(name="stylized")(x, photos))
 
 
 def _convolve(x, norm, filters, size, strides=1, relu=True):
-    x = keras.layers.Conv2D(filters, size, strides, padding="same", use_bias=False)(x)
+    x = keras.layers.Conv2D(filters, size, strides, use_bias=False)(_reflect(x, size))
     x = norm.layer(epsilon=1e-5)(x)
     return keras.layers.ReLU()(x) if relu else x
+
+
+def _reflect(x, size):
+    border = (size // 2, size // 2)
+    return ops.pad(x, ((0, 0), border, border, (0, 0)), mode="reflect")

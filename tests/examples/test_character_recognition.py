@@ -20,6 +20,7 @@ def runs(lead):
             "depth": depth,
             "size": size,
             "seed": seed,
+            "learnt": 90 + seed,
             "accuracy": 60
             + depth * (-1) ** seed
             + (lead[size] * depth / 14 if norm == "BIN" else 0),
@@ -49,6 +50,11 @@ def test_accuracies_average_over_what_is_not_chosen():
     made = runs({50: 14, 300: 0})
     assert accuracies(made, size=50, depth=8) == {"BN": [68, 52], "BIN": [76, 60]}
     assert accuracies(made, size=50) == {"BN": [74, 46], "BIN": [88, 60]}
+
+
+def test_digits_learnt_have_a_table_of_their_own():
+    rows = tabulate(runs({50: 14, 300: 0}), "learnt")
+    assert rows["50, mean"] == rows["300, ResNet-8"] == {"BN": [90, 91], "BIN": [90, 91]}
 
 
 def test_table_lists_depths_below_their_number_of_digits():
@@ -98,6 +104,6 @@ def test_bin_is_ahead_within_a_hundred_steps(finished):
 def test_table_and_picture_are_written(finished):
     output, printed = finished
     for text in (printed, (output / "results.md").read_text()):
-        for expected in ("300, ResNet-8", "300, mean", "BIN - BN"):
+        for expected in ("300, ResNet-8", "300, mean", "BIN - BN", "On the digits learnt"):
             assert expected in text
     check_picture(output / "character_recognition.png")

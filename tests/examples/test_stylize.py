@@ -108,6 +108,24 @@ def test_file_that_is_no_picture_is_refused(model, tmp_path, capsys):
     assert "argument photo: must be a picture: cannot identify image file" in error
 
 
+def test_tiny_photo_is_refused(model, tmp_path, capsys):
+    Image.new("RGB", (4, 30)).save(tmp_path / "tiny.png")
+    error = refusal(capsys, model, tmp_path / "tiny.png", tmp_path / "new.png")
+    assert "argument photo: must be 5 pixels wide and high at least. Received: " in error
+    assert "tiny.png, 4x30" in error
+
+
+def test_smallest_photo_is_redrawn(model, tmp_path):
+    Image.new("RGB", (5, 5)).save(tmp_path / "small.png")
+    stylize.main([str(model), str(tmp_path / "small.png"), str(tmp_path / "new.png")])
+
+
+def test_photo_that_pillow_will_not_open_is_refused(model, photo, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    error = refusal(capsys, model, photo, tmp_path / "new.png")
+    assert "argument photo: must be a picture: Image size (1887 pixels) exceeds limit" in error
+
+
 def test_missing_model_is_refused(photo, tmp_path, capsys):
     error = refusal(capsys, tmp_path / "missing.onnx", photo, tmp_path / "new.png")
     assert "argument model: must be an ONNX file, there is none. Received: " in error
