@@ -31,6 +31,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import keras_bin
+from common.charts import plot_scores
 from common.digit_styles import (
     CLASSES,
     HELD_OUT_SEED,
@@ -39,20 +40,11 @@ from common.digit_styles import (
     draw_contrasts,
     load_split,
 )
-from common.experiment import (
-    Claim,
-    Report,
-    RunBar,
-    add_quick,
-    option_parser,
-    plot_scores,
-    publish,
-    read_options,
-    run_bars,
-    score_table,
-)
 from common.nets import build_cnn
 from common.norms import NORMS
+from common.options import add_quick, option_parser, read_options
+from common.progress import RunBar, run_bars
+from common.report import Claim, Report, publish, score_table
 from common.training import SETTINGS, accuracy, train
 
 PROGRAM = "adaptivity.py"

@@ -26,21 +26,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 
+from common.charts import COLOURS
 from common.classifiers import build_classifier
 from common.digit_styles import CLASSES, DigitSplit, draw, draw_held_out, load_split
-from common.experiment import (
-    COLOURS,
-    Claim,
-    Report,
-    RunBar,
-    add_quick,
-    option_parser,
-    publish,
-    read_options,
-    run_bars,
-    score_table,
-)
 from common.norms import NORMS
+from common.options import add_quick, option_parser, read_options
+from common.progress import RunBar, run_bars
+from common.report import Claim, Report, publish, score_table
 from common.training import PARTS, SETTINGS, accuracy, train_steps
 
 PROGRAM = "character_recognition.py"

@@ -36,21 +36,13 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 import keras_bin
+from common.charts import COLOURS
 from common.classifiers import FAMILIES, build_classifier
-from common.experiment import (
-    COLOURS,
-    Claim,
-    Report,
-    add_quick,
-    option_parser,
-    positive,
-    publish,
-    read_options,
-    run_bars,
-    score_table,
-)
 from common.norms import NORMS
+from common.options import add_quick, option_parser, positive, read_options
+from common.progress import run_bars
 from common.recognition import Pictures, held_out_batches, load_cifar, load_digits, training_batches
+from common.report import Claim, Report, publish, score_table
 
 PROGRAM = "classification.py"
 EPOCHS, QUICK_EPOCHS = 164, 4

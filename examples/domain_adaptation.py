@@ -35,23 +35,15 @@ import tensorflow as tf
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from common.charts import plot_scores
 from common.digit_styles import CLASSES, STYLES, DigitSplit, draw, draw_held_out, load_split
-from common.experiment import (
-    Claim,
-    Report,
-    RunBar,
-    add_quick,
-    option_parser,
-    plot_scores,
-    publish,
-    read_options,
-    run_bars,
-    score_table,
-)
 from common.gradient_reversal import GradientReversal, ReversalSchedule
 from common.layers import Layers
 from common.norms import NORMS, Norm
 from common.office_home import DOMAINS, find_pictures, read_pictures
+from common.options import add_quick, option_parser, read_options
+from common.progress import RunBar, run_bars
+from common.report import Claim, Report, publish, score_table
 from common.resnet import resnet
 from common.training import PARTS, accuracy
 

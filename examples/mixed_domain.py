@@ -21,19 +21,12 @@ from statistics import mean
 import numpy as np
 from matplotlib.figure import Figure
 
+from common.charts import plot_grouped_scores
 from common.digit_styles import draw_held_out, load_split
-from common.experiment import (
-    Claim,
-    Report,
-    add_quick,
-    option_parser,
-    plot_grouped_scores,
-    publish,
-    read_options,
-    score_table,
-)
 from common.mixed_styles import accuracies_by_style, compare_norms
 from common.norms import NORMS
+from common.options import add_quick, option_parser, read_options
+from common.report import Claim, Report, publish, score_table
 from common.training import SETTINGS
 
 PROGRAM = "mixed_domain.py"

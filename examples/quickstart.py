@@ -32,8 +32,9 @@ from rich.table import Table
 
 import keras_bin
 from common.digit_styles import CLASSES, draw_held_out, load_split
-from common.experiment import option_parser, positive, read_options, score_table, versions
 from common.mixed_styles import accuracies_by_style, compare_norms
+from common.options import option_parser, positive, read_options
+from common.report import score_table, versions
 from keras_bin.export import export_onnx, export_saved_model
 
 COMPARED = ("BN", "BIN")

@@ -8,9 +8,9 @@ import numpy as np
 
 import keras_bin
 from common.digit_styles import STYLES, DigitSplit, draw_mixed
-from common.experiment import run_bars
 from common.nets import build_cnn
 from common.norms import NORMS
+from common.progress import run_bars
 from common.training import accuracy, train
 
 

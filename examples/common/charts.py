@@ -1,0 +1,49 @@
+"""Bars that set normalizations side by side, each in its colour."""
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+
+from matplotlib.axes import Axes
+
+COLOURS = {"BN": "#4477aa", "IN": "#ccbb44", "BN+IN": "#66ccee", "BIN": "#ee6677"}
+
+
+def plot_scores(axes: Axes, scores: dict[str, Sequence[float]]) -> None:
+    """Draws a bar per normalization, with the standard deviation over seeds.
+
+    Args:
+        axes: where to draw.
+        scores: by normalization, one percentage per seed. The axis begins 5 points below the
+            lowest mean.
+    """
+    means = [mean(values) for values in scores.values()]
+    errors = [stdev(values) if len(values) > 1 else 0 for values in scores.values()]
+    colours = [COLOURS[norm] for norm in scores]
+    bars = axes.bar(list(scores), means, yerr=errors, color=colours, capsize=4)
+    axes.bar_label(bars, fmt="%.1f", label_type="center")
+    axes.set_ylim(max(0, min(means) - 5), 100)
+
+
+def plot_grouped_scores(axes: Axes, rows: dict[str, dict[str, Sequence[float]]]) -> None:
+    """Draws the bars of `plot_scores` for several rows side by side, with a legend.
+
+    Args:
+        axes: where to draw.
+        rows: by row and normalization, one percentage per seed.
+    """
+    norms = list(next(iter(rows.values())))
+    width = 0.8 / len(norms)
+    means = {norm: [mean(scores[norm]) for scores in rows.values()] for norm in norms}
+    for place, norm in enumerate(norms):
+        axes.bar(
+            [row + (place - (len(norms) - 1) / 2) * width for row in range(len(rows))],
+            means[norm],
+            width,
+            yerr=[stdev(s[norm]) if len(s[norm]) > 1 else 0 for s in rows.values()],
+            color=COLOURS[norm],
+            capsize=2,
+            label=norm,
+        )
+    axes.set_xticks(range(len(rows)), list(rows))
+    axes.set_ylim(max(0, min(map(min, means.values())) - 5), 100)
+    axes.legend(ncols=len(norms), loc="lower right")

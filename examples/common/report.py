@@ -1,0 +1,147 @@
+"""What every experiment leaves behind: a table over seeds, claims, and files that hold them."""
+
+import datetime
+import importlib.metadata
+import io
+import json
+import platform
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import NamedTuple
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+PACKAGES = (
+    "keras-bin",
+    "keras",
+    "tensorflow",
+    "numpy",
+    "scikit-learn",
+    "scikit-image",
+    "onnxruntime",
+)
+JUDGED_SEEDS = 3
+
+
+def mean_and_deviation(values: Sequence[float], digits: int = 1) -> str:
+    """Writes the mean of values over seeds, and their standard deviation if there are several."""
+    text = f"{mean(values):.{digits}f}"
+    return text if len(values) == 1 else f"{text} ± {stdev(values):.{digits}f}"
+
+
+def score_table(title: str, head: str, rows: dict[str, dict[str, Sequence[float]]]) -> Table:
+    """Sets normalizations side by side, mean and standard deviation over seeds.
+
+    Args:
+        title: what is listed, with its unit.
+        head: what the rows are.
+        rows: by row and normalization, one value per seed. With "BN" and "BIN" among the
+            normalizations, their difference gets a column.
+    """
+    norms = list(next(iter(rows.values())))
+    compared = {"BN", "BIN"} <= set(norms)
+    table = Table(title=title)
+    table.add_column(head)
+    for column in (*norms, *(["BIN - BN"] if compared else [])):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row, scores in rows.items():
+        cells = [mean_and_deviation(values) for values in scores.values()]
+        if compared:
+            cells.append(f"{mean(scores['BIN']) - mean(scores['BN']):+.1f}")
+        table.add_row(row, *cells)
+    return table
+
+
+class Claim(NamedTuple):
+    """Something that an experiment is to show, and whether it did."""
+
+    sentence: str
+    holds: bool
+
+    def __str__(self):
+        return f"{'Holds' if self.holds else 'Does not hold'}: {self.sentence}"
+
+
+class Report(NamedTuple):
+    """What an experiment found.
+
+    Attributes:
+        caption: what was run, and at which size.
+        settings: what decided the results beside the seeds.
+        runs: the results of each run, as JSON has them.
+        tables: the results over seeds.
+        claims: what the results are to show.
+    """
+
+    caption: str
+    settings: dict
+    runs: Sequence[dict]
+    tables: Sequence[Table]
+    claims: Sequence[Claim] = ()
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that decide results."""
+    installed = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **installed}
+
+
+def publish(report: Report, options: Namespace) -> None:
+    """Writes `results.json` and `results.md`, prints the tables, and judges the claims.
+
+    The program ends with exit code 1 if a claim does not hold. With `--quick`, or fewer than
+    three seeds, claims are only reported.
+
+    Args:
+        report: what was found.
+        options: from `read_options`.
+    """
+    console = Console()
+    for table in report.tables:
+        console.print(table)
+    run = {
+        "command": options.command,
+        "date": datetime.date.today().isoformat(),
+        "seconds": round(time.perf_counter() - options.started),
+        "seeds": list(range(options.seeds)),
+        "versions": versions(),
+    }
+    results = {
+        **run,
+        "caption": report.caption,
+        "settings": report.settings,
+        "claims": [claim._asdict() for claim in report.claims],
+        "runs": list(report.runs),
+    }
+    (options.output / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    (options.output / "results.md").write_text(_markdown(report, run))
+    written = ", ".join(sorted(path.name for path in options.output.iterdir() if path.is_file()))
+    print(f"Written to {options.output}: {written}")
+    for claim in report.claims:
+        print(claim)
+    if options.quick or options.seeds < JUDGED_SEEDS:
+        print(f"Too small a run to judge: compare with --seeds {JUDGED_SEEDS} or more.")
+    elif not all(claim.holds for claim in report.claims):
+        sys.exit("Not every claim holds.")
+
+
+def _markdown(report, run):
+    installed = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    blocks = [
+        report.caption,
+        f"`{run['command']}`, seeds: {len(run['seeds'])}, {run['date']}, "
+        f"{run['seconds']} s; {installed}.",
+    ]
+    for table in report.tables:
+        table.box = box.MARKDOWN
+        title, table.title = table.title, None
+        console = Console(file=io.StringIO(), width=500)
+        console.print(table)
+        blocks += [f"{title}:", console.file.getvalue().strip()]
+    blocks += ["\n".join(f"- {claim}" for claim in report.claims)]
+    return "\n\n".join(blocks).strip() + "\n"
