@@ -41,17 +41,22 @@ from common.classifiers import FAMILIES, build_classifier
 from common.norms import NORMS
 from common.options import add_quick, option_parser, positive, read_options
 from common.progress import run_bars
-from common.recognition import Pictures, held_out_batches, load_cifar, load_digits, training_batches
+from common.recipe import (
+    BATCH_SIZE,
+    DROPS,
+    EPOCHS,
+    LEARNING_RATE,
+    MOMENTUM,
+    WEIGHT_DECAY,
+    drop_epoch,
+    train,
+)
+from common.recognition import Pictures, load_cifar, load_digits
 from common.report import Claim, Report, publish, score_table
 
 PROGRAM = "classification.py"
-EPOCHS, QUICK_EPOCHS = 164, 4
+QUICK_EPOCHS = 4
 QUICK_PICTURES = 512
-DROPS = (81, 122)
-BATCH_SIZE = 128
-LEARNING_RATE = 0.1
-MOMENTUM = 0.9
-WEIGHT_DECAY = 1e-4
 
 
 class DataSet(NamedTuple):
@@ -105,58 +110,6 @@ def count_parameters(norms: Sequence[str], net: str, data: DataSet) -> dict[str,
     return {
         norm: sum(int(np.prod(w.shape)) for w in build(norm, net, data).trainable_weights)
         for norm in norms
-    }
-
-
-def learning_rate(epochs: int, batches: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Makes the schedule of a training: two drops to a tenth, `DROPS` of `EPOCHS` through it.
-
-    Args:
-        epochs: of the training.
-        batches: of an epoch.
-    """
-    # A rate holds up to the step of its boundary, and with it; steps count from 0.
-    boundaries = [drop_epoch(drop, epochs) * batches - 1 for drop in DROPS]
-    return keras.optimizers.schedules.PiecewiseConstantDecay(
-        boundaries, [LEARNING_RATE, LEARNING_RATE / 10, LEARNING_RATE / 100]
-    )
-
-
-def drop_epoch(drop: int, epochs: int) -> int:
-    """Returns how many epochs pass before a drop, where `epochs` take the place of `EPOCHS`."""
-    return round(drop * epochs / EPOCHS)
-
-
-def train(
-    model: keras.Model,
-    pictures: Pictures,
-    epochs: int,
-    seed: int,
-    callback: keras.callbacks.Callback,
-) -> dict[str, list[float]]:
-    """Trains by the recipe.
-
-    Returns:
-        `train_accuracy` and `test_accuracy`, percentages after each epoch. That in training is a
-        mean over the epoch, of varied pictures.
-    """
-    batches = training_batches(pictures, BATCH_SIZE, seed)
-    model.compile(
-        keras.optimizers.SGD(learning_rate(epochs, len(batches)), momentum=MOMENTUM),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    history = model.fit(
-        batches,
-        validation_data=held_out_batches(pictures, BATCH_SIZE),
-        epochs=epochs,
-        shuffle=False,
-        callbacks=[callback],
-        verbose=0,
-    ).history
-    return {
-        f"{part}_accuracy": [round(100 * value, 2) for value in history[key]]
-        for part, key in (("train", "accuracy"), ("test", "val_accuracy"))
     }
 
 

@@ -25,11 +25,9 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 
 import itertools
-from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from pathlib import Path
+from argparse import Namespace
 from statistics import mean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -43,6 +41,7 @@ from common.options import add_quick, option_parser, read_options
 from common.perceptual_loss import LossNet, PerceptualLoss, load_loss_net
 from common.progress import RunBar, run_bars
 from common.report import Claim, Report, publish, score_table
+from common.style_pictures import Pictures, add_pictures, read_pictures
 from common.transform_net import build_transform_net
 from keras_bin.export import export_onnx
 
@@ -69,20 +68,6 @@ class Size(NamedTuple):
 
 FULL = Size(epochs=12, steps=10, crop=48, blocks=3)
 QUICK = Size(epochs=2, steps=2, crop=32, blocks=1)
-
-
-class Pictures(NamedTuple):
-    """Pictures of shape `(height, width, 3)`, RGB from 0 to 1: some to train on, style, held out.
-
-    Attributes:
-        contents: photographs to train on.
-        style: the picture whose style is learned.
-        held_out: a photograph that is not trained on.
-    """
-
-    contents: list[np.ndarray]
-    style: np.ndarray
-    held_out: np.ndarray
 
 
 def run(
@@ -222,42 +207,6 @@ def plot_photographs(nets: dict[str, keras.Model], pictures: Pictures) -> Figure
         axes.set_title(title)
         axes.set_axis_off()
     return figure
-
-
-def add_pictures(parser: ArgumentParser) -> None:
-    """Adds the options `--photographs` and `--style`."""
-    parser.add_argument(
-        "--photographs",
-        type=Path,
-        metavar="DIR",
-        help="folder of photographs to train on (default: those of scikit-image)",
-    )
-    parser.add_argument(
-        "--style",
-        type=Path,
-        metavar="FILE",
-        help=f"picture whose style is learned (default: {photographs.STYLE}, of scikit-image)",
-    )
-
-
-def read_pictures(parser: ArgumentParser, options: Namespace) -> Pictures:
-    """Loads the pictures that the options name, and ends the program where one is unusable."""
-
-    def read(option: str, reader: Callable[[Path], Any], path: Path) -> Any:
-        try:
-            return reader(path)
-        except ValueError as error:
-            parser.error(f"argument {option}: {error}")
-
-    return Pictures(
-        read("--photographs", photographs.read_folder, options.photographs)
-        if options.photographs
-        else [photographs.bundled(name) for name in photographs.BUNDLED],
-        read("--style", photographs.read, options.style)
-        if options.style
-        else photographs.bundled(photographs.STYLE),
-        photographs.bundled(photographs.HELD_OUT),
-    )
 
 
 def caption(options: Namespace, size: Size, loss_net: LossNet) -> str:

@@ -1,4 +1,4 @@
-"""The recipe of BIN's authors: its schedule, weight decay, curves, and what a quick run leaves."""
+"""Recognition by the recipe of BIN's authors: nets, claim, options, and what a quick run leaves."""
 
 import keras
 import numpy as np
@@ -6,32 +6,9 @@ import pytest
 
 import classification
 import keras_bin
-from classification import DATASETS, build, drop_epoch, learning_rate, train
+from classification import DATASETS, build
 from common.recognition import load_digits
 from tests.examples.programs import check_picture, read_results, run_program
-
-
-def test_learning_rate_drops_at_the_epochs_of_the_authors():
-    rate = learning_rate(epochs=164, batches=391)
-    for epoch, expected in (
-        (0, 0.1),
-        (80, 0.1),
-        (81, 0.01),
-        (121, 0.01),
-        (122, 0.001),
-        (163, 0.001),
-    ):
-        for step in (epoch * 391, epoch * 391 + 390):
-            assert float(rate(step)) == pytest.approx(expected), (epoch, step)
-
-
-def test_shorter_trainings_drop_at_the_same_parts():
-    assert [drop_epoch(drop, 164) for drop in (81, 122)] == [81, 122]
-    assert [drop_epoch(drop, 82) for drop in (81, 122)] == [40, 61]
-    rate = learning_rate(epochs=4, batches=3)
-    assert [round(float(rate(step)), 4) for step in range(12)] == [0.1] * 6 + [0.01] * 3 + [
-        0.001
-    ] * 3
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -50,36 +27,6 @@ def test_weights_decay_but_rho_does_not():
     decayed = [w for w in model.trainable_weights if id(w) not in gates]
     expected = 0.5e-4 * sum(4 * np.prod(weight.shape) for weight in decayed)
     assert sum(map(float, model.losses)) == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.fixture
-def pictures():
-    return load_digits().first(64)
-
-
-def test_curves_have_an_accuracy_per_epoch(pictures):
-    seen = []
-    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
-    model = build("BIN", "resnet-8", DATASETS["digits"])
-    accuracies = train(model, pictures, 3, 0, callback)
-    assert seen == [0, 1, 2]
-    assert {key: len(values) for key, values in accuracies.items()} == {
-        "train_accuracy": 3,
-        "test_accuracy": 3,
-    }
-    assert all(0 <= value <= 100 for values in accuracies.values() for value in values)
-
-
-@pytest.mark.slow
-def test_a_training_repeats_with_its_seed(pictures):
-    weights = []
-    for _ in range(2):
-        keras.utils.set_random_seed(0)
-        model = build("BIN", "resnet-8", DATASETS["digits"])
-        train(model, pictures, 2, 0, keras.callbacks.Callback())
-        weights.append(model.get_weights())
-    for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(one, other)
 
 
 def runs(bn, bin_):

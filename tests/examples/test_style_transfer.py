@@ -1,21 +1,14 @@
 """Style transfer: its claims, its options, and what a quick run leaves behind."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
-import matplotlib.image
 import numpy as np
 import onnxruntime
 import pytest
-from PIL import Image
 
 import style_transfer
 from common import photographs
+from tests.examples.programs import check_picture, read_results, run_program
 
-SCRIPT = Path(style_transfer.__file__)
 STYLES = {"BN": 0.3, "IN": 0.1, "BN+IN": 0.15, "BIN": 0.2}
 
 
@@ -75,38 +68,16 @@ def test_missing_pictures_are_refused_before_any_work(option, tmp_path, capsys):
     assert "missing" in error
 
 
-def test_own_pictures_take_the_place_of_the_bundled_ones(tmp_path):
-    Image.new("RGB", (200, 200), "red").save(tmp_path / "red.png")
-    Image.new("RGB", (200, 200), "blue").save(tmp_path / "blue.jpg")
-    parser = style_transfer.option_parser("style_transfer.py", "", 1, "output")
-    style_transfer.add_pictures(parser)
-    options = parser.parse_args(
-        ["--photographs", str(tmp_path), "--style", str(tmp_path / "red.png")]
-    )
-    pictures = style_transfer.read_pictures(parser, options)
-    assert len(pictures.contents) == 2
-    np.testing.assert_array_equal(pictures.style[0, 0], [1, 0, 0])
-    np.testing.assert_array_equal(pictures.held_out, photographs.bundled("chelsea"))
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The output folder of a quick run, and what it printed."""
     output = tmp_path_factory.mktemp("style_transfer")
-    result = subprocess.run(
-        [sys.executable, SCRIPT, "--quick", "--seeds", "1", "--output", output],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return output, result.stdout
+    return output, run_program("style_transfer.py", "--quick", "--seeds", 1, "--output", output)
 
 
 @pytest.mark.slow
 def test_every_step_is_in_the_results(finished):
-    results = json.loads((finished[0] / "results.json").read_text())
+    results = read_results(finished[0])
     assert [run["norm"] for run in results["runs"]] == ["BN", "IN", "BN+IN", "BIN"]
     for run in results["runs"]:
         for part in ("content", "style"):
@@ -119,7 +90,7 @@ def test_every_step_is_in_the_results(finished):
 @pytest.mark.slow
 def test_weights_of_the_loss_net_are_stated_everywhere(finished):
     output, printed = finished
-    results = json.loads((output / "results.json").read_text())
+    results = read_results(output)
     statement = {
         "random": "VGG16 with random weights (He normal, seed 0)",
         "imagenet": "VGG16, trained on ImageNet",
@@ -140,9 +111,7 @@ def test_table_is_printed_and_written(finished):
 @pytest.mark.parametrize("name", ["losses.png", "photographs.png"])
 def test_picture_decodes_and_is_not_blank(finished, name):
     assert (finished[0] / name).stat().st_size < 1e6
-    picture = matplotlib.image.imread(finished[0] / name)
-    assert min(picture.shape[:2]) > 300
-    assert picture[..., :3].std() > 0.1
+    check_picture(finished[0] / name)
 
 
 @pytest.mark.slow
