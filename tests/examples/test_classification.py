@@ -127,6 +127,7 @@ def test_results_say_that_the_size_is_reduced(finished):
     assert [run["norm"] for run in results["runs"]] == ["BN", "BN+IN", "BIN"]
     assert all(len(run["test_accuracy"]) == 4 for run in results["runs"])
     assert results["caption"].startswith("Reduced size")
+    assert "512 pictures to train on, 450 others" in results["caption"]
     assert results["settings"]["drops"] == [2, 3]
 
 
