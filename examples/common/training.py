@@ -11,9 +11,7 @@ import tensorflow as tf
 BATCH_SIZE = 32
 LEARNING_RATE = 0.1
 SETTINGS = {"batch_size": BATCH_SIZE, "learning_rate": LEARNING_RATE, "momentum": 0.9}
-
-
-PARTS = 10
+PARTS = 10  # of a training by steps, for a progress bar
 
 
 def train(
