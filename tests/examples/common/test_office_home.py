@@ -33,6 +33,14 @@ def test_pictures_are_resized_and_labelled(folder):
     np.testing.assert_array_equal(pictures[-1], 1)
 
 
+def test_middle_of_a_long_picture_is_kept(tmp_path):
+    drawn = np.zeros((8, 24, 3))
+    drawn[:, 8:16] = 255
+    keras.utils.save_img(tmp_path / "long.png", drawn, scale=False)
+    pictures, _ = read_pictures({"Bed": [tmp_path / "long.png"]}, 8, "Art")
+    np.testing.assert_array_equal(pictures[0], 1)
+
+
 def test_missing_domains_are_named(folder):
     shutil.rmtree(folder / "Clipart")
     with pytest.raises(ValueError, match=r"must hold the folders Art, .*without Clipart$"):

@@ -112,7 +112,10 @@ def test_padding_is_black_before_it_is_normalized():
 
 
 def test_first_keeps_pictures_with_their_labels():
-    some = made(ramps(10)).first(2)
+    pictures = made(ramps(10) + np.arange(10, dtype="float32")[:, None, None, None])
+    some = pictures.first(2)
+    for part in ("train", "test"):
+        np.testing.assert_array_equal(getattr(some, part), getattr(pictures, part)[:2])
     assert (len(some.train), len(some.test)) == (2, 2)
     assert list(some.train_labels) == list(some.test_labels) == [0, 1]
 
