@@ -245,10 +245,11 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(error))
     if options.quick:
         pictures = pictures.first(QUICK_PICTURES)
+    cut = "Cut short. " if options.quick or options.epochs < EPOCHS else ""
     runs = compare(options, data, pictures)
     report = Report(
-        caption=f"{data.caption} {options.net}, {options.epochs} epochs, {len(pictures.train):,} "
-        f"pictures to train on, {len(pictures.test):,} others to test on. "
+        caption=f"{cut}{data.caption} {options.net}, {options.epochs} of {EPOCHS} epochs, "
+        f"{len(pictures.train):,} pictures to train on, {len(pictures.test):,} others to test on. "
         "Mean ± standard deviation over seeds.",
         settings={
             "dataset": options.dataset,

@@ -47,7 +47,7 @@ from common.training import PARTS, accuracy
 
 PROGRAM = "domain_adaptation.py"
 COMPARED = ("BN", "BIN")
-QUICK_STEPS = PARTS
+QUICK_DEPTH, QUICK_STEPS = 8, PARTS
 # Set once for both nets, and tried on training digits kept back, with another seed.
 HALF_BATCH = 32
 LEARNING_RATE = 0.05
@@ -95,15 +95,13 @@ def batches(task: Task) -> tf.data.Dataset:
     ).map(join)
 
 
-def adapt(
-    norm: str, domains: Domains, task: Task, steps: int, seed: int, bar: RunBar
-) -> keras.Model:
+def adapt(norm: str, domains: Domains, task: Task, seed: int, bar: RunBar) -> keras.Model:
     """Trains one net on a task; returns the model that reads classes."""
     keras.utils.set_random_seed(seed)
     both, reader = build_net(NORMS[norm], domains.depth, task.source.shape[1:], domains.classes)
     both.compile(
         keras.optimizers.SGD(
-            keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps), momentum=0.9
+            keras.optimizers.schedules.CosineDecay(LEARNING_RATE, domains.steps), momentum=0.9
         ),
         [
             keras.losses.SparseCategoricalCrossentropy(
@@ -114,16 +112,19 @@ def adapt(
     )
     both.fit(
         batches(task),
-        steps_per_epoch=steps // PARTS,
+        steps_per_epoch=domains.steps // PARTS,
         epochs=PARTS,
         shuffle=False,
-        callbacks=[ReversalSchedule(both.get_layer("reversal"), steps), bar.epoch_callback()],
+        callbacks=[
+            ReversalSchedule(both.get_layer("reversal"), domains.steps),
+            bar.epoch_callback(),
+        ],
         verbose=0,
     )
     return reader
 
 
-def compare(seeds: int, domains: Domains, pairs: list[tuple[str, str]], steps: int) -> list[dict]:
+def compare(seeds: int, domains: Domains, pairs: list[tuple[str, str]]) -> list[dict]:
     """Trains both nets on every pair with every seed, and tests them on the target."""
     plan = list(itertools.product(range(seeds), pairs, COMPARED))
     width = max(map(len, domains.names))
@@ -133,7 +134,7 @@ def compare(seeds: int, domains: Domains, pairs: list[tuple[str, str]], steps: i
             name = f"seed {seed}  {source:>{width}} to {target:{width}}  {norm:3}"
             with bars.run(name, PARTS) as bar:
                 task = domains.task(source, target, seed)
-                reader = adapt(norm, domains, task, steps, seed, bar)
+                reader = adapt(norm, domains, task, seed, bar)
                 score = accuracy(reader, task.test, task.test_labels)
                 bar.result = f"{score:.1f} %"
             runs.append(
@@ -220,7 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="FOLDER",
         help="use the domains of Office-Home, which lie in this folder",
     )
-    add_quick(parser, f"one pair, {QUICK_STEPS} steps")
+    add_quick(parser, f"one pair, a ResNet-{QUICK_DEPTH}, {QUICK_STEPS} steps")
     options = read_options(parser, arguments)
     if options.office_home is None:
         domains = digit_domains(load_split())
@@ -230,16 +231,16 @@ def main(arguments: list[str] | None = None) -> None:
         except ValueError as error:
             parser.error(f"argument --office-home: {error}")
     pairs = list(itertools.permutations(domains.names, 2))
-    steps = domains.steps
     if options.quick:
-        pairs, steps = pairs[:1], QUICK_STEPS
-    runs = compare(options.seeds, domains, pairs, steps)
+        pairs = pairs[:1]
+        domains = domains._replace(depth=QUICK_DEPTH, steps=QUICK_STEPS)
+    runs = compare(options.seeds, domains, pairs)
     report = Report(
-        caption=f"{domains.caption} A ResNet-{domains.depth}, {steps} steps. "
+        caption=f"{domains.caption} A ResNet-{domains.depth}, {domains.steps} steps. "
         "Mean ± standard deviation over seeds.",
         settings={
             "depth": domains.depth,
-            "steps": steps,
+            "steps": domains.steps,
             "batch_size": 2 * HALF_BATCH,
             "learning_rate": LEARNING_RATE,
             "momentum": 0.9,

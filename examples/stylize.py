@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from PIL import Image, ImageOps
+from PIL import Image
+
+from common.picture_files import read_rgb
 
 SMALLEST = 5  # what the net can reflect at its borders
 
@@ -48,19 +50,15 @@ def read(path: Path) -> np.ndarray:
     """Reads a photo the right way up: shape `(height, width, 3)`, RGB from 0 to 1, float32.
 
     Raises:
-        ValueError: the file is missing, no picture, too small, or larger than Pillow opens.
+        ValueError: the file is not as `read_rgb` wants it, or the photo is too small.
     """
-    try:
-        with Image.open(path) as photo:
-            upright = ImageOps.exif_transpose(photo).convert("RGB")
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"must be a picture: {error}. Received: {path}") from error
-    if min(upright.size) < SMALLEST:
+    photo = read_rgb(path)
+    if min(photo.size) < SMALLEST:
         raise ValueError(
             f"must be {SMALLEST} pixels wide and high at least. Received: {path}, "
-            f"{upright.width}x{upright.height}"
+            f"{photo.width}x{photo.height}"
         )
-    return np.asarray(upright, "float32") / 255
+    return np.asarray(photo, "float32") / 255
 
 
 def stylize(session: onnxruntime.InferenceSession, photo: np.ndarray) -> np.ndarray:

@@ -6,9 +6,11 @@ project: it is to be had from its authors, https://www.hemanthdv.org/officeHomeD
 
 from pathlib import Path
 
-import keras
 import numpy as np
+from PIL import ImageOps
 from rich.progress import track
+
+from common.picture_files import read_rgb
 
 DOMAINS = ("Art", "Clipart", "Product", "Real World")
 SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -69,10 +71,12 @@ def read_pictures(
     Returns:
         RGB pictures of shape `(n, size, size, 3)`, from 0 to 1, float32, and the position of
         the class of each, shape `(n,)`.
+
+    Raises:
+        ValueError: a file is not as `read_rgb` wants it.
     """
     files = [(file, label) for label, name in enumerate(classes) for file in classes[name]]
     pictures = np.empty((len(files), size, size, 3), "float32")
     for place, (file, _) in enumerate(track(files, f"reading {domain}", transient=True)):
-        picture = keras.utils.load_img(file, target_size=(size, size), keep_aspect_ratio=True)
-        pictures[place] = np.asarray(picture, "float32") / 255
+        pictures[place] = np.asarray(ImageOps.fit(read_rgb(file), (size, size)), "float32") / 255
     return pictures, np.array([label for _, label in files])

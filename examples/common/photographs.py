@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import skimage
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
+
+from common.picture_files import is_readable, read_rgb
 
 BUNDLED = ("astronaut", "coffee", "rocket", "retina", "hubble_deep_field", "camera", "coins")
 HELD_OUT = "chelsea"
@@ -22,24 +24,19 @@ def read(path: Path) -> np.ndarray:
     """Reads a photograph from a file, as `prepare` makes it.
 
     Raises:
-        ValueError: the file is missing, or no picture.
+        ValueError: the file is not as `read_rgb` wants it.
     """
-    try:
-        with Image.open(path) as picture:
-            return prepare(ImageOps.exif_transpose(picture))
-    except (OSError, UnidentifiedImageError) as error:
-        raise ValueError(f"must be a picture that Pillow can read. Received: {path}") from error
+    return prepare(read_rgb(path))
 
 
 def read_folder(folder: Path) -> list[np.ndarray]:
     """Reads every picture of a folder, by name; other files are passed over.
 
     Raises:
-        ValueError: the folder is missing, or has no pictures.
+        ValueError: the folder is missing, has no pictures, or one that `read_rgb` refuses.
     """
-    known = Image.registered_extensions()
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    photographs = [read(path) for path in paths if path.suffix.lower() in known]
+    photographs = [read(path) for path in paths if is_readable(path)]
     if not photographs:
         raise ValueError(f"must be a folder of pictures. Received: {folder}")
     return photographs

@@ -109,7 +109,8 @@ def test_cifar_runs_from_the_command_line(tmp_path, monkeypatch):
     classification.main([*options.split(), "--output", str(tmp_path)])
     results = read_results(tmp_path)
     assert results["settings"]["parameters"] == {"BIN": 83_892 + 16 * 3 + 32 * 3 + 64 * 3}
-    assert "run with CIFAR-100" in results["caption"]
+    assert results["caption"].startswith("Cut short. ")
+    assert "run with CIFAR-100. resnet-8, 2 of 164 epochs" in results["caption"]
     assert "150 pictures" in results["caption"]
 
 
@@ -126,7 +127,7 @@ def test_results_say_that_the_size_is_reduced(finished):
     results = read_results(finished[0])
     assert [run["norm"] for run in results["runs"]] == ["BN", "BN+IN", "BIN"]
     assert all(len(run["test_accuracy"]) == 4 for run in results["runs"])
-    assert results["caption"].startswith("Reduced size")
+    assert results["caption"].startswith("Cut short. Reduced size")
     assert "512 pictures to train on, 450 others" in results["caption"]
     assert results["settings"]["drops"] == [2, 3]
 

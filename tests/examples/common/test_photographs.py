@@ -30,6 +30,7 @@ def test_folder_is_read_by_name_and_other_files_are_passed_over(tmp_path):
     Image.new("RGB", (200, 200), "white").save(tmp_path / "b.png")
     Image.new("L", (200, 300), 0).save(tmp_path / "a.JPG")
     (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "album.pdf").write_text("what Pillow only writes")
     black, white = photographs.read_folder(tmp_path)
     assert black.shape == (192, 128, 3)
     assert black.max() == 0
@@ -51,7 +52,7 @@ def test_folder_without_pictures_is_refused(tmp_path, folder):
 
 def test_file_that_is_no_picture_is_refused(tmp_path):
     (tmp_path / "broken.png").write_text("not a picture")
-    with pytest.raises(ValueError, match=r"must be a picture .* Received: .*broken\.png"):
+    with pytest.raises(ValueError, match=r"must be a picture: .* Received: .*broken\.png"):
         photographs.read_folder(tmp_path)
 
 

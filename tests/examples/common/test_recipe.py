@@ -39,15 +39,18 @@ def build():
 
 @pytest.fixture
 def pictures():
-    return load_digits().first(64)
+    return load_digits().first(129)
 
 
-def test_curves_have_an_accuracy_per_epoch(pictures):
-    seen = []
-    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch))
+def test_training_follows_the_schedule_and_has_an_accuracy_per_epoch(pictures):
+    rates = []
     model = build()
+    callback = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: rates.append(float(model.optimizer.learning_rate))
+    )
     accuracies = train(model, pictures, 3, 0, callback)
-    assert seen == [0, 1, 2]
+    assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+    assert model.optimizer.momentum == 0.9
     assert {key: len(values) for key, values in accuracies.items()} == {
         "train_accuracy": 3,
         "test_accuracy": 3,
