@@ -31,7 +31,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import keras_bin
-from common.charts import plot_scores
+from common.charts import plot_rho, plot_scores
 from common.digit_styles import (
     CLASSES,
     HELD_OUT_SEED,
@@ -163,9 +163,7 @@ def plot(runs: list[dict]) -> Figure:
         plot_scores(axes, accuracies(runs)[task])
         axes.set(title=f"task: {task}", ylabel="held-out accuracy (%)")
     for task, values in gates(runs).items():
-        layers = [f"norm{number}" for number in range(1, values.shape[1] + 1)]
-        rho.errorbar(layers, values.mean(0), values.std(0), capsize=3, marker="o", label=task)
-    rho.set(title="where rho went", ylabel="mean of rho over channels", ylim=(0, 1.05))
+        plot_rho(rho, values, task)
     rho.legend(title="task")
     return figure
 

@@ -36,7 +36,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 import keras_bin
-from common.charts import COLOURS
+from common.charts import plot_curves
 from common.classifiers import FAMILIES, build_classifier
 from common.norms import NORMS
 from common.options import add_quick, option_parser, positive, read_options
@@ -180,13 +180,7 @@ def plot(runs: list[dict], epochs: int) -> Figure:
     for axes, part, title in zip(
         panels, ("train", "test"), ("training pictures, varied", "pictures held out"), strict=True
     ):
-        for norm, rows in curves(runs, part).items():
-            passed = np.arange(1, epochs + 1)
-            centre, spread = rows.mean(0), rows.std(0, ddof=1) if len(rows) > 1 else 0
-            axes.plot(passed, centre, color=COLOURS[norm], label=norm)
-            axes.fill_between(
-                passed, centre - spread, centre + spread, color=COLOURS[norm], alpha=0.2, lw=0
-            )
+        plot_curves(axes, range(1, epochs + 1), curves(runs, part))
         for drop in DROPS:
             axes.axvline(drop_epoch(drop, epochs), color="0.6", ls=":", lw=1)
         axes.set(title=title, xlabel="epoch")

@@ -21,7 +21,7 @@ from statistics import mean
 import numpy as np
 from matplotlib.figure import Figure
 
-from common.charts import plot_grouped_scores
+from common.charts import plot_grouped_scores, plot_rho
 from common.digit_styles import draw_held_out, load_split
 from common.mixed_styles import accuracies_by_style, compare_norms
 from common.norms import NORMS
@@ -53,10 +53,7 @@ def plot(runs: list[dict]) -> Figure:
     scores, gates = figure.subplots(1, 2, width_ratios=[3, 1])
     plot_grouped_scores(scores, accuracies_by_style(runs))
     scores.set(ylabel="held-out accuracy (%)")
-    rho = np.array([run["rho"] for run in runs if run["norm"] == "BIN"])
-    layers = [f"norm{number}" for number in range(1, rho.shape[1] + 1)]
-    gates.errorbar(layers, rho.mean(0), rho.std(0), capsize=3, marker="o")
-    gates.set(title="where rho went", ylabel="mean of rho over channels", ylim=(0, 1.05))
+    plot_rho(gates, np.array([run["rho"] for run in runs if run["norm"] == "BIN"]))
     return figure
 
 

@@ -35,7 +35,7 @@ from matplotlib.figure import Figure
 
 import keras_bin
 from common import photographs
-from common.charts import COLOURS
+from common.charts import plot_curves, plot_rho
 from common.norms import NORMS
 from common.options import add_quick, option_parser, read_options
 from common.perceptual_loss import LossNet, PerceptualLoss, load_loss_net
@@ -175,23 +175,16 @@ def plot_losses(runs: list[dict], size: Size) -> Figure:
     *curves, rho = figure.subplots(1, 3)
     steps = size.steps * np.arange(1, size.epochs + 1)
     for axes, part in zip(curves, PARTS, strict=True):
-        for norm in NORMS:
-            values = 100 * np.array([run[part] for run in runs if run["norm"] == norm])
-            middle, deviation = values.mean(0), values.std(0, ddof=len(values) > 1)
-            axes.plot(steps, middle, color=COLOURS[norm], label=norm)
-            axes.fill_between(
-                steps, middle - deviation, middle + deviation, color=COLOURS[norm], alpha=0.2, lw=0
-            )
+        losses = {
+            norm: 100 * np.array([run[part] for run in runs if run["norm"] == norm])
+            for norm in NORMS
+        }
+        plot_curves(axes, steps, losses)
         axes.set(title=f"{part} loss", xlabel="step", ylabel="% of the style picture's square")
         axes.set_ylim(bottom=0)
     curves[0].legend()
-    values = gates(runs)
-    deviation = values.std(0, ddof=len(values) > 1)
-    layers = np.arange(1, values.shape[1] + 1)
-    rho.errorbar(layers, values.mean(0), deviation, capsize=3, marker="o", color=COLOURS["BIN"])
+    plot_rho(rho, gates(runs), "after training")
     rho.axhline(1, color="grey", linestyle=":", label="before training")
-    rho.set(title="where rho went", xlabel="layer, from first to last", ylim=(0, 1.05))
-    rho.set(ylabel="mean of rho over channels", xticks=layers)
     rho.legend()
     return figure
 

@@ -1,8 +1,9 @@
-"""Bars that set normalizations side by side, each in its colour."""
+"""Charts that set normalizations side by side, each in its colour, and one of rho by layer."""
 
 from collections.abc import Sequence
 from statistics import mean, stdev
 
+import numpy as np
 from matplotlib.axes import Axes
 
 COLOURS = {"BN": "#4477aa", "IN": "#ccbb44", "BN+IN": "#66ccee", "BIN": "#ee6677"}
@@ -47,3 +48,37 @@ def plot_grouped_scores(axes: Axes, rows: dict[str, dict[str, Sequence[float]]])
     axes.set_xticks(range(len(rows)), list(rows))
     axes.set_ylim(max(0, min(map(min, means.values())) - 5), 100)
     axes.legend(ncols=len(norms), loc="lower right")
+
+
+def plot_curves(axes: Axes, places: Sequence[float], rows: dict[str, np.ndarray]) -> None:
+    """Draws a curve per normalization, with a band of the standard deviation over seeds.
+
+    Args:
+        axes: where to draw.
+        places: of the points, from left to right.
+        rows: by normalization, values of shape `(seeds, len(places))`.
+    """
+    for norm, values in rows.items():
+        middle, deviation = values.mean(0), _deviation(values)
+        axes.plot(places, middle, color=COLOURS[norm], label=norm)
+        axes.fill_between(
+            places, middle - deviation, middle + deviation, color=COLOURS[norm], alpha=0.2, lw=0
+        )
+
+
+def plot_rho(axes: Axes, rho: np.ndarray, label: str = "") -> None:
+    """Draws rho from the first layer to the last, with the standard deviation over seeds.
+
+    Args:
+        axes: where to draw.
+        rho: means over channels, shape `(seeds, layers)`.
+        label: what the line is, for a legend.
+    """
+    layers = np.arange(1, rho.shape[1] + 1)
+    axes.errorbar(layers, rho.mean(0), _deviation(rho), capsize=3, marker="o", label=label)
+    axes.set(title="where rho went", xlabel="BIN layer, from first to last", xticks=layers)
+    axes.set(ylabel="mean of rho over channels", ylim=(0, 1.05))
+
+
+def _deviation(values):
+    return values.std(0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1])

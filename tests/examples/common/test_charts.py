@@ -1,9 +1,10 @@
-"""The bars of normalizations."""
+"""The charts of normalizations, and of rho by layer."""
 
 import matplotlib.figure
+import numpy as np
 import pytest
 
-from common.charts import plot_grouped_scores, plot_scores
+from common.charts import plot_curves, plot_grouped_scores, plot_rho, plot_scores
 
 
 def test_bars_end_at_the_means():
@@ -27,3 +28,30 @@ def test_grouped_bars_end_at_the_means():
     assert centres == pytest.approx([-0.2, 0.8, 0.2, 1.2])
     assert [text.get_text() for text in axes.get_xticklabels()] == ["clean", "inverted"]
     assert axes.get_ylim() == (56.0, 100.0)
+
+
+def test_curves_are_means_in_a_band_of_the_sample_deviation():
+    axes = matplotlib.figure.Figure().subplots()
+    plot_curves(axes, [10, 20], {"BIN": np.array([[1.0, 2.0], [3.0, 6.0]])})
+    (line,), (band,) = axes.lines, axes.collections
+    np.testing.assert_array_equal(line.get_xydata(), [[10, 2], [20, 4]])
+    edges = band.get_paths()[0].vertices
+    assert edges[:, 1].max() == pytest.approx(4 + 8**0.5)
+    assert edges[:, 1].min() == pytest.approx(2 - 2**0.5)
+
+
+def test_band_of_one_seed_has_no_width():
+    axes = matplotlib.figure.Figure().subplots()
+    plot_curves(axes, [10, 20], {"BIN": np.array([[1.0, 2.0]])})
+    edges = axes.collections[0].get_paths()[0].vertices
+    assert edges[:, 1].max() == 2
+
+
+def test_rho_is_drawn_by_layer_with_the_sample_deviation():
+    axes = matplotlib.figure.Figure().subplots()
+    plot_rho(axes, np.array([[0.1, 0.8], [0.3, 0.8]]), "digit")
+    (drawn,) = axes.containers
+    np.testing.assert_allclose(drawn.lines[0].get_xydata(), [[1, 0.2], [2, 0.8]], rtol=1e-12)
+    bars = drawn.lines[2][0].get_segments()
+    np.testing.assert_allclose(np.diff(bars[0][:, 1]), 2 * 0.02**0.5, rtol=1e-9)
+    assert drawn.get_label() == "digit"
