@@ -5,12 +5,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # TensorFlow has channels-first convolutions for CPUs in oneDNN only, and leaves oneDNN off on
 # processors without instructions made for neural nets.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# Files that are tested side by side share the cores; with more threads than cores, they wait for
-# each other.
-WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-    if WORKERS > 1:
-        os.environ.setdefault(threads, str(max(1, os.cpu_count() // WORKERS)))
 
 import keras
 import pytest
