@@ -11,8 +11,7 @@ The output folder receives `results.json`, `results.md`, and `character_recognit
 accuracy against the number of digits learnt, by depth.
 
 The claims: on the average of the depths, BIN is ahead of BN with 50, with 100 and with 300
-digits. Of digits that are all white on black, which have no style to drop, a ResNet-8 with either
-reads equally many.
+digits.
 """
 
 import os

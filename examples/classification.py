@@ -239,10 +239,12 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(error))
     if options.quick:
         pictures = pictures.first(QUICK_PICTURES)
-    cut = "Cut short. " if options.quick or options.epochs < EPOCHS else ""
+    short = options.epochs < EPOCHS
+    cut = "Cut short. " if short or options.quick else ""
+    length = f"{options.epochs} of {EPOCHS} epochs" if short else f"{options.epochs} epochs"
     runs = compare(options, data, pictures)
     report = Report(
-        caption=f"{cut}{data.caption} {options.net}, {options.epochs} of {EPOCHS} epochs, "
+        caption=f"{cut}{data.caption} {options.net}, {length}, "
         f"{len(pictures.train):,} pictures to train on, {len(pictures.test):,} others to test on. "
         "Mean ± standard deviation over seeds.",
         settings={

@@ -14,10 +14,7 @@ caption and the results say so. The output folder receives:
 - `style.keras` and `style.onnx`: the BIN net of the last seed; `stylize.py` runs the latter.
 
 The claims: in training rho falls below 0.9 in every layer, from 1, and BIN's loss at the end
-of training is not above BN's. At this size rho does not come near 0. It falls within the first
-steps, as the style loss does, and then stays. A trial with one seed in which style weighed a
-hundred times as much, and rho's gradients four times as much as here, brought it lower: content,
-in which random weights see brightness and contrast, seems to hold it up.
+of training is not above BN's. At this size rho does not come near 0.
 """
 
 import os
