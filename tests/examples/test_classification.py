@@ -29,14 +29,14 @@ def test_weights_decay_but_rho_does_not():
     assert sum(map(float, model.losses)) == pytest.approx(expected, rel=1e-4)
 
 
-def runs(bn, bin_):
-    """Two seeds, two epochs; the last accuracies are given."""
+def runs(bn, bin_, lead=0):
+    """Two seeds, two epochs; the last accuracies, and BIN's lead after the first, are given."""
     return [
         {
             "norm": norm,
             "seed": seed,
             "train_accuracy": [10, 99],
-            "test_accuracy": [100 - 9 * seed, last],
+            "test_accuracy": [90 - 9 * seed + (lead if norm == "BIN" else 0), last],
         }
         for norm, lasts in (("BN", bn), ("BIN", bin_))
         for seed, last in enumerate(lasts)
@@ -44,12 +44,32 @@ def runs(bn, bin_):
 
 
 @pytest.mark.parametrize(
-    ("bn", "bin_", "holds"),
-    [((50, 60), (49, 62), True), ((50, 60), (60, 50), False), ((50, 60), (50, 59), False)],
+    ("bin_", "lead", "holds"),
+    [
+        ((49, 62), 0, [True, True]),
+        ((50, 60), 0, [False, True]),
+        ((49, 60), 1, [True, True]),
+        ((50, 58), 3, [True, False]),
+        ((49, 62), -2, [False, True]),
+    ],
 )
-def test_bin_must_be_ahead_after_the_last_epoch(bn, bin_, holds):
-    (claim,) = classification.claims(runs(bn, bin_))
-    assert claim.holds is holds
+def test_bin_must_be_ahead_over_the_epochs_and_not_behind_at_the_end(bin_, lead, holds):
+    made = classification.claims(runs((50, 60), bin_, lead))
+    assert [claim.holds for claim in made] == holds
+
+
+def test_table_has_the_mean_of_the_epochs_and_the_last():
+    accuracies, counts = classification.tabulate(runs((50, 60), (60, 70), 2), {"BN": 1234})
+    assert {
+        row: values
+        for row, *values in zip(*(column.cells for column in accuracies.columns), strict=True)
+    } == {
+        "training, varied, mean of all epochs": ["54.5 ± 0.0", "54.5 ± 0.0", "+0.0"],
+        "training, varied, last epoch": ["99.0 ± 0.0", "99.0 ± 0.0", "+0.0"],
+        "held out, mean of all epochs": ["70.2 ± 0.4", "76.2 ± 0.4", "+6.0"],
+        "held out, last epoch": ["55.0 ± 7.1", "65.0 ± 7.1", "+10.0"],
+    }
+    assert list(counts.columns[1].cells) == ["1,234"]
 
 
 def test_nothing_is_claimed_without_both():
