@@ -50,6 +50,23 @@ def plot_grouped_scores(axes: Axes, rows: dict[str, dict[str, Sequence[float]]])
     axes.legend(ncols=len(norms), loc="lower right")
 
 
+def plot_leads(axes: Axes, leads: np.ndarray, names: Sequence[str]) -> None:
+    """Draws a square of differences between BIN and BN, each with its figure.
+
+    Args:
+        axes: where to draw.
+        leads: points, shape `(len(names), len(names))`; NaN where there is nothing to compare.
+        names: of the rows, and of the columns.
+    """
+    limit = np.nanmax(np.abs(leads)) or 1
+    image = axes.imshow(leads, cmap="PiYG", vmin=-limit, vmax=limit)
+    axes.figure.colorbar(image, label="BIN - BN (points)")
+    for row, column in np.argwhere(np.isfinite(leads)):
+        axes.text(column, row, f"{leads[row, column]:+.1f}", ha="center", va="center")
+    axes.set_xticks(range(len(names)), names, rotation=20, ha="right")
+    axes.set_yticks(range(len(names)), names)
+
+
 def plot_curves(axes: Axes, places: Sequence[float], rows: dict[str, np.ndarray]) -> None:
     """Draws a curve per normalization, with a band of the standard deviation over seeds.
 

@@ -21,6 +21,8 @@ class Task(NamedTuple):
         target: pictures of the same height and width, as many or fewer or more.
         test: target pictures.
         test_labels: shape `(len(test),)`.
+        source_test: source pictures.
+        source_test_labels: shape `(len(source_test),)`.
     """
 
     source: np.ndarray
@@ -28,6 +30,8 @@ class Task(NamedTuple):
     target: np.ndarray
     test: np.ndarray
     test_labels: np.ndarray
+    source_test: np.ndarray
+    source_test_labels: np.ndarray
 
 
 class Domains(NamedTuple):
@@ -63,6 +67,8 @@ def digit_domains(split: DigitSplit) -> Domains:
             draw(split.train_scans[other], target, rng),
             held_out[target],
             split.test_labels,
+            held_out[source],
+            split.test_labels,
         )
 
     return Domains(
@@ -73,7 +79,7 @@ def digit_domains(split: DigitSplit) -> Domains:
         steps=400,
         caption=f"{len(split.train_scans)} handwritten digits of 8x8 pixels to train on, half of "
         "them labelled and in the source style, half without labels in the target style; "
-        f"{len(split.test_scans)} others in the target style to test on. Not the Office-Home "
+        f"{len(split.test_scans)} others to test on, in both styles. Not the Office-Home "
         "pictures that the paper used.",
     )
 
@@ -86,13 +92,17 @@ def office_home_domains(folder: Path) -> Domains:
     """
     files = find_pictures(folder)
     read = {name: read_pictures(files[name], PICTURE_SIZE, name) for name in DOMAINS}
+
+    def task(source, target, seed):
+        return Task(*read[source], read[target][0], *read[target], *read[source])
+
     return Domains(
         names=DOMAINS,
-        task=lambda source, target, seed: Task(*read[source], read[target][0], *read[target]),
+        task=task,
         classes=len(files[DOMAINS[0]]),
         depth=20,
         steps=10_000,
         caption=f"Office-Home at {PICTURE_SIZE}x{PICTURE_SIZE} pixels; the source domain labelled, "
-        "the target domain without labels, and tested on. Not the nets of the paper, which were "
-        "larger and trained on ImageNet before.",
+        "the target domain without labels; both are tested on. Not the nets of the paper, which "
+        "were larger and trained on ImageNet before.",
     )

@@ -9,9 +9,11 @@ import tensorflow as tf
 
 import domain_adaptation
 from common.digit_styles import STYLES
-from common.domains import Task
+from common.domains import Domains, Task
 from common.norms import NORMS
-from domain_adaptation import HALF_BATCH, accuracies, batches, build_net
+from common.progress import run_bars
+from common.training import PARTS
+from domain_adaptation import HALF_BATCH, accuracies, adapt, batches, build_net
 from tests.examples.programs import check_picture, make_office_home, read_results, run_program
 
 
@@ -19,7 +21,8 @@ from tests.examples.programs import check_picture, make_office_home, read_result
 def task():
     """Black source pictures of the classes 1 to 9, white target pictures."""
     black, white = np.zeros((40, 8, 8, 3), "float32"), np.ones((30, 8, 8, 3), "float32")
-    return Task(black, np.arange(40) % 9 + 1, white, white, np.zeros(30, "int64"))
+    labels = np.arange(40) % 9 + 1
+    return Task(black, labels, white, white, np.zeros(30, "int64"), black, labels)
 
 
 def test_batches_weigh_the_classes_of_the_source_alone(task):
@@ -64,17 +67,44 @@ def test_features_unlearn_domains():
         weight.assign_add(step)
 
 
+@pytest.mark.parametrize("reversal", [True, False])
+def test_domains_change_features_only_through_the_reversal(task, reversal, monkeypatch):
+    """Two steps whose batches differ in what they call the target, and in nothing else."""
+
+    def features(is_target):
+        def one_batch(task):
+            pictures = np.random.default_rng(0).random((4, 8, 8, 3)).astype("float32")
+            domain = np.array(is_target, "float32")[:, np.newaxis]
+            batch = (pictures, (np.arange(4), domain), (np.ones(4), np.ones(4)))
+            return tf.data.Dataset.from_tensors(batch).repeat()
+
+        monkeypatch.setattr(domain_adaptation, "batches", one_batch)
+        domains = Domains((), None, classes=5, depth=8, steps=PARTS, caption="")
+        with run_bars(1) as bars, bars.run("", PARTS) as bar:
+            return adapt("BN", domains, task, 0, bar, reversal).get_weights()
+
+    one, other = features([0, 0, 1, 1]), features([0, 1, 0, 1])
+    same = [np.array_equal(a, b) for a, b in zip(one, other, strict=True)]
+    assert all(same) is not reversal
+
+
 def runs(leads):
-    """Two seeds of BN at 50 and 51 %, and of BIN ahead by some points for each pair."""
+    """Two seeds of BN at 50 and 51 %, and of BIN ahead by some points for each pair.
+
+    On the source, all read 90 %. Without reversal, all read 10 % less on both.
+    """
     pairs = list(zip(itertools.permutations(list(STYLES)[:3], 2), leads, strict=True))
     return [
         {
             "source": source,
             "target": target,
+            "reversal": reversal,
             "norm": norm,
             "seed": seed,
-            "accuracy": 50.0 + seed + (lead if norm == "BIN" else 0),
+            "on_target": 50.0 + seed + (lead if norm == "BIN" else 0) - (0 if reversal else 10),
+            "on_source": 90.0 if reversal else 80.0,
         }
+        for reversal in (True, False)
         for seed in (0, 1)
         for (source, target), lead in pairs
         for norm in ("BN", "BIN")
@@ -97,12 +127,28 @@ def test_mean_is_taken_over_pairs_seed_by_seed():
     assert rows["mean"] == {"BN": [50, 51], "BIN": [51, 52]}
 
 
-def test_leads_are_drawn_by_source_and_target():
+def test_source_and_runs_without_reversal_have_tables_of_their_own():
+    made = runs((0,) * 6)
+    assert accuracies(made, reversal=False)["mean"] == {"BN": [40, 41], "BIN": [40, 41]}
+    assert accuracies(made, "on_source")["mean"] == {"BN": [90, 90], "BIN": [90, 90]}
+    tables = domain_adaptation.tabulate(made)
+    means = {table.title: list(table.columns[1].cells)[-1] for table in tables}
+    assert means == {
+        "Accuracy on the target, with gradient reversal, %": "50.5 ± 0.7",
+        "Accuracy on the source, with gradient reversal, %": "90.0 ± 0.0",
+        "Accuracy on the target, without gradient reversal, %": "40.5 ± 0.7",
+        "Accuracy on the source, without gradient reversal, %": "80.0 ± 0.0",
+    }
+
+
+def test_leads_and_means_are_drawn():
     figure = domain_adaptation.plot(runs((1, 2, 3, 4, 5, 6)), tuple(STYLES)[:3])
-    axes = figure.axes[0]
-    leads = np.ma.filled(axes.images[0].get_array(), np.nan)
+    pairs, means, _ = figure.axes
+    leads = np.ma.filled(pairs.images[0].get_array(), np.nan)
     np.testing.assert_allclose(leads, [[np.nan, 1, 2], [3, np.nan, 4], [5, 6, np.nan]])
-    assert (axes.get_ylabel(), axes.get_xlabel()) == ("source", "target")
+    assert (pairs.get_ylabel(), pairs.get_xlabel()) == ("source", "target")
+    bars = {bars.get_label(): [bar.get_height() for bar in bars] for bars in means.containers}
+    assert bars == {"BN": [50.5, 40.5, 90, 80], "BIN": [54, 44, 90, 80]}
 
 
 def test_bad_office_home_folder_is_refused_before_training(tmp_path, capsys):
@@ -125,9 +171,11 @@ def finished(request, tmp_path_factory):
 def test_results_table_and_picture_are_written(finished):
     domains, output, printed = finished
     results = read_results(output)
-    assert [run["norm"] for run in results["runs"]] == ["BN", "BIN"]
+    assert [(run["norm"], run["reversal"]) for run in results["runs"]] == [
+        (norm, reversal) for reversal in (True, False) for norm in ("BN", "BIN")
+    ]
     first = "clean to inverted" if domains == "digits" else "Art to Clipart"
     for text in (printed, (output / "results.md").read_text()):
-        for expected in (first, "mean", "BIN - BN"):
+        for expected in (first, "mean", "BIN - BN", "without gradient reversal"):
             assert expected in text
     check_picture(output / "domain_adaptation.png")

@@ -4,7 +4,7 @@ import matplotlib.figure
 import numpy as np
 import pytest
 
-from common.charts import plot_curves, plot_grouped_scores, plot_rho, plot_scores
+from common.charts import plot_curves, plot_grouped_scores, plot_leads, plot_rho, plot_scores
 
 
 def test_bars_end_at_the_means():
@@ -28,6 +28,16 @@ def test_grouped_bars_end_at_the_means():
     assert centres == pytest.approx([-0.2, 0.8, 0.2, 1.2])
     assert [text.get_text() for text in axes.get_xticklabels()] == ["clean", "inverted"]
     assert axes.get_ylim() == (56.0, 100.0)
+
+
+def test_leads_are_written_where_there_are_some():
+    axes = matplotlib.figure.Figure().subplots()
+    plot_leads(axes, np.array([[np.nan, -3.04], [2, np.nan]]), ["one", "two"])
+    written = {text.get_position(): text.get_text() for text in axes.texts}
+    assert written == {(1, 0): "-3.0", (0, 1): "+2.0"}
+    assert axes.images[0].get_clim() == (-3.04, 3.04)
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == ["one", "two"]
 
 
 def test_curves_are_means_in_a_band_of_the_sample_deviation():
