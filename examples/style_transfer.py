@@ -9,7 +9,7 @@ ImageNet weights where Keras can load them. Otherwise its weights are random, an
 caption and the results say so. The output folder receives:
 
 - `results.json` and `results.md`;
-- `losses.png`: content and style loss of the crops while the nets learned, and where rho went;
+- `losses.png`: content and style loss of the crops, and rho, while the nets learned;
 - `photographs.png`: a photograph that no net was trained on, redrawn by those of the last seed;
 - `style.keras` and `style.onnx`: the BIN net of the last seed; `stylize.py` runs the latter.
 
@@ -74,6 +74,7 @@ def run(
     keras.utils.set_random_seed(seed)
     net = build_transform_net(NORMS[norm], blocks=size.blocks)
     loss = PerceptualLoss(loss_net, pictures.style, STYLE_WEIGHT)
+    rho = []
     crops = keras.Input((size.crop, size.crop, 3))
     learner = NORMS[norm].model_class(crops, loss(crops, net(crops)))
     optimizer = keras.optimizers.Adam(LEARNING_RATE)
@@ -86,22 +87,29 @@ def run(
         epochs=size.epochs,
         steps_per_epoch=size.steps,
         shuffle=False,
-        callbacks=[bar.epoch_callback()],
+        callbacks=[
+            bar.epoch_callback(),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: rho.append(mean_gates(net))),
+        ],
         verbose=0,
     ).history
     losses = {part: [round(value, 5) for value in history[part]] for part in PARTS}
     photo = pictures.held_out[np.newaxis]
     held_out = [float(value) for value in loss.distances(photo, net(photo, training=False))]
     bar.result = ", ".join(f"{part} {losses[part][-1]:.3f}" for part in PARTS)
-    rho = [round(layer.mean, 4) for layer in keras_bin.rho_summary(net)] if norm == "BIN" else []
     result = {
         "norm": norm,
         "seed": seed,
         **losses,
         "held_out": {part: round(value, 5) for part, value in zip(PARTS, held_out, strict=True)},
-        "rho": rho,
+        "rho": rho if norm == "BIN" else [],
     }
     return result, net
+
+
+def mean_gates(net: keras.Model) -> list[float]:
+    """Returns the mean of rho over channels of each BIN layer."""
+    return [round(layer.mean, 4) for layer in keras_bin.rho_summary(net)]
 
 
 def compare(
@@ -144,13 +152,13 @@ def loss_rows(runs: list[dict]) -> dict[str, dict[str, list[float]]]:
 
 
 def gates(runs: list[dict]) -> np.ndarray:
-    """Returns the mean rho of each layer with each seed, shape `(seeds, layers)`."""
-    return np.array([run["rho"] for run in runs if run["rho"]])
+    """Returns the mean rho of BIN's layers, shape `(seeds, epochs, layers)`."""
+    return np.array([run["rho"] for run in runs if run["norm"] == "BIN"])
 
 
 def claims(runs: list[dict]) -> list[Claim]:
     """Judges the means over seeds."""
-    rho = gates(runs).mean(0)
+    rho = gates(runs)[:, -1].mean(0)
     total = {norm: mean(values) for norm, values in loss_rows(runs)["training, total"].items()}
     return [
         Claim(
@@ -167,9 +175,9 @@ def claims(runs: list[dict]) -> list[Claim]:
 
 
 def plot_losses(runs: list[dict], size: Size) -> Figure:
-    """Draws both losses of every normalization over the steps, and rho of every layer."""
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    *curves, rho = figure.subplots(1, 3)
+    """Draws both losses of every normalization over the steps, and rho over steps and layers."""
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    *curves, over_steps, by_layer = figure.subplots(2, 2).flat
     steps = size.steps * np.arange(1, size.epochs + 1)
     for axes, part in zip(curves, PARTS, strict=True):
         losses = {
@@ -180,9 +188,12 @@ def plot_losses(runs: list[dict], size: Size) -> Figure:
         axes.set(title=f"{part} loss", xlabel="step", ylabel="% of the style picture's square")
         axes.set_ylim(bottom=0)
     curves[0].legend()
-    plot_rho(rho, gates(runs), "after training")
-    rho.axhline(1, color="grey", linestyle=":", label="before training")
-    rho.legend()
+    rho = gates(runs)
+    from_start = np.concatenate([np.ones_like(rho[:, :1]), rho], axis=1)
+    plot_curves(over_steps, [0, *steps], {"BIN": from_start.mean(-1)})
+    over_steps.set(title="rho in training", xlabel="step", ylim=(0, 1.05))
+    over_steps.set_ylabel("mean of rho over channels and layers")
+    plot_rho(by_layer, rho[:, -1])
     return figure
 
 

@@ -13,7 +13,7 @@ STYLES = {"BN": 0.3, "IN": 0.1, "BN+IN": 0.15, "BIN": 0.2}
 
 
 def runs(styles=STYLES, rho=(0.5, 0.8)):
-    """Three runs of every net that end at a style loss each."""
+    """Three runs of every net that end at a style loss each, and of BIN at a rho by layer."""
     return [
         {
             "norm": norm,
@@ -21,7 +21,7 @@ def runs(styles=STYLES, rho=(0.5, 0.8)):
             "content": [1.0, 0.5, 0.3, 0.3, 0.3],
             "style": [1.0, 0.9] + [style + (-0.05, 0, 0.05)[seed]] * 3,
             "held_out": {"content": 0.4, "style": style},
-            "rho": list(rho) if norm == "BIN" else [],
+            "rho": [[0.99, 0.95]] * 4 + [list(rho)] if norm == "BIN" else [],
         }
         for norm, style in styles.items()
         for seed in range(3)
@@ -58,6 +58,19 @@ def test_rows_are_the_last_epochs_in_percent():
     assert rows["training, total"]["BN"][0] == pytest.approx(30 + 25 * weight)
 
 
+def test_losses_and_rho_are_drawn_over_the_steps():
+    figure = style_transfer.plot_losses(runs(), style_transfer.FULL._replace(epochs=5, steps=3))
+    content, style, rho, by_layer = figure.axes
+    for axes, last in ((content, 30), (style, 30)):
+        (line,) = [line for line in axes.get_lines() if line.get_label() == "BN"]
+        np.testing.assert_allclose(line.get_xdata(), [3, 6, 9, 12, 15])
+        assert line.get_ydata()[-1] == pytest.approx(last)
+    (line,) = rho.get_lines()
+    np.testing.assert_allclose(line.get_xdata(), [0, 3, 6, 9, 12, 15])
+    np.testing.assert_allclose(line.get_ydata(), [1, 0.97, 0.97, 0.97, 0.97, 0.65])
+    np.testing.assert_allclose(by_layer.containers[0].lines[0].get_ydata(), [0.5, 0.8])
+
+
 @pytest.mark.parametrize("option", ["--style", "--photographs"])
 def test_missing_pictures_are_refused_before_any_work(option, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
@@ -83,8 +96,10 @@ def test_every_step_is_in_the_results(finished):
         for part in ("content", "style"):
             assert len(run[part]) == 2
             assert np.isfinite(run[part]).all()
-    assert len(results["runs"][-1]["rho"]) == 7
-    assert results["runs"][-1]["rho"] != [1] * 7
+    rho = np.array(results["runs"][-1]["rho"])
+    assert rho.shape == (2, 7)
+    assert np.all(rho[1] < rho[0])
+    assert np.all(rho[0] < 1)
 
 
 @pytest.mark.slow
