@@ -4,29 +4,38 @@ import numpy as np
 import pytest
 
 import character_recognition
-from character_recognition import accuracies, draw_subset, tabulate
+from character_recognition import COLOURED, CONTROL, Reader, accuracies, draw_subset, tabulate
 from common.digit_styles import load_split
 from tests.examples.programs import check_picture, read_results, run_program
 
 SIZES = (50, 300)
-DEPTHS = (8, 20)
+READERS = (Reader(COLOURED, 8), Reader(COLOURED, 20), Reader(CONTROL, 8))
 
 
-def runs(lead):
-    """Runs in which BIN leads by `lead[size]` on the average of two depths and two seeds."""
+def runs(lead, control=0):
+    """Two seeds in which BIN leads in colours by `lead[size]` on the average of two depths.
+
+    It leads by 8/14 of that in the ResNet-8, and by `control` in white on black.
+    """
+    leads = {
+        (reader, size): lead[size] * reader.depth / 14 if reader.style == COLOURED else control
+        for reader in READERS
+        for size in SIZES
+    }
     return [
         {
             "norm": norm,
-            "depth": depth,
+            "style": reader.style,
+            "depth": reader.depth,
             "size": size,
             "seed": seed,
             "learnt": 90 + seed,
             "accuracy": 60
-            + depth * (-1) ** seed
-            + (lead[size] * depth / 14 if norm == "BIN" else 0),
+            + reader.depth * (-1) ** seed
+            + (leads[reader, size] if norm == "BIN" else 0),
         }
         for seed in (0, 1)
-        for depth in DEPTHS
+        for reader in READERS
         for size in SIZES
         for norm in ("BN", "BIN")
     ]
@@ -41,44 +50,75 @@ def runs(lead):
     ],
 )
 def test_bin_must_be_ahead_with_each_number_of_digits(lead, holds):
-    claims = character_recognition.claims(runs(lead))
+    *claims, _ = character_recognition.claims(runs(lead), READERS, SIZES)
     assert [claim.holds for claim in claims] == holds
     assert [claim.sentence.split()[1] for claim in claims] == ["50", "300"]
 
 
+@pytest.mark.parametrize(("control", "holds"), [(7, True), (8, False), (9, False)])
+def test_control_must_be_behind_the_same_net_in_colours(control, holds):
+    *_, claim = character_recognition.claims(runs({50: 14, 300: 14}, control), READERS, SIZES)
+    assert claim.holds is holds
+
+
 def test_accuracies_average_over_what_is_not_chosen():
     made = runs({50: 14, 300: 0})
-    assert accuracies(made, size=50, depth=8) == {"BN": [68, 52], "BIN": [76, 60]}
-    assert accuracies(made, size=50) == {"BN": [74, 46], "BIN": [88, 60]}
+    assert accuracies(made, style=COLOURED, size=50, depth=8) == {"BN": [68, 52], "BIN": [76, 60]}
+    assert accuracies(made, style=COLOURED, size=50) == {"BN": [74, 46], "BIN": [88, 60]}
 
 
 def test_digits_learnt_have_a_table_of_their_own():
-    rows = tabulate(runs({50: 14, 300: 0}), "learnt")
-    assert rows["50, mean"] == rows["300, ResNet-8"] == {"BN": [90, 91], "BIN": [90, 91]}
+    rows = tabulate(runs({50: 14, 300: 0}), READERS, SIZES, "learnt")
+    assert rows["50, mean in random colours"] == {"BN": [90, 91], "BIN": [90, 91]}
+    assert rows["300, ResNet-8"] == {"BN": [90, 91], "BIN": [90, 91]}
 
 
-def test_table_lists_depths_below_their_number_of_digits():
-    assert list(tabulate(runs({50: 1, 300: 1}))) == [
-        "50, ResNet-8",
-        "50, ResNet-20",
-        "50, mean",
-        "300, ResNet-8",
-        "300, ResNet-20",
-        "300, mean",
+def test_table_lists_nets_below_their_number_of_digits():
+    rows = tabulate(runs({50: 14, 300: 14}, control=3), READERS, SIZES)
+    assert list(rows) == [
+        f"{size}, {net}"
+        for size in SIZES
+        for net in (
+            "ResNet-8",
+            "ResNet-20",
+            "mean in random colours",
+            "ResNet-8, white on black",
+        )
     ]
+    assert rows["50, ResNet-8, white on black"] == {"BN": [68, 52], "BIN": [71, 55]}
+    assert rows["50, mean in random colours"] == {"BN": [74, 46], "BIN": [88, 60]}
+
+
+def test_every_net_has_a_panel():
+    figure = character_recognition.plot(runs({50: 14, 300: 0}), READERS, SIZES)
+    drawn = {
+        axes.get_title(): [line.lines[0].get_ydata().tolist() for line in axes.containers]
+        for axes in figure.axes
+    }
+    assert drawn == {
+        "ResNet-8": [[60, 60], [68, 60]],
+        "ResNet-20": [[60, 60], [80, 60]],
+        "ResNet-8, white on black": [[60, 60], [60, 60]],
+    }
+
+
+def test_control_is_drawn_white_on_black():
+    pictures, _ = draw_subset(load_split(), CONTROL, 50, seed=0)
+    np.testing.assert_array_equal(pictures[:, 0, 0], 0)
+    assert pictures.max() == 1
 
 
 @pytest.mark.parametrize("size", [50, 100, 300])
 def test_subset_holds_all_classes_alike_and_changes_with_the_seed(size):
     split = load_split()
-    pictures, labels = draw_subset(split, size, seed=0)
+    pictures, labels = draw_subset(split, COLOURED, size, seed=0)
     assert pictures.shape == (size, 8, 8, 3)
     counts = np.bincount(labels)
     assert len(counts) == 10
     assert np.ptp(counts) <= 2
-    again, _ = draw_subset(split, size, seed=0)
+    again, _ = draw_subset(split, COLOURED, size, seed=0)
     np.testing.assert_array_equal(pictures, again)
-    other, other_labels = draw_subset(split, size, seed=1)
+    other, other_labels = draw_subset(split, COLOURED, size, seed=1)
     assert np.any(labels != other_labels)
     assert np.any(pictures != other)
 
@@ -95,7 +135,9 @@ def finished(tmp_path_factory):
 @pytest.mark.slow
 def test_bin_is_ahead_within_a_hundred_steps(finished):
     results = read_results(finished[0])
-    assert [run["norm"] for run in results["runs"]] == ["BN", "BIN"]
+    assert [(run["norm"], run["style"]) for run in results["runs"]] == [
+        (norm, style) for style in (COLOURED, CONTROL) for norm in ("BN", "BIN")
+    ]
     assert results["settings"]["steps"] == 100
     assert results["claims"][0]["holds"], results["claims"]
 
@@ -104,6 +146,7 @@ def test_bin_is_ahead_within_a_hundred_steps(finished):
 def test_table_and_picture_are_written(finished):
     output, printed = finished
     for text in (printed, (output / "results.md").read_text()):
-        for expected in ("300, ResNet-8", "300, mean", "BIN - BN", "On the digits learnt"):
+        for expected in ("300, ResNet-8, white on black", "300, mean", "BIN - BN"):
             assert expected in text
+        assert "On the digits learnt" in text
     check_picture(output / "character_recognition.png")
