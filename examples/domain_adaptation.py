@@ -50,9 +50,10 @@ from common.training import PARTS, accuracy
 PROGRAM = "domain_adaptation.py"
 COMPARED = ("BN", "BIN")
 QUICK_DEPTH, QUICK_STEPS = 8, PARTS
-# Set once for both nets, and tried on training digits kept back, with another seed.
 HALF_BATCH = 32
-LEARNING_RATE = 0.05
+# Chosen for BN, not BIN: of 0.01, 0.02, 0.05 and 0.1, BN reads most of the target with 0.02, on the
+# mean of the twelve pairs of styles, another seed, and training digits kept back.
+LEARNING_RATE = 0.02
 WEIGHT_DECAY = 1e-4
 DOMAIN_UNITS = 64
 
