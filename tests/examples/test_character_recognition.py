@@ -127,9 +127,7 @@ def test_subset_holds_all_classes_alike_and_changes_with_the_seed(size):
 def finished(tmp_path_factory):
     """The output folder of a quick run, and what it printed."""
     output = tmp_path_factory.mktemp("character_recognition")
-    return output, run_program(
-        "character_recognition.py", "--quick", "--seeds", 1, "--output", output
-    )
+    return output, run_program(character_recognition, "--quick", "--seeds", 1, "--output", output)
 
 
 @pytest.mark.slow

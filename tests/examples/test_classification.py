@@ -139,7 +139,7 @@ def finished(tmp_path_factory):
     """The output folder of a quick run, and what it printed."""
     output = tmp_path_factory.mktemp("classification")
     arguments = "--quick --seeds 1 --net resnet-8 --norm bn bn+in bin --output".split()
-    return output, run_program("classification.py", *arguments, output)
+    return output, run_program(classification, *arguments, output)
 
 
 @pytest.mark.slow

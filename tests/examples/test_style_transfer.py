@@ -85,7 +85,7 @@ def test_missing_pictures_are_refused_before_any_work(option, tmp_path, capsys):
 def finished(tmp_path_factory):
     """The output folder of a quick run, and what it printed."""
     output = tmp_path_factory.mktemp("style_transfer")
-    return output, run_program("style_transfer.py", "--quick", "--seeds", 1, "--output", output)
+    return output, run_program(style_transfer, "--quick", "--seeds", 1, "--output", output)
 
 
 @pytest.mark.slow
