@@ -231,8 +231,8 @@ def plot(runs: list[dict], names: tuple[str, ...]) -> Figure:
             "source,\nno reversal": accuracies(runs, "on_source", reversal=False)["mean"],
         },
     )
-    means.set(title="mean over pairs", ylabel="accuracy (%)", ylim=(0, 119))
-    means.set_yticks(range(0, 101, 20))
+    means.set(title="mean over pairs", ylabel="accuracy (%)", ylim=(0, 100))
+    means.legend(loc="upper left")
     return figure
 
 
