@@ -1,4 +1,4 @@
-"""Charts that set normalizations side by side, each in its colour, and one of rho by layer."""
+"""Charts that set normalizations side by side, and one of rho by layer."""
 
 from collections.abc import Sequence
 from statistics import mean, stdev
@@ -51,7 +51,7 @@ def plot_grouped_scores(axes: Axes, rows: dict[str, dict[str, Sequence[float]]])
 
 
 def plot_leads(axes: Axes, leads: np.ndarray, names: Sequence[str]) -> None:
-    """Draws a square of differences between BIN and BN, each with its figure.
+    """Draws a square of differences between BIN and BN, each with its number in it.
 
     Args:
         axes: where to draw.
@@ -62,7 +62,9 @@ def plot_leads(axes: Axes, leads: np.ndarray, names: Sequence[str]) -> None:
     image = axes.imshow(leads, cmap="PiYG", vmin=-limit, vmax=limit)
     axes.figure.colorbar(image, label="BIN - BN (points)")
     for row, column in np.argwhere(np.isfinite(leads)):
-        axes.text(column, row, f"{leads[row, column]:+.1f}", ha="center", va="center")
+        lead = leads[row, column]
+        colour = "white" if abs(lead) > 0.7 * limit else "black"
+        axes.text(column, row, f"{lead:+.1f}", ha="center", va="center", color=colour)
     axes.set_xticks(range(len(names)), names, rotation=20, ha="right")
     axes.set_yticks(range(len(names)), names)
 
@@ -83,16 +85,19 @@ def plot_curves(axes: Axes, places: Sequence[float], rows: dict[str, np.ndarray]
         )
 
 
-def plot_rho(axes: Axes, rho: np.ndarray, label: str = "") -> None:
+def plot_rho(axes: Axes, rho: np.ndarray, label: str = "", colour: str | None = None) -> None:
     """Draws rho from the first layer to the last, with the standard deviation over seeds.
 
     Args:
         axes: where to draw.
         rho: means over channels, shape `(seeds, layers)`.
         label: what the line is, for a legend.
+        colour: of the line; by default Matplotlib chooses.
     """
     layers = np.arange(1, rho.shape[1] + 1)
-    axes.errorbar(layers, rho.mean(0), _deviation(rho), capsize=3, marker="o", label=label)
+    axes.errorbar(
+        layers, rho.mean(0), _deviation(rho), capsize=3, marker="o", label=label, color=colour
+    )
     axes.set(title="where rho went", xlabel="BIN layer, from first to last", xticks=layers)
     axes.set(ylabel="mean of rho over channels", ylim=(0, 1.05))
 

@@ -19,8 +19,8 @@ class Task(NamedTuple):
         source: pictures of shape `(n, height, width, 3)`.
         source_labels: shape `(n,)`.
         target: pictures of the same height and width, as many or fewer or more.
-        test: target pictures.
-        test_labels: shape `(len(test),)`.
+        target_test: target pictures.
+        target_test_labels: shape `(len(target_test),)`.
         source_test: source pictures.
         source_test_labels: shape `(len(source_test),)`.
     """
@@ -28,8 +28,8 @@ class Task(NamedTuple):
     source: np.ndarray
     source_labels: np.ndarray
     target: np.ndarray
-    test: np.ndarray
-    test_labels: np.ndarray
+    target_test: np.ndarray
+    target_test_labels: np.ndarray
     source_test: np.ndarray
     source_test_labels: np.ndarray
 
@@ -62,13 +62,13 @@ def digit_domains(split: DigitSplit) -> Domains:
         rng = np.random.default_rng(seed)
         one, other = np.array_split(rng.permutation(len(split.train_scans)), 2)
         return Task(
-            draw(split.train_scans[one], source, rng),
-            split.train_labels[one],
-            draw(split.train_scans[other], target, rng),
-            held_out[target],
-            split.test_labels,
-            held_out[source],
-            split.test_labels,
+            source=draw(split.train_scans[one], source, rng),
+            source_labels=split.train_labels[one],
+            target=draw(split.train_scans[other], target, rng),
+            target_test=held_out[target],
+            target_test_labels=split.test_labels,
+            source_test=held_out[source],
+            source_test_labels=split.test_labels,
         )
 
     return Domains(
@@ -94,7 +94,17 @@ def office_home_domains(folder: Path) -> Domains:
     read = {name: read_pictures(files[name], PICTURE_SIZE, name) for name in DOMAINS}
 
     def task(source, target, seed):
-        return Task(*read[source], read[target][0], *read[target], *read[source])
+        source_pictures, source_labels = read[source]
+        target_pictures, target_labels = read[target]
+        return Task(
+            source=source_pictures,
+            source_labels=source_labels,
+            target=target_pictures,
+            target_test=target_pictures,
+            target_test_labels=target_labels,
+            source_test=source_pictures,
+            source_test_labels=source_labels,
+        )
 
     return Domains(
         names=DOMAINS,
@@ -103,6 +113,7 @@ def office_home_domains(folder: Path) -> Domains:
         depth=20,
         steps=10_000,
         caption=f"Office-Home at {PICTURE_SIZE}x{PICTURE_SIZE} pixels; the source domain labelled, "
-        "the target domain without labels; both are tested on. Not the nets of the paper, which "
-        "were larger and trained on ImageNet before.",
+        "the target domain without labels; tested on the target pictures, and on the source "
+        "pictures learnt. Not the nets of the paper, which were larger and trained on ImageNet "
+        "before.",
     )

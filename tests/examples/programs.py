@@ -3,22 +3,33 @@
 import contextlib
 import io
 import json
+import runpy
+import sys
+from pathlib import Path
 
 import keras
 import matplotlib.image
 import numpy as np
+import pytest
 
 from common.office_home import DOMAINS
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
-def run_program(program, *arguments):
-    """Runs a program with arguments, in this process; returns what it printed.
 
-    A process of its own would spend most of a quick run on importing TensorFlow.
+def run_program(name, *arguments):
+    """Runs a program with arguments as its own main module; returns what it printed.
+
+    It runs in this process: one of its own would spend most of a quick run on importing TensorFlow.
     """
+    keras.utils.clear_session(free_memory=False)
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        program.main([*map(str, arguments)])
+    try:
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+            patch.setattr(sys, "argv", [name, *map(str, arguments)])
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    finally:
+        print(printed.getvalue())
     return printed.getvalue()
 
 

@@ -91,7 +91,7 @@ def test_both_tasks_are_read_in_the_same_pictures():
 def finished(tmp_path_factory):
     """The output folder of a quick run, and what it printed."""
     output = tmp_path_factory.mktemp("adaptivity")
-    return output, run_program(adaptivity, "--quick", "--seeds", 1, "--output", output)
+    return output, run_program("adaptivity.py", "--quick", "--seeds", 1, "--output", output)
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ def test_bin_must_be_a_point_ahead(bin_, holds):
 def finished(tmp_path_factory):
     """The output folder of a quick run, and what it printed."""
     output = tmp_path_factory.mktemp("mixed_domain")
-    return output, run_program(mixed_domain, "--quick", "--seeds", 1, "--output", output)
+    return output, run_program("mixed_domain.py", "--quick", "--seeds", 1, "--output", output)
 
 
 @pytest.mark.slow

@@ -67,7 +67,7 @@ def test_one_seed_proves_nothing(capsys, bin_):
 
 
 def run_script(output):
-    return run_program(quickstart, "--seeds", 1, "--epochs", 2, "--output", output)
+    return run_program("quickstart.py", "--seeds", 1, "--epochs", 2, "--output", output)
 
 
 @pytest.fixture(scope="module")

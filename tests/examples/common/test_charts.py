@@ -35,6 +35,7 @@ def test_leads_are_written_where_there_are_some():
     plot_leads(axes, np.array([[np.nan, -3.04], [2, np.nan]]), ["one", "two"])
     written = {text.get_position(): text.get_text() for text in axes.texts}
     assert written == {(1, 0): "-3.0", (0, 1): "+2.0"}
+    assert [text.get_color() for text in axes.texts] == ["white", "black"]
     assert axes.images[0].get_clim() == (-3.04, 3.04)
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [label.get_text() for label in labels] == ["one", "two"]

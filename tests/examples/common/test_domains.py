@@ -16,7 +16,7 @@ def test_source_and_target_are_other_scans_and_change_with_the_seed():
     source, target = task.source[:, 0, 0, 0], 1 - task.target[:, 0, 0, 0]
     assert sorted([*source, *target]) == pytest.approx(scans[:, 0, 0])
     np.testing.assert_allclose(8 * source - 1, task.source_labels)
-    np.testing.assert_allclose(1 - task.test[:, 0, 0, 0], scans[:2, 0, 0])
+    np.testing.assert_allclose(1 - task.target_test[:, 0, 0, 0], scans[:2, 0, 0])
     np.testing.assert_allclose(task.source_test[:, 0, 0, 0], scans[:2, 0, 0])
     np.testing.assert_array_equal(task.source_test_labels, [0, 1])
     assert np.any(domains.task("clean", "inverted", 1).source != task.source)
@@ -27,6 +27,6 @@ def test_office_home_is_tested_on_what_was_learnt(tmp_path):
     task = domains.task("Art", "Clipart", 0)
     assert (domains.classes, task.source.shape) == (2, (4, 64, 64, 3))
     np.testing.assert_array_equal(task.source_labels, [0, 0, 1, 1])
-    assert task.target is task.test
+    assert task.target is task.target_test
     assert task.source is task.source_test
     assert np.any(task.source != task.target)
