@@ -32,7 +32,7 @@ from matplotlib.figure import Figure
 
 import keras_bin
 from common import photographs
-from common.charts import plot_curves, plot_rho
+from common.charts import COLOURS, plot_curves, plot_rho
 from common.norms import NORMS
 from common.options import add_quick, option_parser, read_options
 from common.perceptual_loss import LossNet, PerceptualLoss, load_loss_net
@@ -74,7 +74,11 @@ def run(
     keras.utils.set_random_seed(seed)
     net = build_transform_net(NORMS[norm], blocks=size.blocks)
     loss = PerceptualLoss(loss_net, pictures.style, STYLE_WEIGHT)
-    rho = []
+    rho = [mean_gates(net)] if norm == "BIN" else []
+
+    def record_gates(epoch, logs):
+        rho.append(mean_gates(net))
+
     crops = keras.Input((size.crop, size.crop, 3))
     learner = NORMS[norm].model_class(crops, loss(crops, net(crops)))
     optimizer = keras.optimizers.Adam(LEARNING_RATE)
@@ -89,7 +93,7 @@ def run(
         shuffle=False,
         callbacks=[
             bar.epoch_callback(),
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: rho.append(mean_gates(net))),
+            *([keras.callbacks.LambdaCallback(on_epoch_end=record_gates)] if rho else []),
         ],
         verbose=0,
     ).history
@@ -102,7 +106,7 @@ def run(
         "seed": seed,
         **losses,
         "held_out": {part: round(value, 5) for part, value in zip(PARTS, held_out, strict=True)},
-        "rho": rho if norm == "BIN" else [],
+        "rho": rho,
     }
     return result, net
 
@@ -152,18 +156,18 @@ def loss_rows(runs: list[dict]) -> dict[str, dict[str, list[float]]]:
 
 
 def gates(runs: list[dict]) -> np.ndarray:
-    """Returns the mean rho of BIN's layers, shape `(seeds, epochs, layers)`."""
+    """Returns the mean rho of BIN's layers, shape `(seeds, 1 + epochs, layers)`: from the start."""
     return np.array([run["rho"] for run in runs if run["norm"] == "BIN"])
 
 
 def claims(runs: list[dict]) -> list[Claim]:
     """Judges the means over seeds."""
-    rho = gates(runs)[:, -1].mean(0)
+    start, *_, rho = gates(runs).mean(0)
     total = {norm: mean(values) for norm, values in loss_rows(runs)["training, total"].items()}
     return [
         Claim(
-            f"rho falls from 1 to below {LOW} in every layer (to {rho.mean():.2f} on average, to "
-            f"{rho.max():.2f} at most)",
+            f"rho falls from {start.mean():g} to below {LOW} in every layer (to {rho.mean():.2f} "
+            f"on average, to {rho.max():.2f} at most)",
             bool(rho.max() < LOW),
         ),
         Claim(
@@ -189,11 +193,11 @@ def plot_losses(runs: list[dict], size: Size) -> Figure:
         axes.set_ylim(bottom=0)
     curves[0].legend()
     rho = gates(runs)
-    from_start = np.concatenate([np.ones_like(rho[:, :1]), rho], axis=1)
-    plot_curves(over_steps, [0, *steps], {"BIN": from_start.mean(-1)})
+    plot_curves(over_steps, [0, *steps], {"BIN": rho.mean(-1)})
     over_steps.set(title="rho in training", xlabel="step", ylim=(0, 1.05))
     over_steps.set_ylabel("mean of rho over channels and layers")
-    plot_rho(by_layer, rho[:, -1])
+    plot_rho(by_layer, rho[:, -1], colour=COLOURS["BIN"])
+    by_layer.set_title("rho after training")
     return figure
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import style_transfer
 from common import photographs
+from keras_bin import rho_summary
 from tests.examples.programs import check_picture, read_results, run_program
 
 STYLES = {"BN": 0.3, "IN": 0.1, "BN+IN": 0.15, "BIN": 0.2}
@@ -21,7 +22,7 @@ def runs(styles=STYLES, rho=(0.5, 0.8)):
             "content": [1.0, 0.5, 0.3, 0.3, 0.3],
             "style": [1.0, 0.9] + [style + (-0.05, 0, 0.05)[seed]] * 3,
             "held_out": {"content": 0.4, "style": style},
-            "rho": [[0.99, 0.95]] * 4 + [list(rho)] if norm == "BIN" else [],
+            "rho": [[1, 1]] + [[0.99, 0.95]] * 4 + [list(rho)] if norm == "BIN" else [],
         }
         for norm, style in styles.items()
         for seed in range(3)
@@ -85,11 +86,11 @@ def test_missing_pictures_are_refused_before_any_work(option, tmp_path, capsys):
 def finished(tmp_path_factory):
     """The output folder of a quick run, and what it printed."""
     output = tmp_path_factory.mktemp("style_transfer")
-    return output, run_program(style_transfer, "--quick", "--seeds", 1, "--output", output)
+    return output, run_program("style_transfer.py", "--quick", "--seeds", 1, "--output", output)
 
 
 @pytest.mark.slow
-def test_every_step_is_in_the_results(finished):
+def test_every_epoch_is_in_the_results(finished):
     results = read_results(finished[0])
     assert [run["norm"] for run in results["runs"]] == ["BN", "IN", "BN+IN", "BIN"]
     for run in results["runs"]:
@@ -97,9 +98,11 @@ def test_every_step_is_in_the_results(finished):
             assert len(run[part]) == 2
             assert np.isfinite(run[part]).all()
     rho = np.array(results["runs"][-1]["rho"])
-    assert rho.shape == (2, 7)
-    assert np.all(rho[1] < rho[0])
-    assert np.all(rho[0] < 1)
+    assert rho.shape == (3, 7)
+    np.testing.assert_array_equal(rho[0], 1)
+    assert np.all(rho[1] < 1)
+    net = keras.saving.load_model(finished[0] / "style.keras")
+    np.testing.assert_allclose(rho[2], [gate.mean for gate in rho_summary(net)], atol=1e-4)
 
 
 @pytest.mark.slow
