@@ -28,10 +28,15 @@ PACKAGES = (
 JUDGED_SEEDS = 3
 
 
-def mean_and_deviation(values: Sequence[float], digits: int = 1) -> str:
-    """Writes the mean of values over seeds, and their standard deviation if there are several."""
-    text = f"{mean(values):.{digits}f}"
-    return text if len(values) == 1 else f"{text} ± {stdev(values):.{digits}f}"
+def mean_and_deviation(values: Sequence[float], sign: str = "-") -> str:
+    """Writes the mean of values over seeds, and their standard deviation if there are several.
+
+    Args:
+        values: one per seed.
+        sign: "-" writes the sign of a mean below 0, "+" that of every mean.
+    """
+    text = f"{mean(values):{sign}.1f}"
+    return text if len(values) == 1 else f"{text} ± {stdev(values):.1f}"
 
 
 def score_table(title: str, head: str, rows: dict[str, dict[str, Sequence[float]]]) -> Table:
@@ -40,8 +45,8 @@ def score_table(title: str, head: str, rows: dict[str, dict[str, Sequence[float]
     Args:
         title: what is listed, with its unit.
         head: what the rows are.
-        rows: by row and normalization, one value per seed. With "BN" and "BIN" among the
-            normalizations, their difference gets a column.
+        rows: by row and normalization, one value per seed, in the order of the seeds. With "BN"
+            and "BIN" among the normalizations, their differences seed by seed get a column.
     """
     norms = list(next(iter(rows.values())))
     compared = {"BN", "BIN"} <= set(norms)
@@ -52,7 +57,8 @@ def score_table(title: str, head: str, rows: dict[str, dict[str, Sequence[float]
     for row, scores in rows.items():
         cells = [mean_and_deviation(values) for values in scores.values()]
         if compared:
-            cells.append(f"{mean(scores['BIN']) - mean(scores['BN']):+.1f}")
+            leads = [bin_ - bn for bin_, bn in zip(scores["BIN"], scores["BN"], strict=True)]
+            cells.append(mean_and_deviation(leads, sign="+"))
         table.add_row(row, *cells)
     return table
 

@@ -28,7 +28,8 @@ def report(*claims):
 
 def test_deviation_is_that_of_a_sample():
     assert mean_and_deviation([1.0, 2.0, 3.0]) == "2.0 ± 1.0"
-    assert mean_and_deviation([2.0], digits=2) == "2.00"
+    assert mean_and_deviation([2.0], sign="+") == "+2.0"
+    assert mean_and_deviation([-2.0]) == "-2.0"
 
 
 def test_table_sets_bin_beside_bn(tmp_path):
@@ -38,7 +39,7 @@ def test_table_sets_bin_beside_bn(tmp_path):
         "digit",
         "2.0 ± 1.4",
         "4.5 ± 0.7",
-        "+2.5",
+        "+2.5 ± 0.7",
     ]
 
 
@@ -62,7 +63,7 @@ def test_results_are_written_for_people_and_programs(tmp_path, capsys):
         f"`{options.command}`, seeds: 3, {results['date']}",
         f"tensorflow {results['versions']['tensorflow']}",
         "Accuracy, %:\n\n| task ",
-        "\n| digit | 92.0 ± 2.0 | 95.0 ± 0.0 |     +3.0 |\n",
+        "\n| digit | 92.0 ± 2.0 | 95.0 ± 0.0 | +3.0 ± 2.0 |\n",
         "- Holds: BIN is ahead\n",
     ):
         assert expected in text
