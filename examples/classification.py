@@ -177,8 +177,8 @@ def claims(runs: list[dict]) -> list[Claim]:
 def tabulate(runs: list[dict], parameters: dict[str, int]) -> list[Table]:
     """Makes the tables of accuracies, and of parameters."""
     rows = {}
-    for name, part in (("training, varied", "train"), ("held out", "test")):
-        early, last = rows[f"{name}, mean up to the first drop"], rows[f"{name}, last epoch"] = (
+    for name, part in (("train", "train"), ("held out", "test")):
+        early, last = rows[f"{name}, early"], rows[f"{name}, last"] = (
             {},
             {},
         )
@@ -189,7 +189,8 @@ def tabulate(runs: list[dict], parameters: dict[str, int]) -> list[Table]:
     counts.add_column("parameters", justify="right")
     for norm, number in parameters.items():
         counts.add_row(norm, f"{number:,}")
-    return [score_table("Accuracy, %", "pictures", rows), counts]
+    title = "Accuracy, %; early: mean up to the first drop, last: after the last epoch"
+    return [score_table(title, "on", rows), counts]
 
 
 def plot(runs: list[dict], epochs: int) -> Figure:
