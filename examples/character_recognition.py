@@ -157,11 +157,16 @@ def accuracies(
 
 
 def errors_avoided(runs: list[dict], style: str, depth: int, sizes: Sequence[int]) -> float:
-    """Returns the percentage of BN's errors that BIN does not make, on the average of sizes."""
+    """Returns the percentage of BN's errors that BIN does not make, on the average of sizes.
+
+    Where BN makes none, there is nothing to avoid: 0.
+    """
     shares = []
     for size in sizes:
         scores = accuracies(runs, style=style, depth=depth, size=size)
-        shares.append(1 - (100 - mean(scores["BIN"])) / (100 - mean(scores["BN"])))
+        errors = 100 - mean(scores["BN"])
+        avoided = mean(scores["BIN"]) - mean(scores["BN"])
+        shares.append(avoided / errors if errors else 0)
     return 100 * mean(shares)
 
 

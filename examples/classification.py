@@ -149,7 +149,7 @@ def curves(runs: list[dict], part: str) -> dict[str, np.ndarray]:
 
 
 def before_drop(accuracies: np.ndarray) -> np.ndarray:
-    """Returns the epochs of `curves` that the learning rate is at its highest."""
+    """Returns, of the accuracies of `curves`, those up to the first drop of the learning rate."""
     return accuracies[:, : drop_epoch(DROPS[0], accuracies.shape[1])]
 
 
@@ -178,13 +178,13 @@ def tabulate(runs: list[dict], parameters: dict[str, int]) -> list[Table]:
     """Makes the tables of accuracies, and of parameters."""
     rows = {}
     for name, part in (("train", "train"), ("held out", "test")):
-        early, last = rows[f"{name}, early"], rows[f"{name}, last"] = (
-            {},
-            {},
-        )
-        for norm, accuracies in curves(runs, part).items():
-            early[norm] = before_drop(accuracies).mean(1).tolist()
-            last[norm] = accuracies[:, -1].tolist()
+        accuracies = curves(runs, part)
+        rows[f"{name}, early"] = {
+            norm: before_drop(epochs).mean(1).tolist() for norm, epochs in accuracies.items()
+        }
+        rows[f"{name}, last"] = {
+            norm: epochs[:, -1].tolist() for norm, epochs in accuracies.items()
+        }
     counts = Table("norm", title="Trainable parameters")
     counts.add_column("parameters", justify="right")
     for norm, number in parameters.items():
