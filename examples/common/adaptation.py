@@ -70,7 +70,7 @@ def batches(task: Task) -> tf.data.Dataset:
 
 
 def adapt(
-    norm: str, domains: Domains, task: Task, seed: int, bar: RunBar, reversal: bool = True
+    norm: str, domains: Domains, task: Task, seed: int, bar: RunBar, reversal: bool
 ) -> keras.Model:
     """Trains one net on a task; returns the model that reads classes.
 
