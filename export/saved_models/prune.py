@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from keras_bin.export.publishing.durable import sync_folder
+from keras_bin.export.publishing.links import needed_by
 from keras_bin.export.publishing.locks import lock
 from keras_bin.export.publishing.publish import staging
 from keras_bin.export.saved_models.versions import is_version
@@ -17,9 +18,14 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
     with an integer for a name is left as it is, and counts for nothing: a folder that is still
     being copied, for one.
 
+    A version may be a symbolic link. Where one is removed, what it leads to is left. A version
+    to which any link in `base` leads that is not removed stays as well, whatever its number:
+    one without which another that stays could not be read, or `latest`. Links from elsewhere
+    are not looked for.
+
     Args:
         base: folder of the model's versions.
-        keep: how many versions stay, above 0; those with the highest numbers do.
+        keep: how many versions stay at least, above 0; those with the highest numbers do.
 
     Returns:
         The folders that were removed, the oldest first.
@@ -60,9 +66,12 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
 
 
 def _oldest(base, keep):
+    everything = set(base.iterdir())
     versions = [
         path
-        for path in base.iterdir()
+        for path in everything
         if is_version(path.name) and (path / "saved_model.pb").is_file()
     ]
-    return sorted(versions, key=lambda path: (int(path.name), path.name))[:-keep]
+    oldest = sorted(versions, key=lambda path: (int(path.name), path.name))[:-keep]
+    needed = needed_by(everything.difference(oldest), oldest)
+    return [path for path in oldest if path not in needed]

@@ -67,6 +67,51 @@ def test_link_to_a_version_is_removed_and_its_target_stays(tmp_path):
     assert contents(tmp_path / "elsewhere") == ["saved_model.pb", "variables"]
 
 
+# Links by the names that they have in the folder of versions, and what is removed of 1 and 2.
+LINKS = {
+    "link": ({"9": "2"}, ["1"]),
+    "chain": ({"9": "8", "8": "2"}, ["1"]),
+    "absolute": ({"9": "{base}/2"}, ["1"]),
+    "through the folder around": ({"9": "../base/./2"}, ["1"]),
+    "through another name of the folder": ({"9": "../alias/2"}, ["1"]),
+    "through a link elsewhere": ({"9": "../elsewhere/back"}, ["1"]),
+    "of no number": ({"9": "../elsewhere", "latest": "2"}, ["1"]),
+    "hidden": ({"9": "../elsewhere", ".stable": "2"}, ["1"]),
+    "in a folder of no number": ({"9": "../elsewhere", "tests/best": "../2"}, ["1"]),
+    "file in a version": ({"9": "2", "2/copy": "../1/saved_model.pb"}, []),
+    "folder in a version": ({"9": "2", "2/assets": "../1/variables"}, []),
+    "to the folder itself": ({"9": "../elsewhere", "all": "."}, ["1", "2"]),
+    "to itself": ({"9": "../elsewhere", "turn": "turn"}, ["1", "2"]),
+    "to nothing": ({"9": "../elsewhere", "lost": "gone/2"}, ["1", "2"]),
+    "of a version to nothing": ({"9": "gone", "8": "../elsewhere"}, ["1", "2"]),
+    "that goes, to what goes": ({"9": "../elsewhere", "8": "2"}, ["1", "2", "8"]),
+    "that goes, to what stays": ({"9": "2", "8": "2"}, ["1", "8"]),
+}
+
+
+@pytest.mark.parametrize("given", ["path", "alias", "relative"])
+@pytest.mark.parametrize(("links", "removed"), LINKS.values(), ids=LINKS)
+def test_version_that_something_kept_leads_to_stays(links, removed, given, tmp_path, monkeypatch):
+    base = tmp_path / "base"
+    make(tmp_path, "elsewhere")
+    make(base, "1", "2")
+    (tmp_path / "alias").symlink_to("base")
+    (tmp_path / "elsewhere" / "back").symlink_to("../base/2")
+    for name, target in links.items():
+        (base / name).parent.mkdir(exist_ok=True)
+        (base / name).symlink_to(target.format(base=base))
+    elsewhere = contents(tmp_path / "elsewhere")
+    leads = {name: os.path.exists(base / name) for name in links if name not in removed}
+
+    monkeypatch.chdir(tmp_path)
+    found = prune({"path": base, "alias": tmp_path / "alias", "relative": "base"}[given], keep=1)
+    assert [path.name for path in found] == removed
+    assert names(base) == sorted({"1", "2", *(x.split("/")[0] for x in links)} - set(removed))
+    assert {name: os.path.exists(base / name) for name in leads} == leads
+    assert contents(tmp_path / "elsewhere") == elsewhere
+
+
+
 @pytest.mark.parametrize("keep", [0, -1, 1.0, "1", True, None], ids=repr)
 def test_the_newest_can_not_be_removed(keep, tmp_path):
     make(tmp_path, "1")
