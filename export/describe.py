@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from keras_bin.export.keras_file import KerasFile, describe_keras_file
 from keras_bin.export.onnx_files.onnx_graph import OnnxFile, describe_onnx
 from keras_bin.export.plain import plain
+from keras_bin.export.remote import refuse_remote
 from keras_bin.export.report import size_on_disk
 from keras_bin.export.saved_models.saved_model_file import SavedModelFolder, describe_saved_model
 from keras_bin.export.saved_models.versions import is_version
@@ -55,7 +56,7 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
     Raises:
         FileNotFoundError: there is nothing at `path`.
         ImportError: it is an ONNX file and a package of the `onnx` extra is missing.
-        ValueError: it is something else, or damaged.
+        ValueError: it is something else, or damaged, or `path` is an address of an object store.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -68,6 +69,7 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
     >>> [signature.name for signature in found.signatures]
     ['serve', 'serving_default']
     """
+    refuse_remote(path)
     path = Path(path)
     if (path / "saved_model.pb").is_file():
         return describe_saved_model(path)

@@ -9,6 +9,7 @@ import keras
 
 from keras_bin.export.folding.graph import as_functional, is_graph
 from keras_bin.export.plain import plain
+from keras_bin.export.remote import refuse_remote
 from keras_bin.export.report import size_on_disk
 from keras_bin.export.signature import TensorInfo, named_tensors
 from keras_bin.gates import RhoSummary, rho_summary
@@ -48,8 +49,9 @@ def load_keras_file(path: Path) -> keras.Model:
 
     Raises:
         FileNotFoundError: there is no file at `path`.
-        ValueError: Keras cannot load it.
+        ValueError: Keras cannot load it, or `path` is an address of an object store.
     """
+    refuse_remote(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"A model must be a .keras file. Received: {str(path)!r}, which is no file"

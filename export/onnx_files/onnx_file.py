@@ -19,6 +19,7 @@ from keras_bin.export.onnx_files.lowering import (
 )
 from keras_bin.export.onnx_files.onnx_conversion import convert
 from keras_bin.export.publishing.publish import refuse_existing, staging
+from keras_bin.export.remote import refuse_remote
 from keras_bin.export.report import ExportReport
 from keras_bin.export.source import ExportSource
 from keras_bin.export.verifying.artifact import load_artifact
@@ -74,7 +75,7 @@ def export_onnx(
         RuntimeError: Keras does not run on TensorFlow.
         TypeError: `model` is not a Keras model.
         ValueError: `model` cannot be folded (see `fold`), `opset`, `lowering` or a tolerance
-            is out of range, or `samples` cannot be used.
+            is out of range, `samples` cannot be used, or `path` is an address of an object store.
         VerificationError: the written file differs from `model`; a ValueError.
 
     Example:
@@ -93,6 +94,7 @@ def export_onnx(
     check_opset(opset)
     check_lowering(lowering)
     check_rho_tolerance(rho_tolerance)
+    refuse_remote(path)
     path = Path(path)
     if path.is_dir():
         raise IsADirectoryError(

@@ -1,7 +1,7 @@
 """Symbolic links, and what they need to lead where they do."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 MOST_LINKS = 40  # the system follows no more of them

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 import keras_bin
+from keras_bin.export.remote import refuse_remote
 
 FILE = "keras_bin.json"
 FORMAT = 1
@@ -71,7 +72,9 @@ def source_file(path: Path) -> dict:
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: `path` is an address of an object store.
     """
+    refuse_remote(path)
     if not path.is_file():
         raise FileNotFoundError(
             "`source` must be the .keras file that the model was loaded from; leave it out for a "

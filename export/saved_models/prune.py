@@ -7,6 +7,7 @@ from keras_bin.export.publishing.durable import sync_folder
 from keras_bin.export.publishing.links import needed_by
 from keras_bin.export.publishing.locks import lock
 from keras_bin.export.publishing.publish import staging
+from keras_bin.export.remote import refuse_remote
 from keras_bin.export.saved_models.versions import is_version
 
 
@@ -33,7 +34,7 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
     Raises:
         FileNotFoundError: `base` is no folder.
         PermissionError: `base` cannot be written to.
-        ValueError: `keep` is not an integer above 0.
+        ValueError: `keep` is not an integer above 0, or `base` is an address of an object store.
 
     Example:
     >>> import pathlib, tempfile
@@ -51,6 +52,7 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
             "`keep` must be an integer above 0, as a server needs a version to serve; delete the "
             f"folder itself to remove all. Received: keep={keep!r}"
         )
+    refuse_remote(base)
     base = Path(base)
     if not base.is_dir():
         raise FileNotFoundError(
@@ -68,9 +70,7 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
 def _oldest(base, keep):
     everything = set(base.iterdir())
     versions = [
-        path
-        for path in everything
-        if is_version(path.name) and (path / "saved_model.pb").is_file()
+        path for path in everything if is_version(path.name) and (path / "saved_model.pb").is_file()
     ]
     oldest = sorted(versions, key=lambda path: (int(path.name), path.name))[:-keep]
     needed = needed_by(everything.difference(oldest), oldest)

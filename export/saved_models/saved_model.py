@@ -14,6 +14,7 @@ from keras_bin.export.onnx_files.external import fits_inside
 from keras_bin.export.plain import plain
 from keras_bin.export.publishing.durable import tensorflow_writes
 from keras_bin.export.publishing.publish import refuse_existing, staging
+from keras_bin.export.remote import refuse_remote
 from keras_bin.export.report import ExportReport
 from keras_bin.export.saved_models.freezing import freeze
 from keras_bin.export.saved_models.manifest import manifest, source_file, write_manifest
@@ -77,7 +78,7 @@ def export_saved_model(
             could be started.
         TypeError: `model` is not a Keras model.
         ValueError: `model` cannot be folded (see `fold`), `version` is not an integer above 0,
-            or a tolerance is out of its range.
+            a tolerance is out of its range, or a path is an address of an object store.
         VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
             could not serve it (OperatorError, ShapeError); a ValueError.
 
@@ -93,6 +94,7 @@ def export_saved_model(
     """
     started = time.perf_counter()
     require_tensorflow()
+    refuse_remote(base)
     base = Path(base)
     if version is not None:
         check_version(version)

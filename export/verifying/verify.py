@@ -12,6 +12,7 @@ from keras_bin.export.errors import DtypeError, ShapeError, ValuesError
 from keras_bin.export.folding.copying import inference_copy
 from keras_bin.export.folding.graph import as_functional, check_model
 from keras_bin.export.folding.precision import is_half_precision
+from keras_bin.export.remote import refuse_remote
 from keras_bin.export.signature import model_signature
 from keras_bin.export.verifying.agreement import check_arrays, check_signatures
 from keras_bin.export.verifying.artifact import Artifact, load_artifact
@@ -72,7 +73,8 @@ def verify(
         DtypeError: an input or output has another dtype.
         ValuesError: an output differs by more than is allowed, or is not finite. Where the
             model's outputs are finite, its attribute `verification` is the `Verification`.
-        ValueError: `model`, `samples` or a tolerance cannot be used.
+        ValueError: `model`, `samples` or a tolerance cannot be used, or `artifact` is an address
+            of an object store.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -85,6 +87,7 @@ def verify(
     >>> found.passed, found.max_abs < 1e-5, found.samples
     (True, True, 3)
     """
+    refuse_remote(artifact)
     check_model(model)
     check_tolerances(atol, rtol)
     return compare(load_artifact(Path(artifact)), reference(model), samples, atol, rtol)

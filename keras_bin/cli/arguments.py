@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_bin.export.remote import refuse_remote
 from keras_bin.export.verifying.verify import ATOL, RTOL
 
 EXIT_CODES = """exit codes:
@@ -65,6 +66,7 @@ def verification_settings(options) -> dict:
 
 
 def _load_samples(path):
+    refuse_remote(path)
     try:
         with np.load(path) as arrays:
             return dict(arrays)

@@ -9,6 +9,7 @@ from keras_bin.export.keras_file import load_keras_file
 from keras_bin.export.onnx_files.lowering import DEFAULT_LOWERING, LOWERINGS
 from keras_bin.export.onnx_files.onnx_file import DEFAULT_OPSET, check_opset
 from keras_bin.export.publishing.publish import refuse_existing
+from keras_bin.export.remote import refuse_remote
 from keras_bin.export.saved_models.saved_model import check_version
 from keras_bin.export.verifying.verify import check_tolerances
 
@@ -73,6 +74,8 @@ def add_parser(commands) -> None:
 
 def _export(options, output):
     out = options.out
+    refuse_remote(out)
+    refuse_remote(options.model)
     is_onnx = out.name.lower().endswith(".onnx")
     formats = options.formats or (["onnx"] if is_onnx else ["saved_model"])
     if out.name.lower() in ("", "..", ".onnx"):

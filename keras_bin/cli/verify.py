@@ -5,6 +5,7 @@ from pathlib import Path
 from keras_bin.cli.arguments import add_command, add_verification, verification_settings
 from keras_bin.export import VerificationError, verify
 from keras_bin.export.keras_file import load_keras_file
+from keras_bin.export.remote import refuse_remote
 
 EXAMPLE = """  keras-bin verify models/digits/1 digits.keras
     compares a SavedModel with the model that it was exported from
@@ -33,6 +34,8 @@ def add_parser(commands) -> None:
 
 
 def _verify(options, output):
+    refuse_remote(options.artifact)
+    refuse_remote(options.model)
     settings = verification_settings(options)
     with output.status(f"loading {options.model}") as status:
         model = load_keras_file(options.model)

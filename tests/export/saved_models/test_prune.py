@@ -111,7 +111,6 @@ def test_version_that_something_kept_leads_to_stays(links, removed, given, tmp_p
     assert contents(tmp_path / "elsewhere") == elsewhere
 
 
-
 @pytest.mark.parametrize("keep", [0, -1, 1.0, "1", True, None], ids=repr)
 def test_the_newest_can_not_be_removed(keep, tmp_path):
     make(tmp_path, "1")

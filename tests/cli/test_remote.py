@@ -1,0 +1,34 @@
+"""Addresses of object stores on the command line: one line of error, and nothing is made."""
+
+import pytest
+
+from keras_bin.cli import main
+
+ADDRESS = "s3://bucket/model"
+COMMANDS = {
+    "export to": ["export", "{file}", ADDRESS],
+    "export to ONNX": ["export", "{file}", f"{ADDRESS}.onnx"],
+    "export to both": ["export", "{file}", ADDRESS, "--format", "onnx", "--format", "saved_model"],
+    "export from": ["export", f"{ADDRESS}.keras", "out"],
+    "export with samples": ["export", "{file}", "out", "--samples", f"{ADDRESS}.npz"],
+    "verify": ["verify", ADDRESS, "{file}"],
+    "verify against": ["verify", "{file}", f"{ADDRESS}.keras"],
+    "verify with samples": ["verify", "{file}", "{file}", "--samples", f"{ADDRESS}.npz"],
+    "inspect": ["inspect", ADDRESS],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_address_is_refused_before_a_model_is_loaded(
+    command, model_file, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("export", "verify"):
+        monkeypatch.setattr(f"keras_bin.cli.{name}.load_keras_file", None)
+    assert main([word.format(file=model_file) for word in command]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("keras-bin: error: A path must be that of a local file or folder")
+    assert "s3:/bucket/model" in printed.err
+    assert printed.err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [model_file.name]
