@@ -16,7 +16,8 @@ class Artifact(NamedTuple):
 
     Attributes:
         signature: names, shapes and dtypes as the file states them.
-        run: maps a dict of input arrays to a dict of output arrays.
+        run: maps a dict of input arrays to a dict of output arrays. It raises a
+            VerificationError where the runtime cannot run the artifact on them.
     """
 
     signature: Signature
@@ -64,7 +65,8 @@ def _load_saved_model(path):
         return {name: value.numpy() for name, value in outputs.items()}
 
     return Artifact(
-        Signature(infos(serve.structured_input_signature[1]), infos(serve.structured_outputs)), run
+        Signature(infos(serve.structured_input_signature[1]), infos(serve.structured_outputs)),
+        _in_words(run, "TensorFlow"),
     )
 
 
@@ -96,7 +98,28 @@ def _load_onnx(path):
     def run(inputs):
         return dict(zip(names, session.run(names, inputs), strict=True))
 
-    return Artifact(Signature(infos(session.get_inputs()), infos(session.get_outputs())), run)
+    return Artifact(
+        Signature(infos(session.get_inputs()), infos(session.get_outputs())),
+        _in_words(run, "ONNX Runtime"),
+    )
+
+
+def _in_words(run, runtime):
+    """Returns a function that does what `run` does, and says on what inputs a runtime failed."""
+
+    def run_in_words(inputs):
+        try:
+            return run(inputs)
+        except Exception as error:  # the errors of a runtime share no other class
+            arrays = [f"{x!r}: {np.asarray(a).dtype} {np.shape(a)}" for x, a in inputs.items()]
+            raise VerificationError(
+                f"{runtime} must run the artifact on every batch that the model takes; replace "
+                "the layer whose operator it names, or pass `samples` of the sizes and values "
+                f"that are to be served. The batch, and what {runtime} says:",
+                [", ".join(arrays) or "without inputs", f"{type(error).__name__}: {error}"],
+            ) from error
+
+    return run_in_words
 
 
 _ONNX_DTYPES = {

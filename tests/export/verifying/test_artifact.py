@@ -8,7 +8,7 @@ import onnx
 import pytest
 import tensorflow as tf
 
-from keras_bin.export import VerificationError, export_onnx, export_saved_model
+from keras_bin.export import VerificationError, export_onnx, export_saved_model, verify
 from keras_bin.export.signature import TensorInfo
 from keras_bin.export.verifying.artifact import load_artifact
 from tests.export.files import sequence_model
@@ -124,3 +124,67 @@ def test_onnx_value_that_is_no_tensor_has_its_type_for_a_dtype(tmp_path):
     onnx.save(sequence_model(), path)
     (output,) = load_artifact(path).signature.outputs
     assert (output.name, output.dtype) == ("y", "seq(tensor(float))")
+
+
+def for_one_image(kind, folder):
+    """Writes an artifact that returns a batch of one image as it is, and fails on others."""
+    if kind == "saved_model":
+        module = tf.Module()
+
+        @tf.function(input_signature=[tf.TensorSpec((None, *IMAGE), name="image")])
+        def serve(image):
+            tf.debugging.assert_equal(tf.shape(image)[0], 1)
+            return {"bin": image + 0.0}
+
+        module.serve = serve
+        tf.saved_model.save(module, str(folder / "1"), {"serving_default": module.serve})
+        return folder / "1"
+    image, result = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *IMAGE])
+        for name in ("image", "bin")
+    )
+    shape = onnx.numpy_helper.from_array(np.array((1, *IMAGE)), "shape")
+    nodes = [
+        onnx.helper.make_node("Shape", ["image"], ["batch_shape"]),
+        onnx.helper.make_node("Reshape", ["image", "shape"], ["one"]),
+        onnx.helper.make_node("Reshape", ["one", "batch_shape"], ["bin"]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "single", [image], [result], [shape])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), folder / "model.onnx"
+    )
+    return folder / "model.onnx"
+
+
+@pytest.mark.parametrize(
+    ("kind", "runtime"), [("saved_model", "TensorFlow"), ("onnx", "ONNX Runtime")]
+)
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"image": np.ones((3, *IMAGE), "float32")}, "'image': float32 (3, 8, 6, 3)"),
+        ({"image": np.ones((1, *IMAGE), "float64")}, "'image': float64 (1, 8, 6, 3)"),
+        ({"picture": np.ones((1, *IMAGE), "float32")}, "'picture': float32 (1, 8, 6, 3)"),
+        ({}, "without inputs"),
+    ],
+    ids=["batch", "dtype", "name", "nothing"],
+)
+def test_what_a_runtime_raises_is_a_difference(inputs, words, kind, runtime, tmp_path):
+    artifact = load_artifact(for_one_image(kind, tmp_path))
+    assert artifact.run({"image": np.ones((1, *IMAGE), "float32")})["bin"].shape == (1, *IMAGE)
+    with pytest.raises(VerificationError, match=f"^{runtime} must run the artifact") as caught:
+        artifact.run(inputs)
+    batch, said = caught.value.differences
+    assert batch == words
+    assert said == f"{type(caught.value.__cause__).__name__}: {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize("kind", ["saved_model", "onnx"])
+def test_artifact_that_fails_on_a_batch_is_not_verified(kind, tmp_path):
+    image = keras.Input(IMAGE, name="image")
+    identity = keras.Model(image, keras.layers.Identity(name="bin")(image))
+    with pytest.raises(
+        VerificationError, match=r"(?s)must run the artifact.*'image': float32 \(3, 8"
+    ):
+        verify(for_one_image(kind, tmp_path), identity)
