@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_bin.export.folding.layer_fold import UNFOLDED, LayerFold
+from keras_bin.export.onnx_files.size import onnx_size
 from keras_bin.export.plain import plain
 from keras_bin.export.verifying.verification import Verification
 from keras_bin.gates import RhoSummary
@@ -26,7 +27,8 @@ class ExportReport:
         cast_to_float32: whether the model was half precision and the artifact is float32.
         snapping_difference: largest absolute difference that moving gates to 0 and 1 makes to
             an output, or None if no gate was moved.
-        size: bytes of the files at `path`, as the report was made.
+        size: bytes of all files of the artifact, as the report was made: a SavedModel's folder,
+            or an ONNX file and the one with its weights.
     """
 
     path: Path
@@ -39,7 +41,8 @@ class ExportReport:
     size: int = field(init=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "size", size_on_disk(self.path))
+        size = onnx_size if self.path.is_file() else size_on_disk
+        object.__setattr__(self, "size", size(self.path))
 
     @property
     def layers_folded(self) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_bin.export.onnx_files.size import external_locations
 from keras_bin.export.publishing.publish import publish_file
 
 # The rest is room for what is not weights.
@@ -107,17 +108,11 @@ def _weights_of(path):
     from google.protobuf.message import DecodeError
 
     try:
-        proto = onnx.load(path, load_external_data=False)
+        proto = onnx.load(path, format="protobuf", load_external_data=False)
     except DecodeError:
         return []
-    names = {
-        entry.value
-        for tensor in proto.graph.initializer
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
     ours = re.compile(re.escape(path.name) + r"\.[0-9a-f]{8}\.data")
-    return sorted(name for name in names if ours.fullmatch(name))
+    return sorted(name for name in set(external_locations(proto)) if ours.fullmatch(name))
 
 
 def _bytes(weight):

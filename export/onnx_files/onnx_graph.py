@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_bin.export.extras import require_onnx
+from keras_bin.export.onnx_files.size import onnx_size
 from keras_bin.export.plain import plain
-from keras_bin.export.report import size_on_disk
 
 
 class OnnxTensor(NamedTuple):
@@ -29,7 +29,7 @@ class OnnxFile(NamedTuple):
 
     Attributes:
         path: the file.
-        size: its bytes.
+        size: its bytes, with those of the files that hold weights of it.
         producer: name and version of the program that wrote it.
         opsets: version of the operator set, by domain; ONNX's own is `""`.
         inputs: what has to be fed; constants are left out.
@@ -66,7 +66,7 @@ def describe_onnx(path: Path) -> OnnxFile:
     counts = collections.Counter(_operators(proto.graph))
     return OnnxFile(
         path=path,
-        size=size_on_disk(path),
+        size=onnx_size(path),
         producer=f"{proto.producer_name} {proto.producer_version}".strip(),
         opsets={opset.domain: opset.version for opset in proto.opset_import},
         inputs=tuple(_tensor(x) for x in proto.graph.input if x.name not in constants),

@@ -1,0 +1,48 @@
+"""How large an ONNX file is, with the weights of it that lie in other files."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def onnx_size(path: Path) -> int:
+    """Returns the bytes of an ONNX file and of the files beside it that hold weights of it.
+
+    A file that is no ONNX file has its own size.
+
+    Raises:
+        OSError: there is no file, or it cannot be read.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        proto = onnx.load(path, format="protobuf", load_external_data=False)
+    except DecodeError:
+        return path.stat().st_size
+    files = {os.path.normpath(path.parent / name) for name in external_locations(proto)}
+    return sum(map(os.path.getsize, {os.path.normpath(path), *filter(os.path.isfile, files)}))
+
+
+def external_locations(proto) -> Iterator[str]:
+    """Yields where the weights of an ONNX model lie that are in other files, as it states it."""
+    inside_functions = (_tensors_of(function.node) for function in proto.functions)
+    for tensor in itertools.chain(_tensors(proto.graph), *inside_functions):
+        yield from (entry.value for entry in tensor.external_data if entry.key == "location")
+
+
+def _tensors(graph):
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _tensors_of(graph.node)
+
+
+def _tensors_of(nodes):
+    for attribute in (attribute for node in nodes for attribute in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
+        for graph in (attribute.g, *attribute.graphs):
+            yield from _tensors(graph)
