@@ -103,7 +103,7 @@ def export_onnx(
     refuse_existing(path, overwrite)
     check_model(model)
     check_tolerances(atol, rtol)
-    with staging(path.parent) as staged:
+    with staging(path.parent, path) as staged:
         source = ExportSource(model, rho_tolerance, MarkedBatchInstanceNormalization)
         written = staged / path.name
         _write(source, opset, lowering, written)

@@ -19,10 +19,10 @@ def tensorflow_writes(path: Path) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        raise OSError(
-            "A SavedModel needs a disk with room and a folder that can be written to; make room, "
-            f"or choose another. Received: {str(path)!r}; TensorFlow says: {error.message}"
-        ) from error
+        no_room = isinstance(error, tf.errors.ResourceExhaustedError)
+        forbidden = isinstance(error, tf.errors.PermissionDeniedError)
+        code = errno.ENOSPC if no_room else errno.EACCES if forbidden else errno.EIO
+        raise OSError(code, f"TensorFlow says: {error}", str(path)) from error
 
 
 def sync_tree(path: Path) -> None:

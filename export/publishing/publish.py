@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from keras_bin.export.publishing.disk import cannot_write, disk_errors
 from keras_bin.export.publishing.durable import sync_folder, sync_tree
 from keras_bin.export.publishing.exchange import exchange, put_back
 from keras_bin.export.publishing.locks import lock
@@ -16,7 +17,7 @@ PREFIX = ".keras-bin-"
 
 
 @contextlib.contextmanager
-def staging(folder: Path) -> Iterator[Path]:
+def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
     """Yields a hidden, empty folder inside `folder`, and removes it at the end.
 
     It lies on the file system of its destination, so that a rename publishes what is in it
@@ -27,9 +28,14 @@ def staging(folder: Path) -> Iterator[Path]:
     were killed: they are removed first, and a version that such a process had moved aside
     comes back. Where the system has no locks, nothing of others is touched.
 
+    Args:
+        folder: made if missing.
+        destination: what errors name, by default `folder`.
+
     Raises:
-        OSError: `folder` cannot be made or written to; its subclass says why, such as
-            NotADirectoryError where a part of the path is a file, or PermissionError.
+        OSError: `folder` cannot be made or written to, or its disk is full, now or while the
+            `with` block runs; its subclass says why, such as NotADirectoryError where a part
+            of the path is a file, or PermissionError.
     """
     made = _missing(folder)
     with contextlib.ExitStack() as stack:
@@ -46,14 +52,10 @@ def staging(folder: Path) -> Iterator[Path]:
             _remove_empty(made)
             # mkdir says "file exists" where a file stands in place of the folder itself.
             code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno
-            raise OSError(
-                code,
-                "An export needs a folder that it can write to; choose another or change its "
-                f"permissions ({os.strerror(code)}). Received",
-                str(folder),
-            ) from error
+            raise cannot_write(code, os.strerror(code), folder) from error
         try:
-            yield staged
+            with disk_errors(staged, destination or folder):
+                yield staged
         except BaseException:
             _remove(staged)
             _remove_empty(made)
@@ -93,13 +95,17 @@ def publish_folder(staged: Path, destination: Path, overwrite: bool) -> None:
     again.
 
     Raises:
-        OSError: the destination appeared meanwhile, and `overwrite` is False; or the disk is
-            full, or fails.
+        FileExistsError: the destination appeared meanwhile, and `overwrite` is False.
+        OSError: the disk is full, or fails.
     """
     refuse_existing(destination, overwrite)
     sync_tree(staged)
     move = exchange if os.path.lexists(destination) else os.rename
-    move(staged, destination)
+    try:
+        move(staged, destination)
+    except OSError:
+        refuse_existing(destination, overwrite)
+        raise
     try:
         sync_folder(destination.parent)
     except BaseException:

@@ -62,8 +62,7 @@ class ServingProcess:
         if reply.get("errno"):
             raise OSError(
                 reply["errno"],
-                "A SavedModel is verified with files beside it; make room on its disk. A fresh "
-                f"process that runs it says: {reply['error']}. Received",
+                f"A fresh process that runs the SavedModel says: {reply['error']}",
                 str(self._folder),
             )
         if "error" in reply:

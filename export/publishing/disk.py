@@ -1,0 +1,60 @@
+"""What is raised where files cannot be written: what to do about it, and where."""
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+# Of writing and syncing an open file, whose errors name none.
+_OF_DISKS = frozenset(
+    (
+        errno.EACCES,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.ENOSPC,
+        errno.EPERM,
+        errno.EROFS,
+    )
+)
+
+
+def cannot_write(code: int, reason: str, path: Path) -> OSError:
+    """Returns an error of the given number that says what to do, and names `path`."""
+    return OSError(
+        code,
+        "keras_bin needs a folder that it can write to, on a disk with room for its files; make "
+        f"room, change its permissions, or choose another ({reason}). Received",
+        str(path),
+    )
+
+
+@contextlib.contextmanager
+def disk_errors(staged: Path, destination: Path) -> Iterator[None]:
+    """Puts errors of files that are written to a hidden folder, or moved, into words.
+
+    Errors of other files, such as those that a layer of the model reads, are left as they are.
+
+    Args:
+        staged: the hidden folder.
+        destination: what errors name in place of what is in it.
+
+    Raises:
+        OSError: a file cannot be written, moved or removed.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:  # in words already
+            raise
+        names = [name for name in (error.filename, error.filename2) if isinstance(name, str)]
+        hidden = [name for name in names if _is_in(name, staged)]
+        folder = [name for name in names if Path(name).absolute() == staged.parent.absolute()]
+        if not (hidden or folder if names else error.errno in _OF_DISKS):
+            raise
+        path = next((name for name in names if name not in hidden), destination)
+        raise cannot_write(error.errno, error.strerror, path) from error
+
+
+def _is_in(name, folder):
+    return Path(name).absolute().is_relative_to(folder.absolute())
