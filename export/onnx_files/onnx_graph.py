@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_bin.export.extras import require_onnx
+from keras_bin.export.facts import GATES, LAYERS, check_facts, parse_json
 from keras_bin.export.onnx_files.size import onnx_size
 from keras_bin.export.plain import plain
+
+MARK = "keras_bin"  # the key by which an export is known
+FACTS = {"layers": LAYERS, "rho": GATES}  # JSON in the metadata of an export
 
 
 class OnnxTensor(NamedTuple):
@@ -16,7 +20,7 @@ class OnnxTensor(NamedTuple):
         name: the key it is fed or read by.
         shape: sizes, the batch axis first; a name, or None, where a size is free.
         dtype: dtype name, such as `"float32"`; `"sequence"`, `"map"` or `"optional"` where it
-            is no tensor.
+            is no tensor, and `"unknown"` where the file states none.
     """
 
     name: str
@@ -58,10 +62,13 @@ def describe_onnx(path: Path) -> OnnxFile:
 
     Raises:
         ImportError: a package of the `onnx` extra is missing.
-        ValueError: the file cannot be read.
+        ValueError: the file cannot be read, or what an export has written into its metadata has
+            another type.
     """
     require_onnx()
     proto = _read(path)
+    metadata = {pair.key: pair.value for pair in proto.metadata_props}
+    _check_metadata(metadata, path)
     constants = {tensor.name for tensor in proto.graph.initializer}
     counts = collections.Counter(_operators(proto.graph))
     return OnnxFile(
@@ -72,7 +79,7 @@ def describe_onnx(path: Path) -> OnnxFile:
         inputs=tuple(_tensor(x) for x in proto.graph.input if x.name not in constants),
         outputs=tuple(_tensor(x) for x in proto.graph.output),
         operators=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
-        metadata={pair.key: pair.value for pair in proto.metadata_props},
+        metadata=metadata,
     )
 
 
@@ -81,7 +88,7 @@ def _read(path):
     from google.protobuf.message import DecodeError
 
     try:
-        proto = onnx.load(path, load_external_data=False)
+        proto = onnx.load(path, format="protobuf", load_external_data=False)
     except DecodeError as error:
         raise ValueError(
             "An ONNX file must be whole to be read; export the model again. "
@@ -93,6 +100,13 @@ def _read(path):
             f"Received: {str(path)!r}, in which there is none"
         )
     return proto
+
+
+def _check_metadata(metadata, path):
+    for key, expected in FACTS.items() if MARK in metadata else ():
+        if key in metadata:
+            where = f"The value of {key!r} in the metadata of {str(path)!r}"
+            check_facts(parse_json(metadata[key], where), expected, path, key)
 
 
 def _tensor(value):
@@ -112,9 +126,13 @@ def _dtype(kind):
 
     if kind.WhichOneof("value") != "tensor_type":
         return str(kind.WhichOneof("value")).removesuffix("_type")
-    if kind.tensor_type.elem_type == onnx.TensorProto.STRING:
+    number = kind.tensor_type.elem_type
+    if number == onnx.TensorProto.STRING:
         return "string"  # NumPy's own name for it is object
-    return onnx.helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type).name
+    try:
+        return onnx.helper.tensor_dtype_to_np_dtype(number).name
+    except KeyError:  # none, or one of a later ONNX
+        return f"dtype {number}" if number else "unknown"
 
 
 def _operators(graph):

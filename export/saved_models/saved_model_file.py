@@ -1,15 +1,15 @@
 """What is in a SavedModel, read from its files without running it."""
 
 import collections
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from keras_bin.export.facts import MANIFEST, check_facts, parse_json
 from keras_bin.export.plain import plain
 from keras_bin.export.report import size_on_disk
+from keras_bin.export.saved_models.manifest import FILE, FORMAT
 from keras_bin.export.signature import TensorInfo
 
-MANIFEST = "keras_bin.json"
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
@@ -56,7 +56,8 @@ def describe_saved_model(path: Path) -> SavedModelFolder:
     """Reads what a SavedModel's files say.
 
     Raises:
-        ValueError: `saved_model.pb` or the manifest cannot be read.
+        ValueError: `saved_model.pb` or the manifest cannot be read, or the manifest holds a value
+            of another type than an export writes.
     """
     graph = _read(path / "saved_model.pb")
     return SavedModelFolder(
@@ -73,7 +74,7 @@ def describe_saved_model(path: Path) -> SavedModelFolder:
             for name, signature in sorted(graph.signature_def.items())
             if not name.startswith("__")  # TensorFlow's own, such as the one that initializes
         ),
-        manifest=_manifest(path / MANIFEST),
+        manifest=_manifest(path / FILE),
     )
 
 
@@ -95,17 +96,20 @@ def _manifest(path):
     if not path.is_file():
         return None
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
         raise ValueError(
-            "The manifest of a SavedModel must be JSON; export the model again. "
-            f"Received: {str(path)!r}, of which the parser says: {error}"
+            "The manifest of a SavedModel must be text in UTF-8; export the model again. "
+            f"Received: {str(path)!r}, of which the decoder says: {error}"
         ) from error
+    manifest = parse_json(text, f"The manifest of a SavedModel, {str(path)!r},")
     if not isinstance(manifest, dict):
         raise ValueError(
             "The manifest of a SavedModel must be a JSON object; export the model again. "
             f"Received: {str(path)!r}, which holds {manifest!r}"
         )
+    if manifest.get("format") == FORMAT:
+        check_facts(manifest, MANIFEST, path)
     return manifest
 
 

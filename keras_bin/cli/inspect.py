@@ -1,5 +1,6 @@
 """The command `keras-bin inspect`."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -9,13 +10,33 @@ from rich.text import Text
 from keras_bin.cli.arguments import add_command
 from keras_bin.export.describe import VersionsFolder, describe
 from keras_bin.export.keras_file import KerasFile
-from keras_bin.export.onnx_files.onnx_graph import OnnxFile
+from keras_bin.export.onnx_files.onnx_graph import FACTS, MARK, OnnxFile
 from keras_bin.export.saved_models.manifest import FORMAT
 from keras_bin.export.saved_models.saved_model_file import SavedModelFolder
 
 EXAMPLE = """  keras-bin inspect models/digits/1
     lists the signatures of a SavedModel, and its operators
 """
+_LAYERS = {
+    "layer": "layer",
+    "kind": "class",
+    "became": "became",
+    "into": "into",
+    "reason": "why",
+    "channels": "channels",
+    "snapped": "moved gates",
+}
+_GATES = {
+    "layer": "layer",
+    "channels": "channels",
+    "mean": "mean",
+    "minimum": "least",
+    "maximum": "greatest",
+    "at_zero": "at 0",
+    "at_one": "at 1",
+    "near_zero": "< 0.1",
+    "near_one": "> 0.9",
+}
 
 
 def add_parser(commands) -> None:
@@ -75,9 +96,8 @@ def _onnx_file(found):
         f"operator sets: {opsets}"
     )
     facts = dict(found.metadata)
-    if {"keras_bin", "layers", "rho"} <= facts.keys():
-        yield from _layers(json.loads(facts.pop("layers")))
-        yield from _gates(json.loads(facts.pop("rho")))
+    if MARK in facts:
+        yield from _export_facts({key: json.loads(facts.pop(key)) for key in FACTS if key in facts})
     if facts:
         yield from _pairs("metadata", facts)
     yield from _tensors("", found.inputs, found.outputs)
@@ -85,44 +105,63 @@ def _onnx_file(found):
 
 
 def _manifest(manifest):
-    checks, values = manifest["checks"], manifest["checks"]["values"]
+    checks = _present(manifest, "checks")
+    values = {name: x for name, x in _present(checks, "values").items() if x is not None}
+    versions = _present(manifest, "versions").items()
     facts = {
-        "exported": manifest["exported"],
-        "versions": ", ".join(
-            f"{name} {version}" for name, version in manifest["versions"].items()
-        ),
-        **(manifest["source"] or {}),
-        "checked": "; ".join(checks["structure"]),
-        "largest difference": f"{values['max_abs']:.2g} over {values['samples']} batches "
-        f"(allowed: {values['atol']:g} + {values['rtol']:g} * value)",
-        "warm-up requests": checks["warm_up"]["records"],
+        "exported": manifest.get("exported"),
+        "versions": ", ".join(f"{name} {version}" for name, version in versions),
+        **_present(manifest, "source"),
+        "checked": "; ".join(map(str, checks.get("structure") or ())),
+        "largest difference": " ".join(_sentences(values)),
+        "warm-up requests": _present(checks, "warm_up").get("records"),
     }
-    yield from _pairs("export", facts)
-    yield from _layers(manifest["layers"])
-    yield from _gates(manifest["rho"])
+    yield from _pairs("export", {name: x for name, x in facts.items() if x not in (None, "")})
+    yield from _export_facts(manifest)
 
 
-def _layers(layers):
-    columns = ("layer", "class", "became", "into", "why", "channels", "moved gates")
-    return _table("normalization layers", columns, (map(_text, row.values()) for row in layers))
+def _present(facts, key):
+    """Returns the object at a key, which an artifact may leave out."""
+    return facts.get(key) or {}
+
+
+def _sentences(values):
+    """Yields what can be said of the values that are there."""
+    for sentence in (
+        "{max_abs:.2g}",
+        "over {samples} batches",
+        "(allowed: {atol:g} + {rtol:g} * value)",
+    ):
+        with contextlib.suppress(KeyError):
+            yield sentence.format(**values)
+
+
+def _export_facts(facts):
+    if facts.get("layers") is not None:
+        yield from _rows("normalization layers", _LAYERS, facts["layers"])
+    if facts.get("rho") is not None:
+        yield from _gates(facts["rho"])
 
 
 def _gates(gates):
-    channels, zeros, ones = (
-        sum(layer[key] for layer in gates) for key in ("channels", "at_zero", "at_one")
-    )
-    return _table(
-        f"rho: {len(gates)} BIN layers, {channels} channels, {zeros} at 0, {ones} at 1",
-        ("layer", "channels", "mean", "least", "greatest", "at 0", "at 1", "< 0.1", "> 0.9"),
-        (
-            (name, channels, *(f"{x:.3f}" for x in rest[:3]), *rest[3:])
-            for name, channels, *rest in (layer.values() for layer in gates)
-        ),
-    )
+    counts = [
+        f"{sum(layer[key] for layer in gates)} {words}"
+        for key, words in (("channels", "channels"), ("at_zero", "at 0"), ("at_one", "at 1"))
+        if all((layer or {}).get(key) is not None for layer in gates)
+    ]
+    yield from _rows(", ".join((f"rho: {len(gates)} BIN layers", *counts)), _GATES, gates)
+
+
+def _rows(title, headings, rows):
+    """Returns a table of what is there of some objects, by key."""
+    rows = [row or {} for row in rows]
+    keys = [key for key in headings if not rows or any(key in row for row in rows)]
+    cells = ((_text(row.get(key)) for key in keys) for row in rows)
+    return _table(title, [headings[key] for key in keys], cells)
 
 
 def _text(value):
-    return "" if value is None else str(value)
+    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _versions(found):

@@ -112,11 +112,19 @@ def test_damaged_file_is_refused(content, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "match"), [("{", "must be JSON"), ("[]", r"must be a JSON object.*holds \[\]")]
+    ("content", "match"),
+    [
+        (b"{", r", '.*keras_bin\.json', must be JSON"),
+        (b"", r", '.*keras_bin\.json', must be JSON"),
+        (b"[" * 100_000, r", '.*keras_bin\.json', must be JSON"),
+        (b"\xff", " must be text in UTF-8"),
+        (b"[]", r" must be a JSON object.*holds \[\]"),
+    ],
+    ids=lambda value: str(value)[:6],
 )
 def test_damaged_manifest_is_refused(content, match, tmp_path):
     path = export_saved_model(bin_model(), tmp_path).path
-    (path / "keras_bin.json").write_text(content)
-    with pytest.raises(ValueError, match=rf"manifest of a SavedModel {match}") as caught:
+    (path / "keras_bin.json").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"manifest of a SavedModel{match}") as caught:
         describe_saved_model(path)
     assert str(path / "keras_bin.json") in str(caught.value)

@@ -1,0 +1,97 @@
+"""What an artifact says about its own export, as far as it is read: keys, and the types of values.
+
+A type is Python's, a list of one type for all items, a dict of types by key, or a dict of one type
+for all keys, which is `str` then. A key may be missing, and its value may be None.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+LAYERS = [
+    {
+        "layer": str,
+        "kind": str,
+        "became": str,
+        "into": str,
+        "reason": str,
+        "channels": int,
+        "snapped": int,
+    }
+]
+GATES = [
+    {
+        "layer": str,
+        "channels": int,
+        "mean": float,
+        "minimum": float,
+        "maximum": float,
+        "at_zero": int,
+        "at_one": int,
+        "near_zero": int,
+        "near_one": int,
+    }
+]
+MANIFEST = {
+    "exported": str,
+    "versions": {str: str},
+    "source": {str: str},
+    "checks": {
+        "structure": [str],
+        "values": {"max_abs": float, "samples": int, "atol": float, "rtol": float},
+        "warm_up": {"records": int},
+    },
+    "layers": LAYERS,
+    "rho": GATES,
+}
+_NAMES = {str: "text", int: "an integer", float: "a number", list: "a list", dict: "an object"}
+
+
+def parse_json(text: str, where: str) -> Any:
+    """Returns what a text holds.
+
+    Raises:
+        ValueError: it is not JSON; `where` says what it is a part of.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{where} must be JSON; export the model again. The parser says: {error}"
+        ) from error
+
+
+def check_facts(value: Any, expected: Any, path: Path, key: str = "") -> None:
+    """Checks the types of what an artifact says about its export.
+
+    Args:
+        value: what it says.
+        expected: a type, as the module describes them.
+        path: the file that says it.
+        key: where in it, with dots between keys.
+
+    Raises:
+        ValueError: something has another type; the message names the file and the key.
+    """
+    if value is None:
+        return
+    kind = expected if isinstance(expected, type) else type(expected)
+    allowed = (int, float) if kind is float else kind
+    if not isinstance(value, allowed) or isinstance(value, bool):
+        raise ValueError(
+            f"What an artifact says about its export must have the types that keras_bin writes; "
+            f"export the model again. Received: {str(path)!r}, in which {key!r} must be "
+            f"{_NAMES[kind]} and is {_short(value)}"
+        )
+    if kind is list:
+        for number, item in enumerate(value):
+            check_facts(item, expected[0], path, f"{key}[{number}]")
+    elif kind is dict:
+        for name, item in value.items():
+            if (inner := expected.get(name, expected.get(str))) is not None:
+                check_facts(item, inner, path, f"{key}.{name}" if key else name)
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
