@@ -75,7 +75,7 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
         return describe_saved_model(path)
     if path.is_dir():
         return _describe_versions(path)
-    if not path.exists():
+    if not path.is_file():  # a pipe or a device, which may have no end, is none either
         raise FileNotFoundError(
             f"There must be a file or folder to describe. Received: {str(path)!r}"
         )

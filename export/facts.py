@@ -47,7 +47,7 @@ MANIFEST = {
 _NAMES = {str: "text", int: "an integer", float: "a number", list: "a list", dict: "an object"}
 
 
-def parse_json(text: str, where: str) -> Any:
+def parse_json(text: str | bytes, where: str) -> Any:
     """Returns what a text holds.
 
     Raises:
@@ -57,7 +57,7 @@ def parse_json(text: str, where: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{where} must be JSON; export the model again. The parser says: {error}"
+            f"{where} must be JSON; write the model again. The parser says: {error}"
         ) from error
 
 

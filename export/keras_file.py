@@ -1,18 +1,20 @@
 """Reading `.keras` files, and what is in them."""
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 
+from keras_bin.export.facts import parse_json
 from keras_bin.export.folding.graph import as_functional, is_graph
 from keras_bin.export.plain import plain
 from keras_bin.export.remote import refuse_remote
 from keras_bin.export.report import size_on_disk
 from keras_bin.export.signature import TensorInfo, named_tensors
 from keras_bin.gates import RhoSummary, rho_summary
+
+_METADATA = "metadata.json"
 
 
 class KerasFile(NamedTuple):
@@ -21,7 +23,8 @@ class KerasFile(NamedTuple):
     Attributes:
         path: the file.
         size: its bytes.
-        metadata: what Keras wrote down about it, such as `keras_version`.
+        metadata: what Keras wrote down about it, such as `keras_version`; empty where that is
+            missing.
         inputs: names, shapes and dtypes, as an export of the model would have them; empty
             where the model is subclassed.
         outputs: likewise.
@@ -70,7 +73,7 @@ def describe_keras_file(path: Path) -> KerasFile:
 
     Raises:
         FileNotFoundError: as for `load_keras_file`.
-        ValueError: as for `load_keras_file`.
+        ValueError: as for `load_keras_file`, or its metadata is no JSON object.
     """
     model = load_keras_file(path)
     inputs, outputs = named_tensors(as_functional(model)) if is_graph(model) else ((), ())
@@ -91,4 +94,12 @@ def describe_keras_file(path: Path) -> KerasFile:
 
 def _metadata(path):
     with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("metadata.json"))
+        if _METADATA not in archive.namelist():
+            return {}
+        metadata = parse_json(archive.read(_METADATA), f"{_METADATA!r} in {str(path)!r}")
+    if not isinstance(metadata, dict):
+        raise ValueError(
+            f"{_METADATA!r} in a .keras file must be a JSON object; save the model again. "
+            f"Received: {str(path)!r}, in which it is {metadata!r}"
+        )
+    return metadata

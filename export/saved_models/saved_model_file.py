@@ -69,7 +69,7 @@ def describe_saved_model(path: Path) -> SavedModelFolder:
                 name,
                 _tensors(signature.inputs),
                 _tensors(signature.outputs),
-                _operators(graph.graph_def, signature),
+                _operators(graph.graph_def, signature, path / "saved_model.pb"),
             )
             for name, signature in sorted(graph.signature_def.items())
             if not name.startswith("__")  # TensorFlow's own, such as the one that initializes
@@ -115,23 +115,25 @@ def _manifest(path):
 
 def _tensors(tensors):
     import tensorflow as tf
+    from tensorflow.core.framework.types_pb2 import DataType
 
+    known = set(DataType.values()) - {0}  # what has several tensors has none of its own
     return tuple(
         TensorInfo(
             name,
             tuple(None if dim.size < 0 else dim.size for dim in tensor.tensor_shape.dim),
-            tf.dtypes.as_dtype(tensor.dtype).name,
+            tf.dtypes.as_dtype(tensor.dtype).name if tensor.dtype in known else "unknown",
         )
         for name, tensor in sorted(tensors.items())
     )
 
 
-def _operators(graph_def, signature):
+def _operators(graph_def, signature, path):
     functions = {
         function.signature.name: function.node_def for function in graph_def.library.function
     }
     counts = collections.Counter()
-    waiting = [_needed(graph_def.node, signature)]
+    waiting = [_needed(graph_def.node, signature, path)]
     while waiting:
         for node in waiting.pop():
             called = [functions[name] for name in _called(node) if name in functions]
@@ -141,17 +143,32 @@ def _operators(graph_def, signature):
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _needed(nodes, signature):
+def _needed(nodes, signature, path):
     """Returns the nodes that the outputs of a signature depend on."""
     by_name = {node.name: node for node in nodes}
     needed = {}
-    waiting = [_node_name(tensor.name) for tensor in signature.outputs.values()]
+    waiting = [_node_name(name) for tensor in signature.outputs.values() for name in _names(tensor)]
     while waiting:
         name = waiting.pop()
+        if name not in by_name:
+            raise ValueError(
+                "A saved_model.pb must hold every operator that its outputs need; export the "
+                f"model again. Received: {str(path)!r}, in which {name!r} is missing"
+            )
         if name not in needed:
             needed[name] = by_name[name]
             waiting += map(_node_name, by_name[name].input)
     return list(needed.values())
+
+
+def _names(tensor):
+    """Returns the names of the tensors that an output consists of: several if it is sparse."""
+    kind = tensor.WhichOneof("encoding")
+    if kind == "composite_tensor":
+        return [name for part in tensor.composite_tensor.components for name in _names(part)]
+    if kind == "coo_sparse":
+        return [part for _, part in tensor.coo_sparse.ListFields()]
+    return [tensor.name]
 
 
 def _called(node):

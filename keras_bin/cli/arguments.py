@@ -68,7 +68,7 @@ def verification_settings(options) -> dict:
 def _load_samples(path):
     refuse_remote(path)
     try:
-        with np.load(path) as arrays:
+        with open(path, "rb") as file, np.load(file) as arrays:
             return dict(arrays)
     except Exception as error:  # NumPy raises what its zip and pickle readers do
         raise ValueError(

@@ -1,5 +1,7 @@
 """Each file and folder is described as what it is."""
 
+import os
+
 import pytest
 
 from keras_bin.export import export_onnx, export_saved_model
@@ -75,3 +77,11 @@ def test_nothing_is_refused(tmp_path):
 def test_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"A folder must be a SavedModel.*Received: "):
         describe(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_may_have_no_end_is_refused(make, tmp_path):
+    make(tmp_path / "model.onnx")
+    with pytest.raises(FileNotFoundError, match="a file or folder to describe"):
+        describe(tmp_path / "model.onnx")

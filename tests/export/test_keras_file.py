@@ -1,6 +1,7 @@
 """What a `.keras` file is said to hold, and files that hold no model."""
 
 import json
+import zipfile
 
 import keras
 import numpy as np
@@ -104,3 +105,34 @@ def test_damaged_file_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(ValueError, match=r"must be a whole .keras file.*model.keras.*Keras says"):
         load_keras_file(path)
+
+
+def with_metadata(folder, content):
+    """Writes a model with other metadata, or none."""
+    path = saved(classifier(), folder)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    del members["metadata.json"]
+    if content is not None:
+        members["metadata.json"] = content
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "metadata"),
+    [(None, {}), ("{}", {}), ('{"by": [1]}', {"by": [1]})],
+    ids=["missing", "empty", "other"],
+)
+def test_metadata_is_what_is_there(content, metadata, tmp_path):
+    assert describe_keras_file(with_metadata(tmp_path, content)).metadata == metadata
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", "null", b"\xff"], ids=repr)
+def test_metadata_of_another_type_is_refused(content, tmp_path):
+    path = with_metadata(tmp_path, content)
+    with pytest.raises(ValueError, match=r"'metadata.json' in .* must be (a )?JSON") as caught:
+        describe_keras_file(path)
+    assert str(path) in str(caught.value)

@@ -70,6 +70,25 @@ def test_values_that_are_no_numbers_have_a_dtype(tmp_path):
     assert found.outputs == (OnnxTensor("y", (), "sequence"),)
 
 
+@pytest.mark.parametrize(
+    ("number", "dtype"), [(0, "unknown"), (99, "dtype 99"), (TensorProto.BFLOAT16, "bfloat16")]
+)
+def test_dtypes_that_numpy_lacks_are_described(number, dtype, tmp_path):
+    proto = sequence_model()
+    proto.graph.input[0].type.tensor_type.elem_type = number
+    onnx.save(proto, tmp_path / "model.onnx")
+    assert [tensor.dtype for tensor in describe_onnx(tmp_path / "model.onnx").inputs] == [dtype]
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.textproto", "model.onnxtxt", "model"])
+def test_content_counts_and_not_the_name(name, tmp_path):
+    path = branching(tmp_path / "model.onnx").rename(tmp_path / name)
+    assert describe_onnx(path).outputs[0].name == "y"
+    path.write_text("hi: 1")
+    with pytest.raises(ValueError, match=f"An ONNX file must.*{name}"):
+        describe_onnx(path)
+
+
 @pytest.mark.parametrize("opset", [13, 18])
 def test_export_is_described(opset, tmp_path):
     path = export_onnx(randomize(classifier()), tmp_path / "model.onnx", opset=opset).path

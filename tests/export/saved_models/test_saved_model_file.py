@@ -6,8 +6,11 @@ import keras
 import pytest
 import tensorflow as tf
 from keras import layers
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from keras_bin.export import export_saved_model
+from keras_bin.export.saved_models import saved_model_file
 from keras_bin.export.saved_models.saved_model_file import describe_saved_model
 from keras_bin.export.signature import model_signature
 from tests.export.models import IMAGE, KINDS, bin_model
@@ -128,3 +131,61 @@ def test_damaged_manifest_is_refused(content, match, tmp_path):
     with pytest.raises(ValueError, match=rf"manifest of a SavedModel{match}") as caught:
         describe_saved_model(path)
     assert str(path / "keras_bin.json") in str(caught.value)
+
+
+def rewrite(path, change):
+    """Lets a function change the graph of a SavedModel."""
+    content = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    change(content.meta_graphs[0])
+    (path / "saved_model.pb").write_bytes(content.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["coo_sparse", "composite_tensor"])
+def test_output_of_several_tensors_is_described(encoding, tmp_path):
+    """As TensorFlow 1 and structured signatures have them."""
+
+    def make_sparse(graph):
+        for signature in graph.signature_def.values():
+            for output in signature.outputs.values():
+                name = output.name
+                if encoding == "coo_sparse":
+                    output.coo_sparse.values_tensor_name = name
+                    output.coo_sparse.indices_tensor_name = name
+                    output.coo_sparse.dense_shape_tensor_name = name
+                else:
+                    output.dtype = 0
+                    output.composite_tensor.components.add(name=name)
+
+    path = export_saved_model(bin_model(), tmp_path).path
+    before = signature_of(path)
+    found = signature_of(rewrite(path, make_sparse))
+    assert found.operators == before.operators
+    dtype = "float32" if encoding == "coo_sparse" else "unknown"
+    assert found.outputs == (before.outputs[0]._replace(dtype=dtype),)
+
+
+@pytest.mark.parametrize("dtype", [0, 9999])
+def test_unknown_dtype_is_described(dtype, tmp_path):
+    def change(graph):
+        graph.signature_def["serving_default"].inputs["image"].dtype = dtype
+
+    found = signature_of(rewrite(export_saved_model(bin_model(), tmp_path).path, change))
+    assert [info.dtype for info in found.inputs] == ["unknown"]
+
+
+@pytest.mark.parametrize("dtype", [n for n in types_pb2.DataType.values() if n], ids=str)
+def test_every_known_dtype_has_a_name(dtype):
+    info = meta_graph_pb2.TensorInfo(dtype=dtype)
+    ((_, _, name),) = saved_model_file._tensors({"x": info})
+    assert types_pb2.DataType.Name(dtype).lower().startswith(("dt_", name))
+    assert name != "unknown"
+
+
+def test_operator_that_is_missing_is_named(tmp_path):
+    def cut(graph):
+        graph.signature_def["serve"].outputs["bin"].name = "gone:0"
+
+    path = rewrite(export_saved_model(bin_model(), tmp_path).path, cut)
+    with pytest.raises(ValueError, match=r"every operator .*saved_model.pb', in which 'gone' is"):
+        describe_saved_model(path)
