@@ -63,9 +63,13 @@ class Output:
         self.data["error"] = {"type": type(error).__name__, "message": str(error)}
 
     def close(self) -> None:
-        """Prints the JSON object, if there is to be one."""
+        """Prints the JSON object, if there is to be one.
+
+        Raises:
+            OSError: standard output takes no more.
+        """
         if self._json:
-            print(json.dumps(self.data, indent=2, allow_nan=False))
+            print(json.dumps(self.data, indent=2, allow_nan=False), flush=True)
 
     def _line(self, error):
         if isinstance(error, VerificationError):

@@ -38,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt as error:
             output.fail(error)
             code = 130  # what shells expect of an interrupted program
-    output.close()
+    try:
+        output.close()
+    except OSError as error:  # a full disk, or a pipe that nobody reads
+        output.fail(error)
+        code = 1
     return code
 
 

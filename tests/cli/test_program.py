@@ -1,5 +1,7 @@
 """The program as a whole: exit codes, help, and options that every command has."""
 
+import contextlib
+import os
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -134,3 +136,16 @@ def test_module_runs_as_a_program(model_file, tmp_path):
     assert failed.returncode == 1
     subprocess.run([*command, "export", model_file, "out"], cwd=tmp_path, check=True)
     assert (tmp_path / "out" / "1" / "saved_model.pb").is_file()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")
+@pytest.mark.parametrize("how", [[], ["--json"]], ids=["text", "JSON"])
+def test_output_that_cannot_be_written_is_one_line(how, model_file, capsys, monkeypatch):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        code = main(["inspect", str(model_file), *how])
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):  # what is left to write
+            full.close()
+    assert code == 1
+    assert capsys.readouterr().err == "keras-bin: error: [Errno 28] No space left on device\n"
