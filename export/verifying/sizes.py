@@ -1,0 +1,78 @@
+"""Which sizes are tried where a model leaves sizes free."""
+
+import itertools
+from collections.abc import Callable, Container, Iterator
+
+Sizes = tuple[int, ...]
+
+FIRST = ((32,), (48,), (40,), (60,), (96,), (160,), (224,))
+# Odd, oblong and tiny ones, each followed by what comes next to it that some models need, such as
+# multiples of 16 in a U-Net. As many axes are used as are free.
+FURTHER = (
+    ((33, 47, 21), (48, 80, 16), (60, 45, 30), (96, 64, 32), (48,), (96,)),
+    ((64, 31, 9), (80, 48, 32), (96, 160, 32), (75, 60, 15)),
+    ((7, 5, 9), (11, 14, 13), (17, 22, 19), (20, 24, 16)),
+)
+LARGEST = {1: 16384, 2: 512}
+LARGEST_OF_MORE = 96
+LARGEST_STEP = 8
+
+
+def free_axes(shapes: list[tuple[int | None, ...]]) -> int:
+    """Returns the largest number of free sizes in one of `shapes`, the batch axis left out."""
+    return max((shape[1:].count(None) for shape in shapes), default=0)
+
+
+def sizes_to_try(
+    axes: int, channels: Container[int], accepts: Callable[[Sizes], bool]
+) -> list[Sizes]:
+    """Chooses sizes for free axes: about 32 first, then odd, oblong and tiny ones.
+
+    Sizes that are a number of channels are avoided, as Keras 3.15 on TensorFlow adds a bias of
+    channels-first data along the wrong axis where the width equals the channels. If a model
+    accepts none of the others, they are tried too, and then larger ones.
+
+    Args:
+        axes: number of free axes of the input that has most.
+        channels: numbers of channels in the model.
+        accepts: tells whether the model runs at given sizes.
+
+    Returns:
+        Different sizes, each a tuple of length `axes`; empty if the model accepts none.
+    """
+    for avoided in (channels, ()):
+        rows = [[_suited(sizes, axes, avoided) for sizes in row] for row in (FIRST, *FURTHER)]
+        chosen = [next(filter(accepts, row), None) for row in rows]
+        if any(chosen):
+            return list(dict.fromkeys(sizes for sizes in chosen if sizes))
+    for size in _doublings(axes):
+        square, oblong = (size,), tuple(size + 2 * n + 1 for n in range(axes))
+        suited = (_suited(square, axes, channels), _suited(oblong, axes, channels))
+        chosen = list(filter(accepts, dict.fromkeys((*suited, square * axes))))
+        if chosen:
+            return chosen[:2]
+    return []
+
+
+def _suited(sizes, axes, avoided):
+    """Returns `axes` sizes of which none is avoided, different ones unless all are the same."""
+    if len(sizes) == 1:
+        return (_next(sizes[0], avoided),) * axes
+    suited = []
+    for size in itertools.islice(itertools.chain(sizes, itertools.count(3, 2)), axes):
+        suited.append(_next(size, [*avoided, *suited]))
+    return tuple(suited)
+
+
+def _next(size, avoided):
+    """Returns the first size from `size` up that is not avoided and as even as `size` is."""
+    step = max(2, min(size & -size, LARGEST_STEP))
+    return next(other for other in itertools.count(size, step) if other not in avoided)
+
+
+def _doublings(axes) -> Iterator[int]:
+    largest = LARGEST.get(axes, LARGEST_OF_MORE)
+    size = 64
+    while size <= largest:
+        yield size
+        size *= 2
