@@ -43,15 +43,23 @@ def sizes_to_try(
     for avoided in (channels, ()):
         rows = [[_suited(sizes, axes, avoided) for sizes in row] for row in (FIRST, *FURTHER)]
         chosen = [next(filter(accepts, row), None) for row in rows]
-        if any(chosen):
-            return list(dict.fromkeys(sizes for sizes in chosen if sizes))
+        found = list(dict.fromkeys(sizes for sizes in chosen if sizes))
+        if found:
+            return found if len(found) > 1 else found + _beside(found[0], channels, accepts)
     for size in _doublings(axes):
-        square, oblong = (size,), tuple(size + 2 * n + 1 for n in range(axes))
-        suited = (_suited(square, axes, channels), _suited(oblong, axes, channels))
-        chosen = list(filter(accepts, dict.fromkeys((*suited, square * axes))))
-        if chosen:
-            return chosen[:2]
+        squares = (_suited((size,), axes, channels), (size,) * axes)
+        found = next(filter(accepts, dict.fromkeys(squares)), None)
+        if found:
+            return [found, *_beside(found, channels, accepts)]
     return []
+
+
+def _beside(sizes, channels, accepts):
+    """Returns one odd or oblong size that is somewhat larger, if a model accepts any."""
+    axes, size = len(sizes), sizes[0]
+    odd = tuple(size + 2 * n + 1 for n in range(axes))
+    larger = (_suited(odd, axes, channels), (2 * size, *sizes[1:]))
+    return list(itertools.islice(filter(accepts, larger), 1))
 
 
 def _suited(sizes, axes, avoided):
