@@ -1,33 +1,41 @@
 """Inputs that an artifact and its model are compared on."""
 
-import math
 from collections.abc import Mapping
 
 import keras
 import numpy as np
 
 from keras_bin.export.signature import Signature
+from keras_bin.export.verifying.made_up import SMALL_BATCHES, MadeUp
+from keras_bin.export.verifying.trial import Batch, Trial
 
-UNKNOWN_SIZES = (32, 48)
-SMALL_BATCHES = (1, 3)
-LARGE_BATCH = 16
 LONGEST_BATCH = 64
 
-Batch = dict[str, np.ndarray]
 
-
-def sample_batches(signature: Signature, samples: Mapping | None = None) -> list[Batch]:
+def sample_batches(
+    signature: Signature, samples: Mapping | None = None, model: keras.Model | None = None
+) -> list[Batch]:
     """Returns batches of several sizes, each with an array for every input.
 
     Of `samples`, those are the first row, the first 3 rows, and all of them, at most 64.
-    Without `samples` inputs are made up: batches of 1, 3 and 16, and where sizes are free
-    batches of 1 and 3 at a second size. Floats are then normal with mean 1.5 and standard
-    deviation 2, so that a fold which is right only around zero is found out; integers and
-    booleans are 0 or 1, and not all 0 in a row of several, which would be all padding.
+
+    Without `samples` inputs are made up, the same each time: batches of 1, 3 and 16, and where
+    sizes are free batches of 1 and 3 at further sizes, which are odd, oblong and tiny. Floats
+    are normal with mean 1.5 and standard deviation 2, so that a fold which is right only around
+    zero is found out, and the last rows of 16 are blank images: zeros, constant, nearly constant
+    and saturated ones. Integers and booleans are 0 or 1.
+
+    With `model` too, floats are scaled so that what reaches the first normalization layer has
+    about its moving mean and variance, and integers have either sign and reach 1000, or as far
+    as the model runs: an Embedding gets all of its indices. Sizes on which the model does not
+    run, and blank images on which its outputs are not finite, are left out. It is run for that,
+    and left as it was. A row of several integers never starts with 0 where others are allowed,
+    as a row of zeros would be all padding.
 
     Args:
         signature: that of the model.
         samples: maps the name of every input to an array, all of one length of 3 or more.
+        model: the Functional model that the inputs are for.
 
     Raises:
         ValueError: an input has a dtype that cannot be made up, such as string, or `samples`
@@ -35,36 +43,15 @@ def sample_batches(signature: Signature, samples: Mapping | None = None) -> list
     """
     if samples is not None:
         return _given(signature, samples)
-    rng = np.random.default_rng(0)
-    plans = [(UNKNOWN_SIZES[0], (*SMALL_BATCHES, LARGE_BATCH))]
-    if any(None in info.shape[1:] for info in signature.inputs):
-        plans.append((UNKNOWN_SIZES[1], SMALL_BATCHES))
-    return [
-        {info.name: _made_up(rng, info, batch, size) for info in signature.inputs}
-        for size, batch_sizes in plans
-        for batch in batch_sizes
-    ]
+    if model is None:
+        return MadeUp(signature).batches()
+    with Trial(model, signature) as trial:
+        return MadeUp(signature, trial).batches()
 
 
 def rows(batch: Batch) -> int:
     """Returns the number of rows of a batch."""
     return len(next(iter(batch.values())))
-
-
-def _made_up(rng, info, batch, size):
-    shape = (batch, *(size if known is None else known for known in info.shape[1:]))
-    kind = keras.backend.standardize_dtype(info.dtype)
-    if kind.startswith(("float", "bfloat")):
-        return rng.normal(1.5, 2.0, shape).astype(kind)
-    if kind.startswith(("int", "uint", "bool")):
-        values = rng.integers(0, 2, (batch, math.prod(shape[1:])))
-        if values.shape[1] > 1:
-            values[:, 0] = 1
-        return values.reshape(shape).astype(kind)
-    raise ValueError(
-        "Verification samples can be made for number and boolean inputs only; move "
-        f"preprocessing of text out of the model. Received: input {info.name!r} of dtype {kind!r}"
-    )
 
 
 def _given(signature, samples):

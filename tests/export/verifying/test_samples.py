@@ -1,11 +1,16 @@
 """Batches that artifacts are compared on: made up, or cut from a user's own samples."""
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from keras_bin.export.signature import Signature, TensorInfo, model_signature
+from keras_bin.export.verifying.expected import expected_outputs
 from keras_bin.export.verifying.samples import rows, sample_batches
-from tests.export.models import IMAGE, bin_model, classifier
+from keras_bin.export.verifying.verify import reference
+from tests.export.models import IMAGE, KINDS, bin_model, classifier
+from tests.export.values import snapshot
 
 
 def one_input(shape, dtype="float32", name="x"):
@@ -17,12 +22,86 @@ def test_made_up_batches_are_single_odd_and_large():
     assert [batch["image"].shape for batch in batches] == [(n, *IMAGE) for n in (1, 3, 16)]
 
 
-def test_free_sizes_get_a_second_size_in_small_batches():
-    batches = sample_batches(model_signature(bin_model(shape=(None, None, 3))))
-    assert [batch["image"].shape for batch in batches] == [
-        *((n, 32, 32, 3) for n in (1, 3, 16)),
-        *((n, 48, 48, 3) for n in (1, 3)),
-    ]
+def made_up(model):
+    return sample_batches(model_signature(model), None, model)
+
+
+def test_free_sizes_get_further_sizes_in_small_batches():
+    batches = made_up(bin_model(shape=(None, None, 3)))
+    shapes = [batch["image"].shape for batch in batches]
+    assert shapes[:3] == [(n, 32, 32, 3) for n in (1, 3, 16)]
+    assert [shape[0] for shape in shapes[3:]] == [1, 3] * 3
+    sizes = [shape[1:3] for shape in shapes[3::2]]
+    assert [shape[1:3] for shape in shapes[4::2]] == sizes
+    assert all(height != width for height, width in sizes)
+    assert min(min(size) for size in sizes) < 10
+    assert any(size % 2 for pair in sizes for size in pair)
+
+
+@pytest.mark.parametrize("filters", [32, 48, 47, 5], ids=str)
+def test_no_size_is_a_number_of_filters(filters):
+    inputs = keras.Input((None, None, 3), name="image")
+    model = keras.Model(inputs, layers.Conv2D(filters, 1)(inputs))
+    sizes = {size for batch in made_up(model) for size in batch["image"].shape[1:3]}
+    assert sizes
+    assert not sizes & {filters, 3, 1}
+
+
+def u_net():
+    inputs = keras.Input((None, None, 3), name="image")
+    x = layers.Conv2D(32, 3, strides=8, padding="same")(inputs)
+    return keras.Model(inputs, layers.Concatenate()([layers.UpSampling2D(8)(x), inputs]))
+
+
+def cropping():
+    inputs = keras.Input((None, 4), name="image")
+    return keras.Model(inputs, layers.Cropping1D(3000)(inputs))
+
+
+def pyramid():
+    inputs = keras.Input((None, None, 3), name="image")
+    return keras.Model(inputs, layers.Cropping2D(100)(inputs))
+
+
+@pytest.mark.parametrize("build", [u_net, cropping, pyramid])
+def test_model_runs_at_all_sizes(build):
+    model = build()
+    batches = made_up(model)
+    assert {rows(batch) for batch in batches} == {1, 3, 16}
+    assert len({batch["image"].shape[1:] for batch in batches}) > 1
+    for batch in batches:
+        assert np.isfinite(keras.ops.convert_to_numpy(model(batch["image"]))).all()
+
+
+def test_model_that_takes_no_size_gets_the_usual_ones():
+    inputs = keras.Input((None, 3), name="image")
+    broken = layers.Lambda(lambda x: keras.ops.reshape(x, (2, 19)), output_shape=(19,))
+    batches = made_up(keras.Model(inputs, broken(inputs)))
+    assert {batch["image"].shape[1] for batch in batches} == {32, 48}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_model_runs_on_what_is_made_up_for_it_and_is_untouched(kind):
+    model = reference(KINDS[kind]())
+    signature, before = model_signature(model), snapshot(model)
+    batches = sample_batches(signature, None, model)
+    assert {rows(batch) for batch in batches} == {1, 3, 16}
+    for batch in batches:
+        expected_outputs(model, signature, batch)
+    again = sample_batches(signature, None, model)
+    for first, second in zip(batches, again, strict=True):
+        for name, values in first.items():
+            np.testing.assert_array_equal(values, second[name], err_msg=name)
+    for path, value in snapshot(model).items():
+        np.testing.assert_array_equal(value, before[path], err_msg=path)
+
+
+def test_own_samples_are_not_tried():
+    inputs = keras.Input((2,), name="x")
+    model = keras.Model(inputs, layers.BatchNormalization()(inputs))
+    samples = np.full((3, 2), 1e5, "float32")
+    (*_, last) = sample_batches(model_signature(model), {"x": samples}, model)
+    np.testing.assert_array_equal(last["x"], samples)
 
 
 @pytest.mark.parametrize(
