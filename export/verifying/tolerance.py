@@ -106,7 +106,10 @@ class Tolerance(NamedTuple):
         )
 
 
-_ARE = "The differences are:"
+_ARE = (
+    "If inputs of this kind are not what the model meets, give inputs as it meets them as "
+    "`samples`. The differences are:"
+)
 
 
 def _rounding_excess(got, finite, exact):
