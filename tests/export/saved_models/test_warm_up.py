@@ -1,12 +1,13 @@
 """Warm-up requests: TensorFlow Serving's own messages, of inputs that the signature takes."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_bin.export import export_saved_model
 from keras_bin.export.saved_models.warm_up import FILE, read_warm_up, warm_up_batches, write_warm_up
-from keras_bin.export.signature import Signature, TensorInfo
+from keras_bin.export.signature import Signature, TensorInfo, model_signature
 from tests.export.files import no_room
 from tests.export.models import KINDS
 from tests.export.programs import serving
@@ -105,3 +106,13 @@ def test_signature_takes_the_requests_of_an_export(kind, tmp_path):
     for batch in batches:
         outputs = serve(**{name: tf.constant(value) for name, value in batch.items()})
         assert all(np.isfinite(value).all() for value in outputs.values())
+
+
+def test_batches_are_made_up_for_the_model():
+    inputs = keras.Input((None,), dtype="int32", name="x")
+    table = keras.layers.Embedding(1, 2)
+    model = keras.Model(inputs, table(keras.layers.Cropping1D(40)(inputs[:, :, None])[..., 0]))
+    for batch in warm_up_batches(model_signature(model), None, model):
+        assert batch["x"].shape[1] > 80
+        assert not batch["x"].any()
+        model(batch["x"])
