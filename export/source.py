@@ -65,7 +65,7 @@ class ExportSource:
             return None
         signature = model_signature(self.reference)
         largest = 0.0
-        for batch in sample_batches(signature, samples):
+        for batch in sample_batches(signature, samples, self.reference):
             moved = expected_outputs(self.reference, signature, batch)
             for name, values in expected_outputs(self._unsnapped, signature, batch).items():
                 # float64 also for booleans, and for integers that would overflow

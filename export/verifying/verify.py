@@ -133,7 +133,7 @@ def compare(
         RTOL if rtol is None else float(rtol),
         follows_rounding=atol is None and rtol is None,
     )
-    batches = sample_batches(signature, samples)
+    batches = sample_batches(signature, samples, model)
     exact = ExactOutputs(model, signature, batches)
     checks = []
     for batch in batches:

@@ -170,16 +170,16 @@ def test_samples_of_another_shape_are_refused_with_their_shape(artifact):
         verify(artifact, bin_model(), samples={"image": np.zeros((3, 7, 6, 3))})
 
 
-def test_free_sizes_are_run_at_two_sizes(tmp_path):
+def test_free_sizes_are_run_at_four_sizes(tmp_path):
     model = bin_model(shape=(None, None, 3))
     report = export_saved_model(model, tmp_path)
-    assert verify(report.path, model).samples == 5
+    assert verify(report.path, model).samples == 3 + 3 * 2
 
 
 def test_size_that_the_model_cannot_take_asks_for_samples(tmp_path):
     inputs = keras.Input((None, 3), name="x")
-    model = randomize(keras.Model(inputs, BIN()(layers.Reshape((-1, 5, 3))(inputs))))
-    samples = {"x": np.random.default_rng(0).normal(2, 1, (3, 10, 3))}
+    model = randomize(keras.Model(inputs, BIN()(layers.Reshape((-1, 37, 3))(inputs))))
+    samples = {"x": np.random.default_rng(0).normal(2, 1, (3, 74, 3))}
     with pytest.raises(ValueError, match="give inputs that it accepts as `samples`"):
         export_saved_model(model, tmp_path)
     assert export_saved_model(model, tmp_path, samples=samples).path.name == "1"
