@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import keras
 
+from keras_bin.export.folding.precision import HALF_DTYPES
+
 
 class TensorInfo(NamedTuple):
     """One input or output.
@@ -32,36 +34,32 @@ class Signature(NamedTuple):
 
 
 def model_signature(model: keras.Model) -> Signature:
-    """Reads the signature of a Functional model.
+    """Reads the signature that an artifact of a Functional model has.
 
     Inputs and outputs that are given as dicts are named by their keys, joined by `_` where
     they are nested. Otherwise inputs have the names of their `keras.Input` and outputs those
-    of the layers that make them, numbered where one layer makes several.
+    of the layers that make them, numbered where one layer makes several. In names of inputs, which
+    TensorFlow makes arguments of the signature, all but ASCII letters, digits and `_` becomes
+    `_`, as in Keras's own export. The batch axis is free, and half precision is float32.
 
     Raises:
-        ValueError: an input and an output share a name, or the name of an input cannot be
-            that of an argument.
+        ValueError: the name of an output is empty, or an input and an output share a name.
     """
     inputs, outputs = named_tensors(model)
-    wrong = [info.name for info in inputs if not _is_argument(info.name)]
-    if wrong:
-        raise ValueError(
-            "Names of inputs must be ASCII letters, digits and `_`, start with a letter and be no "
-            "word of Python's own, as TensorFlow makes them arguments of the signature; rename the "
-            f"keras.Input or the key. Received: {wrong}"
-        )
     if "" in (info.name for info in outputs):
         raise ValueError(
             "Names of outputs must not be empty; give each output of the dict a key. "
             f"Received: {[info.name for info in outputs]}"
         )
+    names = _unique([_argument(info.name) for info in inputs])
+    inputs = [info._replace(name=name) for info, name in zip(inputs, names, strict=True)]
     shared = {info.name for info in inputs} & {info.name for info in outputs}
     if shared:
         raise ValueError(
             "Inputs and outputs must have different names; rename the layer or the key. "
             f"Received: {sorted(shared)} as names of both"
         )
-    return Signature(inputs, outputs)
+    return Signature(tuple(map(_as_exported, inputs)), tuple(map(_as_exported, outputs)))
 
 
 def named_tensors(model: keras.Model) -> Signature:
@@ -82,7 +80,10 @@ def serving_function(model: keras.Model, signature: Signature, weights: Sequence
     """
     import tensorflow as tf
 
-    specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
+    specs = [
+        tf.TensorSpec(info.shape, tensor.dtype, name=info.name)
+        for info, tensor in zip(signature.inputs, model.inputs, strict=True)
+    ]
     specs += [tf.TensorSpec(weight.shape, weight.dtype) for weight in weights]
 
     @tf.function(input_signature=specs, autograph=False)
@@ -106,12 +107,16 @@ def run_model(model: keras.Model, tensors) -> list:
     return keras.tree.flatten(model(inputs, training=False))
 
 
-def _is_argument(name):
-    return (
-        re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) is not None
-        and not keyword.iskeyword(name)
-        and name != "self"
-    )
+def _argument(name):
+    """Returns a name that can be that of an argument."""
+    name = re.sub("[^A-Za-z0-9_]", "_", name)
+    starts_right = re.match("[A-Za-z]", name) and name != "self"
+    return name if starts_right and not keyword.iskeyword(name) else f"input_{name}"
+
+
+def _as_exported(info):
+    dtype = "float32" if info.dtype in HALF_DTYPES else info.dtype
+    return info._replace(shape=(None, *info.shape[1:]) if info.shape else (), dtype=dtype)
 
 
 def _named(structure, default_names):

@@ -5,7 +5,8 @@ from keras import ops
 from keras.layers import InputSpec
 
 from keras_bin.axes import check_axis, input_axes
-from keras_bin.statistics import blend, check_epsilon, instance_moments, moments_about
+from keras_bin.inference_form import current_form
+from keras_bin.statistics import apply_constants, check_epsilon
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -105,26 +106,9 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
 
     def call(self, inputs, training=None, mask=None):
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
-        dtype = keras.backend.result_type(inputs.dtype, "float32")
-        x = ops.cast(inputs, dtype)
-        offset = self._channel_values(self.offset, dtype)
-        scale = self._channel_values(self.scale, dtype) if self.batch else 0
-        if self.instance:
-            mean = 0 if self.centered else self._channel_values(self.mean, dtype)
-            if mask is None:
-                instance = moments_about(x, mean, self._axes.spatial)
-                distance = instance.deviation
-            else:
-                instance = instance_moments(x, self._axes.spatial, self._axes.valid(mask, x))
-                distance = instance.offset_from(mean)
-            instance_scale = self._channel_values(self.instance_scale, dtype)
-            outputs = blend(instance, distance, scale, instance_scale, offset, self.epsilon)
-        else:
-            outputs = x * scale + offset
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        outputs = (current_form() or _compute)(self, x, mask)
         return ops.cast(outputs, self.compute_dtype)
-
-    def _channel_values(self, weight, dtype):
-        return self._axes.per_channel(ops.cast(weight, dtype))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Returns `input_shape`."""
@@ -140,3 +124,13 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
             "instance": self.instance,
             "centered": self.centered,
         }
+
+
+def _compute(layer, x, mask):
+    constants = (
+        layer.scale if layer.batch else None,
+        layer.offset,
+        layer.instance_scale if layer.instance else None,
+        layer.mean if layer.instance and not layer.centered else None,
+    )
+    return apply_constants(x, constants, layer._axes, layer.epsilon, mask)

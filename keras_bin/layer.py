@@ -9,6 +9,7 @@ from keras.layers import InputSpec
 
 from keras_bin.axes import check_axis, input_axes
 from keras_bin.constraint import UnitInterval
+from keras_bin.inference_form import current_form
 from keras_bin.normalize import normalize
 from keras_bin.statistics import check_epsilon
 
@@ -213,6 +214,9 @@ class BatchInstanceNormalization(keras.layers.Layer):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
         learns_statistics = training and self.trainable
+        form = None if learns_statistics else current_form()
+        if form is not None:
+            return ops.cast(form(self, x, mask), self.compute_dtype)
         # rho is not clipped here: JAX's clip has gradient zero at the ends, where rho starts.
         outputs, *batch = normalize(
             x,

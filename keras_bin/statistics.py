@@ -140,24 +140,34 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
 
 
 def moments_about(x, pilot, axes) -> InstanceMoments:
-    """Computes what `instance_moments` does without a mask, with a pilot that is known before.
+    """Computes what `instance_moments` does without a mask, with a pilot that is given.
 
-    Folded layers take the running mean, which saves the look at `x` for a pilot. Rows come
-    first, and the other axes by the law of total variance: TensorFlow is faster at that, and
-    sums stay short.
+    Rows come first, and the other axes by the law of total variance: TensorFlow is faster at
+    that, and sums stay short. The variance is that of distances from the mean, in two passes, so
+    that the pilot may be any element of the sample.
 
     Args:
         x: float tensor, at least float32.
-        pilot: a value near the mean of every sample, one per channel, or 0.
+        pilot: a value near the mean of every sample, one per sample and channel.
         axes: the spatial axes, all but batch and channel, ascending.
     """
-    distance = x if isinstance(pilot, int) else x - pilot
+    distance = x - pilot
     deviation, variance = ops.moments(distance, axes[-1], keepdims=True)
     for axis in reversed(axes[:-1]):
         rows = deviation
         deviation = ops.mean(rows, axis, keepdims=True)
         variance = ops.mean(variance + ops.square(rows - deviation), axis, keepdims=True)
     return InstanceMoments(distance, pilot, deviation, variance, element_count(x, axes))
+
+
+def first_element(x, axes):
+    """Returns the first element of each sample and channel; subtracted from a constant, it gives 0.
+
+    Args:
+        x: a tensor.
+        axes: the spatial axes, all but batch and channel, ascending.
+    """
+    return x[tuple(slice(1) if axis in axes else slice(None) for axis in range(len(x.shape)))]
 
 
 def spatial_mean(x, axes):
@@ -297,3 +307,30 @@ def blend(instance: InstanceMoments, offset, scale, instance_scale, beta, epsilo
     slope = scale + instance_scale * ops.rsqrt(instance.variance + epsilon)
     intercept = scale * offset + beta - instance.deviation * slope
     return instance.distance * slope + intercept
+
+
+def apply_constants(x, constants, axes, epsilon, mask=None):
+    """Computes what is left of a layer at inference, when all but the sample is constant.
+
+        y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset
+
+    Args:
+        x: float tensor, at least float32.
+        constants: `(scale, offset, instance_scale, mean)`, each of shape `(channels,)`. None
+            stands for a `scale` of 0, an `instance_scale` of 0 or a `mean` of 0.
+        axes: the `keras_bin.axes.Axes` of `x`.
+        epsilon: float above 0, added to the variance of a sample.
+        mask: boolean tensor with one axis less than `x`, or None.
+    """
+    scale, offset, instance_scale, mean = (
+        None if values is None else axes.per_channel(ops.cast(values, x.dtype))
+        for values in constants
+    )
+    if instance_scale is None:
+        return x * scale + offset
+    if mask is None:
+        instance = moments_about(x, first_element(x, axes.spatial), axes.spatial)
+    else:
+        instance = instance_moments(x, axes.spatial, axes.valid(mask, x))
+    distance = instance.offset_from(0 if mean is None else mean)
+    return blend(instance, distance, 0 if scale is None else scale, instance_scale, offset, epsilon)

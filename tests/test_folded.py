@@ -112,7 +112,7 @@ def test_layer_without_a_branch_is_refused():
 
 
 @pytest.mark.parametrize("centered", [False, True])
-def test_statistics_are_two_reductions_and_no_pilot_is_looked_for(centered):
+def test_statistics_are_two_reductions_about_one_element(centered):
     layer = folded(constants(2), (None, 5, 3, 2), centered=centered)
     spec = tf.TensorSpec((None, 5, 3, 2))
     graph = tf.function(layer.call).get_concrete_function(spec).graph
@@ -121,7 +121,32 @@ def test_statistics_are_two_reductions_and_no_pilot_is_looked_for(centered):
     # The others are taken of what the rows have left.
     assert means.count((None, 5, 3, 2)) == 2
     assert means.count((None, 5, 1, 2)) == len(means) - 2
-    assert not {"Sum", "StridedSlice", "Shape"} & {operation.type for operation in operations}
+    kinds = [operation.type for operation in operations]
+    assert kinds.count("StridedSlice") == 1
+    assert not {"Sum", "Shape"} & set(kinds)
+
+
+@pytest.mark.parametrize("value", [0.0, -37.3, 255.0, 1e6])
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (224, 224)], ids=str)
+@pytest.mark.parametrize("centered", [False, True])
+def test_constant_sample_has_no_instance_branch(centered, size, value):
+    layer = folded(constants(2), (None, *size, 2), batch=False, centered=centered)
+    x = np.full((1, *size, 2), value, "float32")
+    expected = np.broadcast_to(np.array(layer.offset), x.shape)
+    np.testing.assert_array_equal(layer(x), expected)
+
+
+@pytest.mark.parametrize("place", [0, -1], ids=["first", "last"])
+def test_element_far_from_all_others_costs_few_digits(place):
+    """Such an element is a thousand deviations from the mean if it is the first of all."""
+    shape = (1, 64, 64, 2)
+    layer = folded(constants(2), (None, *shape[1:]), batch=False)
+    x = np.random.default_rng(0).normal(0, 1, shape)
+    x.reshape(-1, 2)[place] = 1000.0
+    expected = expected_output(
+        np.float64(np.float32(x)), constants(2)._replace(scale=np.zeros(2)), -1
+    )
+    np.testing.assert_allclose(layer(np.float32(x)), expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.usefixtures("float64")

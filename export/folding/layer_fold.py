@@ -23,6 +23,7 @@ class LayerFold(NamedTuple):
             folded; empty otherwise.
         channels: number of its channels.
         snapped: number of channels whose rho was moved to 0 or 1 by `rho_tolerance`.
+        clipped: number of channels whose rho was outside of [0, 1], and was clipped.
     """
 
     layer: str
@@ -32,3 +33,4 @@ class LayerFold(NamedTuple):
     reason: str = ""
     channels: int = 0
     snapped: int = 0
+    clipped: int = 0

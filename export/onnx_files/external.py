@@ -39,22 +39,27 @@ class ExternalWeights:
         self.weights = [] if fits_inside(model) else large
         self._values = {}
 
-    def move_out(self, proto) -> None:
-        """Turns the last inputs of a model, which stand for the weights, into initializers."""
+    def move_out(self, proto, values: list[np.ndarray]) -> None:
+        """Turns the last inputs of a model, which stand for the weights, into initializers.
+
+        Args:
+            proto: the ONNX model.
+            values: of each weight; other than in the model where one has absorbed something.
+        """
         inputs = list(proto.graph.input)
         first = len(inputs) - len(self.weights)
         readers = collections.defaultdict(list)
         for node in proto.graph.node:
             for name in node.input:
                 readers[name].append(node)
-        for value, weight in zip(inputs[first:], self.weights, strict=True):
-            values, name = keras.ops.convert_to_numpy(weight), value.name
+        for value, array in zip(inputs[first:], values, strict=True):
+            name = value.name
             if [node.op_type for node in readers[name]] == ["Transpose"]:
                 (transpose,) = readers[name]
-                values = np.transpose(values, transpose.attribute[0].ints)
+                array = np.transpose(array, transpose.attribute[0].ints)
                 name = transpose.output[0]
                 proto.graph.node.remove(transpose)
-            self._values[name] = values
+            self._values[name] = array
         del proto.graph.input[first:]
 
     def write(self, proto, path: Path) -> None:

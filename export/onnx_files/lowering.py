@@ -1,18 +1,13 @@
 """How the statistics of a sample are written in ONNX."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Container
 
-import keras
 import numpy as np
-from keras import ops
 
-from keras_bin.folded import FoldedBatchInstanceNormalization
+from keras_bin.export.tracing.forms import LayerCall
 
 LOWERINGS = ("instance_normalization", "reduce_mean")
 DEFAULT_LOWERING = "instance_normalization"
-
-_MARK = "keras_bin layer "
 
 # Gathering pays where at most this share of the channels is gathered: in ONNX Runtime on a CPU, a
 # residual net gains nothing where 60 % are, 0 to 3 % where 50 % are, and 3 to 10 % where 40 % are.
@@ -31,36 +26,33 @@ def check_lowering(lowering: str) -> None:
         )
 
 
-class MarkedBatchInstanceNormalization(FoldedBatchInstanceNormalization):
+def mark(x, call: LayerCall):
     """Leaves a mark in TensorFlow's graph where the statistics of a sample are needed.
 
     The mark is a CheckNumerics, which hands on its input and carries a text. `converter` puts
-    ONNX operators in its place. Layers without an instance branch, and calls with a mask,
-    are traced as they are.
+    ONNX operators in its place.
     """
+    import tensorflow as tf
 
-    def call(self, inputs, training=None, mask=None):
-        """Marks `inputs`."""
-        if not self.instance or mask is not None:
-            return super().call(inputs, mask=mask)
-        import tensorflow as tf
-
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        marked = tf.raw_ops.CheckNumerics(tensor=x, message=f"{_MARK}{id(self)}")
-        return ops.cast(marked, self.compute_dtype)
+    return tf.raw_ops.CheckNumerics(tensor=x, message=call.mark)
 
 
-def converter(model: keras.Model, lowering: str) -> Callable:
+def converter(calls: list[LayerCall], parted: Container[str], lowering: str) -> Callable:
     """Returns a handler of tf2onnx for CheckNumerics.
 
     Args:
-        model: the model with the `MarkedBatchInstanceNormalization` layers.
-        lowering: one of `LOWERINGS`.
+        calls: the calls of normalization layers in the traced model.
+        parted: marks of those whose `handed_over` part an operator before has taken.
+        lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
     """
     marked = {
-        f"{_MARK}{id(layer)}": (layer._axes, _constants(layer))
-        for layer in model._flatten_layers()
-        if isinstance(layer, MarkedBatchInstanceNormalization) and layer.instance
+        call.mark: (
+            call.axes,
+            _lowered(call.constants.handed_over()[2] if call.mark in parted else call.constants),
+            call.layer.epsilon,
+        )
+        for call in calls
+        if not call.constants.affine
     }
     lower = {
         "instance_normalization": _instance_normalization,
@@ -68,7 +60,7 @@ def converter(model: keras.Model, lowering: str) -> Callable:
     }[lowering]
 
     def convert(graph, node, _name, _arguments):
-        axes, constants = marked.get(node.get_attr_str("message"), (None, None))
+        axes, constants, epsilon = marked.get(node.get_attr_str("message"), (None, None, None))
         (x,), outputs = node.input, node.output
         dtype, shape = graph.get_dtype(x), graph.get_shape(x)
         graph.remove_node(node.name)
@@ -79,49 +71,35 @@ def converter(model: keras.Model, lowering: str) -> Callable:
         to_first = [0, axes.channel, *axes.spatial]
         first = [shape[axis] for axis in to_first]
         if axes.channel == 1:
-            build = _Builder(graph, node.name, dtype, first, outputs)
+            build = _Builder(graph, node.name, dtype, first, epsilon, outputs)
             lower(build, _centered(build, x, constants), constants)
             return
-        build = _Builder(graph, node.name, dtype, first)
+        build = _Builder(graph, node.name, dtype, first, epsilon)
         x = build.big("Transpose", x, perm=to_first)
         y = lower(build, _centered(build, x, constants), constants)
         back = [int(axis) for axis in np.argsort(to_first)]
-        build = _Builder(graph, node.name, dtype, shape, outputs)
+        build = _Builder(graph, node.name, dtype, shape, epsilon, outputs)
         build.last("Transpose", y, perm=back)
 
     return convert
 
 
-class _Constants(NamedTuple):
-    """Constants of a layer in float64; None where the layer has none, or needs none."""
-
-    scale: np.ndarray | None
-    offset: np.ndarray
-    instance_scale: np.ndarray
-    mean: np.ndarray | None
-    epsilon: float
-
-    def of(self, channels):
-        """Returns the constants of some channels, of an input that is centred."""
-        scale = self.scale[channels]
-        return self._replace(
-            scale=scale if scale.any() else None,
-            offset=self.offset[channels],
-            instance_scale=self.instance_scale[channels],
-            mean=None,
-        )
+def _lowered(constants):
+    """Leaves out what is 0."""
+    mean = constants.mean
+    if constants.scale is None or (mean is not None and not mean.any()):
+        mean = None  # an instance normalization alone needs no running mean
+    return constants._replace(mean=mean)
 
 
-def _constants(layer):
-    def numpy(name):
-        return keras.ops.convert_to_numpy(getattr(layer, name)).astype("float64")
-
-    return _Constants(
-        numpy("scale") if layer.batch else None,
-        numpy("offset"),
-        numpy("instance_scale"),
-        numpy("mean") if layer.batch and not layer.centered else None,
-        layer.epsilon,
+def _of(constants, channels):
+    """Returns the constants of some channels, of an input that is centred."""
+    scale = constants.scale[channels]
+    return constants._replace(
+        scale=scale if scale.any() else None,
+        offset=constants.offset[channels],
+        instance_scale=constants.instance_scale[channels],
+        mean=None,
     )
 
 
@@ -133,10 +111,12 @@ class _Builder:
         name: what the names of new nodes start with.
         dtype: of all tensors.
         shape: of big tensors, channels first; -1 where a size is free.
+        epsilon: added to the variance of a sample.
         outputs: names of the outputs of the last node, or None.
     """
 
-    def __init__(self, graph, name, dtype, shape, outputs=None):
+    def __init__(self, graph, name, dtype, shape, epsilon, outputs=None):
+        self.epsilon = epsilon
         self._graph = graph
         self._name = name
         self._dtype = dtype
@@ -157,7 +137,7 @@ class _Builder:
     def of_channels(self, channels):
         """Returns a builder for big tensors of another number of channels."""
         shape = [self._shape[0], channels, *self._shape[2:]]
-        return _Builder(self._graph, self._name, self._dtype, shape)
+        return _Builder(self._graph, self._name, self._dtype, shape, self.epsilon)
 
     def gather(self, add, x, channels):
         """Adds a selection of channels, by `big` or `last`."""
@@ -165,6 +145,18 @@ class _Builder:
 
         indices = self._graph.make_const(make_name(self._name), channels.astype("int64"))
         return add("Gather", x, indices.output[0], axis=1)
+
+    def first_element(self, x):
+        """Adds the first element of each sample and channel; a constant minus it is 0."""
+        from tf2onnx.utils import make_name
+
+        spatial = range(2, len(self._shape))
+        slices = ([0] * len(spatial), [1] * len(spatial), list(spatial))
+        starts, ends, axes = (
+            self._graph.make_const(make_name(self._name), np.array(each, "int64")).output[0]
+            for each in slices
+        )
+        return self.small("Slice", x, starts, ends, axes)
 
     def small(self, operator, *inputs, **attributes):
         """Adds a node whose result has one value per sample and channel."""
@@ -203,7 +195,7 @@ class _Builder:
 
 def _centered(build, x, constants):
     """Subtracts the running mean first, where no layer before does: float32 keeps its digits."""
-    if constants.mean is None or not constants.mean.any():
+    if constants.mean is None:
         return x
     return build.big("Sub", x, build.per_channel(constants.mean))
 
@@ -224,7 +216,7 @@ def _instance_normalization(build, x, constants):
     (chosen,) = np.nonzero(changes)
     part = build.of_channels(len(chosen))
     gathered = part.gather(part.big, x, chosen)
-    changed = _instance_normalization(part, gathered, constants.of(chosen))
+    changed = _instance_normalization(part, gathered, _of(constants, chosen))
     both = build.of_channels(len(changes) + len(chosen)).big("Concat", x, changed, axis=1)
     places = np.arange(len(changes))
     places[chosen] = len(changes) + np.arange(len(chosen))
@@ -234,23 +226,27 @@ def _instance_normalization(build, x, constants):
 def _normalized(add, build, x, constants):
     return add(
         "InstanceNormalization",
-        x,
+        build.big("Sub", x, build.first_element(x)),
         build.constant(constants.instance_scale),
         build.constant(constants.offset),
-        epsilon=constants.epsilon,
+        epsilon=build.epsilon,
     )
 
 
 def _reduce_mean(build, x, constants):
     """Mean and variance by ReduceMean, and a multiply-add."""
+    pilot = build.first_element(x)
+    x = build.big("Sub", x, pilot)
     mean = build.mean(x)
     distance = build.big("Sub", x, mean)
     variance = build.mean(build.big("Mul", distance, distance))
-    deviation = build.small("Sqrt", build.small("Add", variance, build.constant(constants.epsilon)))
+    epsilon = build.constant(build.epsilon)
+    deviation = build.small("Sqrt", build.small("Add", variance, epsilon))
     slope = build.small("Div", build.per_channel(constants.instance_scale), deviation)
     intercept = build.per_channel(constants.offset)
     if constants.scale is not None:
         scale = build.per_channel(constants.scale)
         slope = build.small("Add", slope, scale)
+        mean = build.small("Add", mean, pilot)
         intercept = build.small("Add", build.small("Mul", mean, scale), intercept)
     return build.last("Add", build.big("Mul", distance, slope), intercept)

@@ -1,58 +1,74 @@
 """Converting a folded model to ONNX."""
 
 import json
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 import keras_bin
 from keras_bin.export.errors import OperatorError
+from keras_bin.export.folding.layer_fold import LayerFold
 from keras_bin.export.onnx_files.external import ExternalWeights
-from keras_bin.export.onnx_files.lowering import converter
+from keras_bin.export.onnx_files.lowering import converter, mark
 from keras_bin.export.plain import plain
-from keras_bin.export.saved_models.freezing import freeze
-from keras_bin.export.signature import model_signature, serving_function
+from keras_bin.export.tracing.export_graph import ExportGraph
+from keras_bin.export.tracing.forms import LayerCalls
+from keras_bin.export.tracing.frozen_graph import node_name
+from keras_bin.export.verifying.reference import Reference
+from keras_bin.gates import RhoSummary
 
 
-def convert(source, opset: int, lowering: str, external: ExternalWeights):
-    """Returns the ONNX model of what an export starts from.
+def convert(reference: Reference, opset: int, lowering: str, external: ExternalWeights):
+    """Returns the ONNX model of a Keras model, and what became of its normalization layers.
 
     Args:
-        source: the `ExportSource`; its layers are `MarkedBatchInstanceNormalization`.
+        reference: the model.
         opset: version of the ONNX operator set.
         lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
         external: the weights that are to stay out of the model.
 
     Raises:
-        OperatorError: the model needs lookup tables, or operators that ONNX does not have.
+        OperatorError: the model needs lookup tables or variables, or operators that ONNX does
+            not have.
     """
+    import tensorflow as tf
     import tf2onnx
 
-    signature = model_signature(source.folded)
-    serve = serving_function(source.folded, signature, external.weights)
-    # tf2onnx declares captured tensors, such as the mean of a Normalization layer, as inputs.
-    serve, outside = freeze(serve, signature, further=len(external.weights))
-    if outside:
-        raise OperatorError(
-            "ONNX has no lookup tables; move layers such as StringLookup, IntegerLookup and "
-            "TextVectorization out of the model, or export a SavedModel. Tables found:",
-            [tensor.name for tensor in outside],
-        )
+    signature = reference.signature
+    calls = LayerCalls(reference.rho_tolerance, mark)
+    exported = ExportGraph(reference, calls, external.weights)
+    graph = exported.graph
+    _refuse_captured(graph)
+    specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
+    specs += [tf.TensorSpec(weight.shape, weight.dtype) for weight in external.weights]
+    serve = graph.function(specs, {info.name: info.shape for info in signature.outputs})
     proto, _ = tf2onnx.convert.from_function(
         serve,
-        serve.input_signature,
+        specs,
         opset=opset,
         custom_op_handlers={
-            "CheckNumerics": (converter(source.folded, lowering), []),
+            "CheckNumerics": (converter(calls.calls, exported.parted, lowering), []),
             "Erfc": (_convert_erfc, []),
         },
     )
     _refuse_foreign_operators(proto)
-    external.move_out(proto)
+    external.move_out(
+        proto, [graph.values[tensor] for tensor in graph.inputs[len(signature.inputs) :]]
+    )
     _state(proto.graph.input, signature.inputs)
     _state(proto.graph.output, signature.outputs)
-    _describe(proto, source, opset, lowering)
-    return proto
+    return proto, exported.layers
+
+
+def _refuse_captured(graph):
+    if graph.captured:
+        raise OperatorError(
+            "ONNX has no lookup tables, and no variables that a call assigns; move layers such as "
+            "StringLookup, IntegerLookup and TextVectorization out of the model, take random "
+            "numbers and counters out of inference, or export a SavedModel. Found:",
+            [node_name(tensor) for tensor in graph.captured],
+        )
 
 
 def _convert_erfc(graph, node, _name, _arguments):
@@ -85,7 +101,14 @@ def _state(values, infos):
     values.extend(ordered)
 
 
-def _describe(proto, source, opset, lowering):
+def describe(
+    proto,
+    name: str,
+    opset: int,
+    lowering: str,
+    layers: Sequence[LayerFold],
+    rho: Sequence[RhoSummary],
+) -> None:
     """States who wrote the file from what, in the file's own metadata."""
     import onnx
     import tf2onnx
@@ -95,7 +118,7 @@ def _describe(proto, source, opset, lowering):
     proto.doc_string = ""
     del proto.opset_import[:]  # tf2onnx also states domains that nothing is used of
     proto.opset_import.add(domain="", version=opset)
-    proto.graph.name = source.folded.name
+    proto.graph.name = name
     onnx.helper.set_model_props(
         proto,
         {
@@ -103,8 +126,8 @@ def _describe(proto, source, opset, lowering):
             "keras": keras.__version__,
             "tf2onnx": tf2onnx.__version__,
             "lowering": lowering,
-            "layers": json.dumps(plain(source.layers)),
-            "rho": json.dumps(plain(source.rho)),
+            "layers": json.dumps(plain(layers)),
+            "rho": json.dumps(plain(rho)),
         },
     )
 

@@ -12,12 +12,8 @@ from keras_bin.export.extras import require_onnx, require_tensorflow
 from keras_bin.export.folding.constants import check_rho_tolerance
 from keras_bin.export.folding.graph import check_model
 from keras_bin.export.onnx_files.external import ExternalWeights, publish_with_weights
-from keras_bin.export.onnx_files.lowering import (
-    DEFAULT_LOWERING,
-    MarkedBatchInstanceNormalization,
-    check_lowering,
-)
-from keras_bin.export.onnx_files.onnx_conversion import convert
+from keras_bin.export.onnx_files.lowering import DEFAULT_LOWERING, check_lowering
+from keras_bin.export.onnx_files.onnx_conversion import convert, describe
 from keras_bin.export.publishing.publish import refuse_existing, staging
 from keras_bin.export.remote import refuse_remote
 from keras_bin.export.report import ExportReport
@@ -104,13 +100,14 @@ def export_onnx(
     check_model(model)
     check_tolerances(atol, rtol)
     with staging(path.parent, path) as staged:
-        source = ExportSource(model, rho_tolerance, MarkedBatchInstanceNormalization)
+        source = ExportSource(model, rho_tolerance)
+        batches = source.reference.batches(samples)
         written = staged / path.name
-        _write(source, opset, lowering, written)
-        found = compare(load_artifact(written), source.reference, samples, atol, rtol)
-        snapping = source.snapping_difference(samples)
+        layers = _write(source, opset, lowering, written)
+        found = compare(load_artifact(written), source.reference, batches, atol, rtol)
+        snapping = source.snapping_difference(batches)
         publish_with_weights(written, path, overwrite)
-    return source.report(path, found, snapping, time.perf_counter() - started)
+    return source.report(path, layers, found, snapping, time.perf_counter() - started)
 
 
 def check_opset(opset: int) -> None:
@@ -127,14 +124,20 @@ def check_opset(opset: int) -> None:
 
 
 def _write(source, opset, lowering, path):
-    """Writes `path`, and beside it the file with its weights if they do not fit into it."""
+    """Writes `path`, and beside it the file with its weights if they do not fit into it.
+
+    Returns:
+        What became of each normalization layer.
+    """
     import onnx
 
-    external = ExternalWeights(source.folded)
-    proto = convert(source, opset, lowering, external)
+    external = ExternalWeights(source.reference.model)
+    proto, layers = convert(source.reference, opset, lowering, external)
+    describe(proto, source.reference.model.name, opset, lowering, layers, source.rho)
     external.write(proto, path)
-    onnx.save(proto, path)
+    onnx.save(proto, path, format="protobuf")  # whatever the name of `path` ends in
     _check(path)
+    return layers
 
 
 def _check(path):

@@ -16,14 +16,16 @@ from keras_bin.export.publishing.durable import tensorflow_writes
 from keras_bin.export.publishing.publish import refuse_existing, staging
 from keras_bin.export.remote import refuse_remote
 from keras_bin.export.report import ExportReport
-from keras_bin.export.saved_models.freezing import freeze
 from keras_bin.export.saved_models.manifest import manifest, source_file, write_manifest
 from keras_bin.export.saved_models.serving_process import serving_process
 from keras_bin.export.saved_models.structure import check_structure
 from keras_bin.export.saved_models.versions import check_version, publish_version
-from keras_bin.export.saved_models.warm_up import read_warm_up, warm_up_batches, write_warm_up
-from keras_bin.export.signature import model_signature, serving_function
+from keras_bin.export.saved_models.warm_up import read_warm_up, write_warm_up
 from keras_bin.export.source import ExportSource
+from keras_bin.export.tracing.export_graph import ExportGraph
+from keras_bin.export.tracing.forms import LayerCalls
+from keras_bin.export.verifying.made_up import SMALL_BATCHES
+from keras_bin.export.verifying.samples import rows
 from keras_bin.export.verifying.verify import check_tolerances, compare
 
 
@@ -44,7 +46,7 @@ def export_saved_model(
     The SavedModel has the signatures `serving_default` and `serve`, which are equal, with named
     inputs and outputs and a free batch size. It uses TensorFlow's own operators only, nothing
     in it has to be compiled by XLA, and it loads without keras_bin. With it come requests for
-    the server's warm-up, unless an input is a string and there are no samples, and
+    the server's warm-up, and
     `keras_bin.json`: names and versions, what was checked, and what became of each layer.
 
     All is written to a hidden folder in `base`, loaded from there in a fresh process without
@@ -105,18 +107,18 @@ def export_saved_model(
     file = None if source is None else source_file(Path(source))
     with staging(base) as staged, serving_process(staged) as serving:
         prepared = ExportSource(model, rho_tolerance)
+        batches = prepared.reference.batches(samples)
         written = staged / "model"
-        with tensorflow_writes(written):
-            _write(prepared.folded, written)
+        layers = _write(prepared.reference, written)
         structure = check_structure(written)
         artifact = serving.load(written)
-        found = _compare_on_cpu(artifact, prepared.reference, samples, atol, rtol)
-        snapping = prepared.snapping_difference(samples)
+        found = _compare_on_cpu(artifact, prepared.reference, batches, atol, rtol)
+        snapping = prepared.snapping_difference(batches)
         checks = {
             "structure": structure,
             "snapping_difference": snapping,
             "values": found.as_dict(),
-            "warm_up": _warm_up(written, base.absolute().name, artifact, samples),
+            "warm_up": _warm_up(written, base.absolute().name, artifact, batches),
         }
         write_manifest(
             written,
@@ -125,32 +127,54 @@ def export_saved_model(
                 inputs=[info._asdict() for info in artifact.signature.inputs],
                 outputs=[info._asdict() for info in artifact.signature.outputs],
                 checks=checks,
-                layers=plain(prepared.layers),
+                layers=plain(layers),
                 rho=plain(prepared.rho),
                 source=file,
             ),
         )
         path = publish_version(written, base, version, overwrite)
-    return prepared.report(path, found, snapping, time.perf_counter() - started)
+    return prepared.report(path, layers, found, snapping, time.perf_counter() - started)
 
 
-def _write(folded, path):
-    """Writes the weights as constants, or as variables if they are too large or tables too."""
+def _write(reference, path):
+    """Writes the weights as constants, or as variables if they are too large.
+
+    Returns:
+        What became of each normalization layer.
+    """
     import tensorflow as tf
 
-    signature = model_signature(folded)
-    serve = serving_function(folded, signature)
-    frozen, outside = freeze(serve, signature) if fits_inside(folded) else (None, None)
-    if frozen is None or outside:
-        archive = keras.export.ExportArchive()
-        archive.track(folded)
-        archive.add_endpoint("serve", serve)
-        archive.write_out(str(path), verbose=False)
-    else:
-        module = tf.Module()
-        module.serve = frozen
-        signatures = dict.fromkeys(("serve", "serving_default"), frozen)
-        tf.saved_model.save(module, str(path), signatures)
+    model, signature = reference.model, reference.signature
+    calls = LayerCalls(reference.rho_tolerance)
+    exported = ExportGraph(reference, calls, keep_variables=not fits_inside(model))
+    specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
+    module = tf.Module()
+    module.serve = exported.graph.function(
+        specs, {info.name: info.shape for info in signature.outputs}
+    )
+    module.captured = _owners(model, exported.graph.captured.values())
+    with tensorflow_writes(path):
+        tf.saved_model.save(
+            module,
+            str(path),
+            dict.fromkeys(("serve", "serving_default"), module.serve),
+            # TensorFlow would trace gradients that nobody asks for, and fails where one of them
+            # reads a tensor of its surroundings, as that of SiLU does.
+            tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+        )
+    return exported.layers
+
+
+def _owners(model, resources):
+    """Returns the variables and lookup tables of a model that own some resources."""
+    import tensorflow as tf
+
+    wanted = set(map(id, resources))
+    return [
+        each
+        for each in tf.train.TrackableView(model).descendants()
+        if id(getattr(each, "handle", getattr(each, "resource_handle", None))) in wanted
+    ]
 
 
 def _compare_on_cpu(*arguments):
@@ -161,12 +185,10 @@ def _compare_on_cpu(*arguments):
         return compare(*arguments)
 
 
-def _warm_up(folder, name, artifact, samples):
+def _warm_up(folder, name, artifact, batches):
     """Writes requests for the server's warm-up and runs them as they are read back."""
-    write_warm_up(folder, name, warm_up_batches(artifact.signature, samples))
-    batches = read_warm_up(folder)
-    for batch in batches:
+    write_warm_up(folder, name, [batch for batch in batches if rows(batch) in SMALL_BATCHES])
+    requests = read_warm_up(folder)
+    for batch in requests:
         artifact.run(batch)
-    if batches:
-        return {"records": len(batches)}
-    return {"records": 0, "reason": "an input is a string, and there were no samples"}
+    return {"records": len(requests)}

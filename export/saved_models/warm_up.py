@@ -1,16 +1,11 @@
 """Requests that TensorFlow Serving runs when it loads a version, before it serves anybody."""
 
 import functools
-from collections.abc import Mapping
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from keras_bin.export.publishing.durable import tensorflow_writes
-from keras_bin.export.signature import Signature
-from keras_bin.export.verifying.made_up import SMALL_BATCHES
-from keras_bin.export.verifying.samples import rows, sample_batches
 from keras_bin.export.verifying.trial import Batch
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
@@ -25,20 +20,6 @@ _MESSAGES = {
     "PredictLog": {1: ("request", "PredictRequest")},
     "PredictionLog": {6: ("predict_log", "PredictLog")},
 }
-
-
-def warm_up_batches(
-    signature: Signature, samples: Mapping | None, model: keras.Model | None = None
-) -> list[Batch]:
-    """Returns the small ones of the batches that the artifact is verified on.
-
-    Strings cannot be made up: without `samples` there are no batches then. Without `model` the
-    sizes and integers that are made up may be such as it does not take.
-    """
-    if samples is None and any(info.dtype == "string" for info in signature.inputs):
-        return []
-    batches = sample_batches(signature, samples, model)
-    return [batch for batch in batches if rows(batch) in SMALL_BATCHES]
 
 
 def write_warm_up(folder: Path, name: str, batches: list[Batch]) -> None:

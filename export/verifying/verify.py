@@ -9,18 +9,17 @@ import keras
 import numpy as np
 
 from keras_bin.export.errors import DtypeError, ShapeError, ValuesError
-from keras_bin.export.folding.copying import inference_copy
-from keras_bin.export.folding.graph import as_functional, check_model
-from keras_bin.export.folding.precision import is_half_precision
+from keras_bin.export.folding.graph import check_model
 from keras_bin.export.remote import refuse_remote
-from keras_bin.export.signature import model_signature
 from keras_bin.export.verifying.agreement import check_arrays, check_signatures
 from keras_bin.export.verifying.artifact import Artifact, load_artifact
-from keras_bin.export.verifying.expected import ExactOutputs, expected_outputs
-from keras_bin.export.verifying.samples import rows, sample_batches
+from keras_bin.export.verifying.expected import ExactOutputs
+from keras_bin.export.verifying.reference import Reference
+from keras_bin.export.verifying.samples import rows
+from keras_bin.export.verifying.state import unchanged
 from keras_bin.export.verifying.tolerance import Tolerance
+from keras_bin.export.verifying.trial import Batch
 from keras_bin.export.verifying.verification import Verification
-from keras_bin.gates import rho_weights
 
 ATOL = 1e-4
 RTOL = 1e-4
@@ -90,7 +89,8 @@ def verify(
     refuse_remote(artifact)
     check_model(model)
     check_tolerances(atol, rtol)
-    return compare(load_artifact(Path(artifact)), reference(model), samples, atol, rtol)
+    loaded, reference = load_artifact(Path(artifact)), Reference(model)
+    return compare(loaded, reference, reference.batches(samples), atol, rtol)
 
 
 def check_tolerances(atol: float | None, rtol: float | None) -> None:
@@ -107,46 +107,39 @@ def check_tolerances(atol: float | None, rtol: float | None) -> None:
         )
 
 
-def reference(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
-    """Returns the model whose values an artifact must have: `model` itself wherever possible."""
-    model = as_functional(model)
-    rhos = [keras.ops.convert_to_numpy(rho) for rho in rho_weights(model)]
-    in_range = all(np.all((rho >= 0) & (rho <= 1)) for rho in rhos)
-    fixed_batch = any(tensor.shape[0] is not None for tensor in model.inputs)
-    if in_range and not (rho_tolerance or fixed_batch or is_half_precision(model)):
-        return model
-    return inference_copy(model, rho_tolerance=rho_tolerance)
-
-
 def compare(
     artifact: Artifact,
-    model: keras.Model,
-    samples: Mapping[str, np.ndarray] | None,
+    reference: Reference,
+    batches: list[Batch],
     atol: float | None,
     rtol: float | None,
 ) -> Verification:
-    """Compares a loaded artifact with a Functional model; see `verify`."""
-    signature = model_signature(model)
-    check_signatures(artifact.signature, signature)
+    """Compares a loaded artifact with a model on batches of inputs; see `verify`."""
+    check_signatures(artifact.signature, reference.signature)
     tolerance = Tolerance(
         ATOL if atol is None else float(atol),
         RTOL if rtol is None else float(rtol),
         follows_rounding=atol is None and rtol is None,
     )
-    batches = sample_batches(signature, samples, model)
-    exact = ExactOutputs(model, signature, batches)
-    checks = []
-    for batch in batches:
-        expected = expected_outputs(model, signature, batch)
-        got = artifact.run(batch)
-        check_arrays(got, expected, "shape", ShapeError)
-        check_arrays(got, expected, "dtype", DtypeError)
-        checks += [
-            tolerance.check(
-                name, rows(batch), got[name], values, functools.partial(exact.of, batch, name)
-            )
-            for name, values in expected.items()
-        ]
+    with unchanged(reference.model):
+        expected, got = [], []
+        for batch in batches:  # in step, as calls may count, or draw random numbers
+            expected.append(reference.outputs(batch))
+            got.append(artifact.run(batch))
+            check_arrays(got[-1], expected[-1], "shape", ShapeError)
+            check_arrays(got[-1], expected[-1], "dtype", DtypeError)
+    exact = ExactOutputs(reference, batches, expected)
+    checks = [
+        tolerance.check(
+            name,
+            rows(batch),
+            got[index][name],
+            values,
+            functools.partial(exact.of, index, name),
+        )
+        for index, batch in enumerate(batches)
+        for name, values in expected[index].items()
+    ]
     found = Verification(tuple(checks), tolerance.atol, tolerance.rtol)
     if not found.passed:
         raise ValuesError(

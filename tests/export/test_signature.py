@@ -60,11 +60,40 @@ def test_number_does_not_collide_with_another_layer():
     assert outputs[0] == "dense"
 
 
-@pytest.mark.parametrize("name", ["my-image", "_x", "é", "1", "class", "None", "self", "a b"])
-def test_input_that_no_argument_can_be_named_after_is_refused(name):
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("my-image", "my_image"),
+        ("a b", "a_b"),
+        ("größe", "gr__e"),
+        ("_x", "input__x"),
+        ("é", "input__"),
+        ("1", "input_1"),
+        ("class", "input_class"),
+        ("None", "input_None"),
+        ("self", "input_self"),
+    ],
+)
+def test_input_gets_a_name_that_an_argument_can_have(name, expected):
     inputs = {name: keras.Input(IMAGE, name=name)}
-    with pytest.raises(ValueError, match=rf"letters, digits and `_`.*Received: \['{name}'\]"):
-        model_signature(keras.Model(inputs, layers.ReLU()(inputs[name])))
+    (info,), _ = model_signature(keras.Model(inputs, layers.ReLU()(inputs[name])))
+    assert info.name == expected
+
+
+def test_names_that_become_the_same_are_numbered():
+    inputs = [keras.Input(IMAGE, name=name) for name in ("a-b", "a b", "a_b")]
+    infos, _ = model_signature(keras.Model(inputs, layers.Add()(inputs)))
+    assert sorted(info.name for info in infos) == ["a_b", "a_b_1", "a_b_2"]
+
+
+def test_batch_axis_is_free_and_half_precision_is_float32():
+    inputs = keras.Input(batch_shape=(4, 2), dtype="float16", name="x")
+    signature = model_signature(
+        keras.Model(inputs, layers.ReLU(dtype="bfloat16", name="y")(inputs))
+    )
+    assert [(info.shape, info.dtype) for side in signature for info in side] == [
+        ((None, 2), "float32")
+    ] * 2
 
 
 def test_output_without_a_name_is_refused():

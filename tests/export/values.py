@@ -5,6 +5,8 @@ import numpy as np
 from keras import ops
 
 import keras_bin
+from keras_bin.export.verifying.reference import Reference
+from keras_bin.export.verifying.verify import compare
 
 NORMALIZATIONS = (keras_bin.BatchInstanceNormalization, keras.layers.BatchNormalization)
 
@@ -71,3 +73,9 @@ def predict(model, values):
 def snapshot(model):
     """Copies of all weights, by path."""
     return {weight.path: np.array(weight) for weight in model.weights}
+
+
+def compared(artifact, model, atol=None, rtol=None):
+    """Compares an artifact with a model on made-up samples."""
+    reference = Reference(model)
+    return compare(artifact, reference, reference.batches(None), atol, rtol)

@@ -6,8 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.export import export_saved_model
-from keras_bin.export.saved_models.warm_up import FILE, read_warm_up, warm_up_batches, write_warm_up
-from keras_bin.export.signature import Signature, TensorInfo, model_signature
+from keras_bin.export.saved_models.warm_up import FILE, read_warm_up, write_warm_up
 from tests.export.files import no_room
 from tests.export.models import KINDS
 from tests.export.programs import serving
@@ -20,10 +19,6 @@ BATCHES = [
 
 def records(folder):
     return list(tf.data.TFRecordDataset(str(folder / FILE)).as_numpy_iterator())
-
-
-def signature(dtype="float32"):
-    return Signature((TensorInfo("x", (None, 2), dtype),), ())
 
 
 def test_file_has_the_place_that_the_server_reads(tmp_path):
@@ -76,26 +71,6 @@ def test_without_batches_there_is_no_file(tmp_path):
     assert read_warm_up(tmp_path) == []
 
 
-def test_batches_are_the_first_samples(tmp_path):
-    samples = np.arange(10.0).reshape(5, 2)
-    batches = warm_up_batches(signature("int32"), {"x": samples})
-    assert [len(batch["x"]) for batch in batches] == [1, 3]
-    for batch in batches:
-        assert batch["x"].dtype == "int32"
-        np.testing.assert_array_equal(batch["x"], samples[: len(batch["x"])])
-
-
-def test_batches_are_made_up_without_samples():
-    batches = warm_up_batches(signature(), None)
-    assert [batch["x"].shape for batch in batches] == [(1, 2), (3, 2)]
-
-
-def test_strings_are_not_made_up():
-    assert warm_up_batches(signature("string"), None) == []
-    (first, _) = warm_up_batches(signature("string"), {"x": [["a", "b"]] * 3})
-    assert first["x"].tolist() == [["a", "b"]]
-
-
 @pytest.mark.parametrize("kind", ["dicts", "masked", "free_sizes"])
 def test_signature_takes_the_requests_of_an_export(kind, tmp_path):
     path = export_saved_model(KINDS[kind](), tmp_path).path
@@ -108,11 +83,21 @@ def test_signature_takes_the_requests_of_an_export(kind, tmp_path):
         assert all(np.isfinite(value).all() for value in outputs.values())
 
 
-def test_batches_are_made_up_for_the_model():
+def test_requests_of_an_export_are_such_as_the_model_takes(tmp_path):
     inputs = keras.Input((None,), dtype="int32", name="x")
     table = keras.layers.Embedding(1, 2)
     model = keras.Model(inputs, table(keras.layers.Cropping1D(40)(inputs[:, :, None])[..., 0]))
-    for batch in warm_up_batches(model_signature(model), None, model):
+    requests = read_warm_up(export_saved_model(model, tmp_path).path)
+    assert {len(batch["x"]) for batch in requests} == {1, 3}
+    for batch in requests:
         assert batch["x"].shape[1] > 80
         assert not batch["x"].any()
-        model(batch["x"])
+
+
+def test_requests_of_an_export_are_the_users_own_samples(tmp_path):
+    model = KINDS["functional"]()
+    samples = np.random.default_rng(0).normal(size=(5, *model.input_shape[1:])).astype("float32")
+    path = export_saved_model(model, tmp_path, samples={"image": samples}).path
+    assert [len(batch["image"]) for batch in read_warm_up(path)] == [1, 3]
+    for batch in read_warm_up(path):
+        np.testing.assert_array_equal(batch["image"], samples[: len(batch["image"])])

@@ -1,40 +1,35 @@
-"""What a model computes: its outputs by name, and the same without rounding."""
+"""What a model computes without rounding."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_bin.export.signature import model_signature
-from keras_bin.export.verifying.expected import ExactOutputs, expected_outputs
-from keras_bin.export.verifying.verify import reference
+from keras_bin.export.verifying.expected import ExactOutputs
+from keras_bin.export.verifying.reference import Reference
 from tests.export.models import HALF_KINDS, IMAGE, KINDS
 from tests.export.values import arrays
 
 
-class Float32Only(layers.Layer):
-    """Multiplies by a constant that does not follow the layer's dtype."""
-
-    def call(self, inputs):
-        import tensorflow as tf
-
-        return tf.matmul(inputs, tf.eye(3, dtype="float32"))
-
-
-def exact_outputs(model, *batch_sizes):
-    """Makes exact outputs, with a batch of each size."""
-    signature = model_signature(model)
-    names = [info.name for info in signature.inputs]
-    batches = [dict(zip(names, arrays(model, size), strict=True)) for size in batch_sizes]
-    return ExactOutputs(model, signature, batches), batches
+def exact_outputs(model, *batches):
+    """Makes exact outputs, and what the model computes, for batches or for numbers of rows."""
+    reference = Reference(model)
+    names = [info.name for info in reference.signature.inputs]
+    batches = [
+        batch
+        if isinstance(batch, dict)
+        else dict(zip(names, arrays(reference.model, batch), strict=True))
+        for batch in batches
+    ]
+    expected = [reference.outputs(batch) for batch in batches]
+    return ExactOutputs(reference, batches, expected), expected
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_model_runs_in_float64(kind):
-    model = reference(KINDS[kind]())
-    exact, (batch,) = exact_outputs(model, 3)
-    for name, values in expected_outputs(model, model_signature(model), batch).items():
-        found = exact.of(batch, name)
+    exact, (expected,) = exact_outputs(KINDS[kind](), 3)
+    for name, values in expected.items():
+        found = exact.of(0, name)
         assert found.values.dtype == "float64"
         # float32 rounding of values up to 20.
         np.testing.assert_allclose(found.values, values, rtol=1e-5, atol=1e-5)
@@ -43,65 +38,68 @@ def test_every_kind_of_model_runs_in_float64(kind):
     assert exact.unavailable == ""
 
 
-def test_half_precision_model_is_rounded_as_in_float32():
-    model = reference(HALF_KINDS["mixed_float16"]())
-    exact, (batch,) = exact_outputs(model, 3)
-    # Half precision would leave 1e-3.
-    assert 0 < exact.of(batch, model.output_names[0]).rounding < 1e-5
+@pytest.mark.parametrize("kind", HALF_KINDS)
+def test_half_precision_model_is_rounded_as_in_float32(kind):
+    exact, (expected,) = exact_outputs(HALF_KINDS[kind](), 3)
+    for name in expected:
+        # Half precision would leave 1e-3.
+        assert 0 < exact.of(0, name).rounding < 1e-5
 
 
 def test_exact_values_have_more_digits_than_float32():
     inputs = keras.Input((1,), name="x")
     model = keras.Model(inputs, {"y": (inputs + 1.0) * 3.0})
-    batch = {"x": np.array([[2**-20]], "float32")}
-    exact = ExactOutputs(model, model_signature(model), [batch]).of(batch, "y")
-    assert exact.values[0, 0] == 3 + 3 * 2**-20
-    batch = {"x": np.array([[2**-30]], "float32")}
-    exact = ExactOutputs(model, model_signature(model), [batch]).of(batch, "y")
-    assert exact.values[0, 0] == 3 + 3 * 2**-30
-    assert exact.rounding == 3 * 2**-30
+    for power, rounding in ((-20, 0), (-30, 3 * 2**-30)):
+        exact, _ = exact_outputs(model, {"x": np.array([[2**power]], "float32")})
+        assert exact.of(0, "y").values[0, 0] == 3 + 3 * 2**power
+        assert exact.of(0, "y").rounding == rounding
 
 
 def test_rounding_is_the_largest_of_all_batches():
     inputs = keras.Input((1,), name="x")
     model = keras.Model(inputs, {"y": inputs + 1.0})
     batches = [{"x": np.array([[value]], "float32")} for value in (0.0, 2**-30, 7.0)]
-    exact = ExactOutputs(model, model_signature(model), batches)
-    found = [exact.of(batch, "y") for batch in batches]
+    exact, _ = exact_outputs(model, *batches)
+    found = [exact.of(index, "y") for index in range(3)]
     assert [x.rounding for x in found] == [2**-30] * 3
     assert [x.largest for x in found] == [8.0] * 3
     assert [x.values.item() for x in found] == [1.0, 1.0 + 2**-30, 8.0]
 
 
+def test_what_has_one_precision_alone_is_computed_between_casts():
+    """TensorFlow resizes bilinearly to float32 alone."""
+    inputs = keras.Input((4, 4, 1), name="x")
+    y = layers.UpSampling2D(interpolation="bilinear")(inputs + 1.0) * 3.0
+    exact, (expected,) = exact_outputs(keras.Model(inputs, {"y": y}), 3)
+    np.testing.assert_allclose(exact.of(0, "y").values, expected["y"], rtol=1e-5, atol=1e-5)
+    assert exact.of(0, "y").values.dtype == "float64"
+
+
+def _single(x):
+    import tensorflow as tf
+
+    return tf.ensure_shape(tf.numpy_function(np.float32, [x], tf.float32), x.shape)
+
+
 def test_model_that_does_not_run_in_float64_says_why():
     inputs = keras.Input((3,), name="x")
-    model = keras.Model(inputs, {"y": Float32Only()(inputs)})
-    exact, (batch,) = exact_outputs(model, 2)
-    assert exact.of(batch, "y") is None
-    assert "does not run in float64" in exact.unavailable
-    assert "float" in exact.unavailable.split(": ", 1)[1]
+    exact, _ = exact_outputs(keras.Model(inputs, {"y": layers.Lambda(_single)(inputs)}), 2)
+    assert exact.of(0, "y") is None
+    assert "does not run in float64: " in exact.unavailable
 
 
 def test_output_that_is_not_finite_in_float64_is_no_measure():
     inputs = keras.Input((3,), name="x")
     model = keras.Model(inputs, {"y": ops.where(inputs + 1e-9 > inputs, np.nan, inputs)})
-    exact, (batch,) = exact_outputs(model, 2)
-    assert exact.of(batch, "y") is None
+    exact, _ = exact_outputs(model, 2)
+    assert exact.of(0, "y") is None
     assert exact.unavailable == "its output 'y' is not the same in float64"
-
-
-def test_copy_is_made_only_when_asked_for(monkeypatch):
-    monkeypatch.setattr("keras_bin.export.verifying.expected.inference_copy", None)
-    exact, (batch,) = exact_outputs(KINDS["functional"](), 2)
-    assert exact.unavailable == ""
-    assert exact.of(batch, "head") is None
-    assert "NoneType" in exact.unavailable
 
 
 def test_source_model_stays_in_its_precision():
     model = KINDS["functional"]()
-    exact, (batch,) = exact_outputs(model, 2)
-    exact.of(batch, "head")
+    exact, _ = exact_outputs(model, 2)
+    exact.of(0, "head")
     assert {weight.dtype for weight in model.weights} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
     assert model.input_shape == (None, *IMAGE)

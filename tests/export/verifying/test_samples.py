@@ -6,9 +6,8 @@ import pytest
 from keras import layers
 
 from keras_bin.export.signature import Signature, TensorInfo, model_signature
-from keras_bin.export.verifying.expected import expected_outputs
+from keras_bin.export.verifying.reference import Reference
 from keras_bin.export.verifying.samples import rows, sample_batches
-from keras_bin.export.verifying.verify import reference
 from tests.export.models import IMAGE, KINDS, bin_model, classifier
 from tests.export.values import snapshot
 
@@ -82,12 +81,13 @@ def test_model_that_takes_no_size_gets_the_usual_ones():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_model_runs_on_what_is_made_up_for_it_and_is_untouched(kind):
-    model = reference(KINDS[kind]())
-    signature, before = model_signature(model), snapshot(model)
-    batches = sample_batches(signature, None, model)
+    reference = Reference(KINDS[kind]())
+    model, signature = reference.model, reference.signature
+    before = snapshot(model)
+    batches = reference.batches(None)
     assert {rows(batch) for batch in batches} == {1, 3, 16}
     for batch in batches:
-        expected_outputs(model, signature, batch)
+        reference.outputs(batch)
     again = sample_batches(signature, None, model)
     for first, second in zip(batches, again, strict=True):
         for name, values in first.items():

@@ -8,20 +8,18 @@ from keras import layers
 from keras_bin.export import ValuesError, export_onnx
 from keras_bin.export.signature import model_signature
 from keras_bin.export.verifying.artifact import Artifact
-from keras_bin.export.verifying.verify import compare
 from tests.export.models import BIN, IMAGE
+from tests.export.values import compared
 
 TABLE = np.arange(300, dtype="float32")[:, None]
 
 
-def compared(function, artifact, shape, dtype):
+def compared_function(function, artifact, shape, dtype):
     """Compares a model with a NumPy function that stands for an artifact of it."""
     inputs = keras.Input(shape, dtype=dtype, name="x")
     model = keras.Model(inputs, {"y": function(inputs)})
     signature = model_signature(model)
-    return compare(
-        Artifact(signature, lambda batch: {"y": artifact(batch["x"])}), model, None, None, None
-    )
+    return compared(Artifact(signature, lambda batch: {"y": artifact(batch["x"])}), model)
 
 
 def table(ids):
@@ -54,9 +52,9 @@ def off_where(wrong):
     ids=["floor", "floor of several", "remainder", "bytes", "last row of a table"],
 )
 def test_wrong_integers_are_found(function, right, wrong, shape, dtype):
-    assert compared(function, right, shape, dtype).max_abs == 0
+    assert compared_function(function, right, shape, dtype).max_abs == 0
     with pytest.raises(ValuesError):
-        compared(function, wrong, shape, dtype)
+        compared_function(function, wrong, shape, dtype)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +70,7 @@ def test_wrong_integers_are_found(function, right, wrong, shape, dtype):
 )
 def test_wrong_sizes_are_found(wrong):
     with pytest.raises(ValuesError):
-        compared(same, off_where(wrong), (None, None, 3), "float32")
+        compared_function(same, off_where(wrong), (None, None, 3), "float32")
 
 
 @pytest.mark.parametrize(
@@ -88,12 +86,12 @@ def test_wrong_sizes_are_found(wrong):
 @pytest.mark.parametrize("shape", [IMAGE, (None, None, 3), (9, 2)], ids=["fixed", "free", "1D"])
 def test_wrong_blank_images_are_found(wrong, shape):
     with pytest.raises(ValuesError):
-        compared(same, off_where(wrong), shape, "float32")
+        compared_function(same, off_where(wrong), shape, "float32")
 
 
 def test_message_says_that_samples_can_be_given():
     with pytest.raises(ValuesError, match="give inputs as it meets them as `samples`"):
-        compared(same, lambda x: x + 1, IMAGE, "float32")
+        compared_function(same, lambda x: x + 1, IMAGE, "float32")
 
 
 @pytest.mark.parametrize("first", ["bin", "conv"])

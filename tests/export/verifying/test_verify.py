@@ -16,7 +16,6 @@ from keras_bin.export import (
     export_saved_model,
     verify,
 )
-from keras_bin.export.verifying.verify import reference
 from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.values import arrays, randomize, snapshot
 
@@ -194,11 +193,6 @@ def test_model_is_untouched(kind, tmp_path):
     assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
     for name, value in snapshot(model).items():
         np.testing.assert_array_equal(value, before[name], err_msg=name)
-
-
-def test_reference_is_the_model_itself_unfolded():
-    model = classifier()
-    assert reference(model).layers == model.layers
 
 
 @pytest.mark.parametrize("kind", ["mixed_float16", "pure_float16"])

@@ -1,0 +1,75 @@
+"""The gates of a model as they are exported."""
+
+import contextlib
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_bin.export.folding.constants import snap
+from keras_bin.gates import RhoSummary, bin_layers, rho_summary
+
+
+class GateChange(NamedTuple):
+    """What an export does to the gates of a layer.
+
+    Attributes:
+        clipped: number of channels whose rho was outside of [0, 1].
+        snapped: number of channels whose rho was moved to 0 or 1 by `rho_tolerance`.
+    """
+
+    clipped: int = 0
+    snapped: int = 0
+
+
+class GateValues:
+    """Every rho of a model, clipped to [0, 1] and moved to the ends by a tolerance.
+
+    Args:
+        model: a model.
+        rho_tolerance: see `fold`; None leaves every rho as it is, outside of [0, 1] too.
+    """
+
+    def __init__(self, model: keras.Model, rho_tolerance: float | None = 0.0):
+        self._model = model
+        self._values = []
+        self._changes = {}
+        for layer in bin_layers(model):
+            if layer.rho is None:  # held by another layer, and never called
+                continue
+            before = keras.ops.convert_to_numpy(layer.rho)
+            if not np.isfinite(before).all():
+                raise ValueError(
+                    "`rho` must be finite; its training has diverged, or it was set from outside, "
+                    f"so load an earlier state. Received: {layer.path}/rho={before}"
+                )
+            after = before if rho_tolerance is None else snap(before, rho_tolerance)
+            outside = (before < 0) | (before > 1)
+            clipped, snapped = ((after != before) & each for each in (outside, ~outside))
+            counts = map(np.count_nonzero, (clipped, snapped))
+            self._changes[id(layer)] = GateChange(*map(int, counts))
+            self._values.append((layer.rho, after.astype(before.dtype)))
+
+    @property
+    def changed(self) -> bool:
+        """Whether any gate is another than in the model."""
+        return any(map(any, self._changes.values()))
+
+    def change(self, layer: keras.layers.Layer) -> GateChange:
+        """Returns what becomes of the gates of a layer."""
+        return self._changes.get(id(layer), GateChange())
+
+    def in_force(self):
+        """Lets the model compute with these gates inside a `with` block, unchanged itself."""
+        if not self.changed:
+            return contextlib.nullcontext()
+        return keras.StatelessScope(
+            state_mapping=[
+                (rho, keras.ops.convert_to_tensor(values)) for rho, values in self._values
+            ]
+        )
+
+    def summaries(self) -> tuple[RhoSummary, ...]:
+        """Sums up the gates of each layer as they are exported."""
+        with self.in_force():
+            return tuple(rho_summary(self._model))

@@ -1,0 +1,113 @@
+"""Working out once, in float64, what depends on constants alone."""
+
+import numpy as np
+
+from keras_bin.export.tracing.frozen_graph import FrozenGraph, node_name, tensor_name
+from keras_bin.export.tracing.precision import in_float64
+
+# A result may be as large as what it is made of; what is larger is cheaper to make than to store.
+_SMALL = 2**16
+
+
+def fold_constants_of(graph: FrozenGraph) -> None:
+    """Replaces what depends on constants alone by its value, rounded once."""
+    fixed = _fixed(graph)
+    ends = _ends(graph, fixed)
+    if not ends:
+        return
+    below = {name: _constants_below(graph, name) for name in ends}
+    for tensor, value in _values(graph, fixed, ends).items():
+        constants = below[tensor]
+        size = sum(node.attr["value"].tensor.ByteSize() for node in constants)
+        if value.nbytes > max(_SMALL, size):
+            continue
+        new = graph.add_constant(f"{node_name(tensor)}_value", value)
+        _replace(graph, tensor, new)
+        names = [tensor_name(node.name) for node in constants]
+        sources = [graph.sources[name] for name in names if name in graph.sources]
+        if len(sources) == 1:
+            graph.sources[new] = sources[0]
+    graph.prune()
+
+
+def _fixed(graph):
+    """Returns the names of nodes that depend on constants alone."""
+    from tensorflow.python.framework import op_def_registry
+
+    fixed = {}
+
+    def is_fixed(node):
+        if node.op == "Const":
+            return True
+        known = op_def_registry.get(node.op)
+        if known is None or known.is_stateful or not node.input or _calls(node):
+            return False
+        return all(not name.startswith("^") for name in node.input) and all(
+            fixed[node_name(name)] for name in node.input
+        )
+
+    for node in graph.in_order():
+        fixed[node.name] = is_fixed(node)
+    return {name for name, value in fixed.items() if value}
+
+
+def _calls(node):
+    return any(each.func.name or each.list.func for each in node.attr.values())
+
+
+def _ends(graph, fixed):
+    """Returns the tensors that are fixed, no constants yet, and read by nodes that are not."""
+    readers = [node for node in graph.definition.node if node.name not in fixed]
+    read = {name for node in readers for name in graph.data_inputs(node)}
+    read.update(graph.outputs.values())
+    return [
+        name
+        for name in sorted(read)
+        if node_name(name) in fixed and graph.maker(name).op not in ("Const", "Identity")
+    ]
+
+
+def _constants_below(graph, tensor):
+    """Returns the constants that a tensor is made of."""
+    waiting, seen = [node_name(tensor)], {}
+    while waiting:
+        node = graph.nodes[waiting.pop()]
+        if node.name not in seen:
+            seen[node.name] = node
+            waiting += map(node_name, node.input)
+    return [node for node in seen.values() if node.op == "Const"]
+
+
+def _values(graph, fixed, ends):
+    import tensorflow as tf
+
+    definition = type(graph.definition)()
+    definition.versions.CopyFrom(graph.definition.versions)
+    definition.node.extend(node for node in graph.definition.node if node.name in fixed)
+    part = FrozenGraph(definition, [], {name: name for name in ends}, {})
+    part.prune()
+    with tf.Graph().as_default() as single:
+        tf.graph_util.import_graph_def(part.definition, name="")
+        dtypes = {name: single.get_tensor_by_name(name).dtype for name in ends}
+    ends = [name for name in ends if dtypes[name] not in (tf.variant, tf.resource)]
+    part.outputs = {name: name for name in ends}
+    in_float64(part)
+    with tf.Graph().as_default() as exact, tf.device("CPU:0"):
+        tf.graph_util.import_graph_def(part.definition, name="")
+        with tf.compat.v1.Session(graph=exact) as session:
+            values = session.run(list(part.outputs.values()))
+    return {
+        name: np.asarray(value).astype(dtypes[name].as_numpy_dtype, copy=False)
+        for name, value in zip(ends, values, strict=True)
+    }
+
+
+def _replace(graph, old, new):
+    """Lets all that reads one tensor read another."""
+    for node in graph.definition.node:
+        for index, name in enumerate(node.input):
+            if not name.startswith("^") and tensor_name(name) == old:
+                node.input[index] = new
+    for name, tensor in graph.outputs.items():
+        if tensor == old:
+            graph.outputs[name] = new

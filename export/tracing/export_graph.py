@@ -1,0 +1,148 @@
+"""The graph that an artifact is made of, and what became of normalization layers in it."""
+
+from collections.abc import Sequence
+
+import keras
+
+from keras_bin.export.folding.layer_fold import ABSORBED, UNFOLDED, LayerFold
+from keras_bin.export.folding.places import NORMALIZATIONS, is_foldable
+from keras_bin.export.signature import serving_function
+from keras_bin.export.tracing.absorbing import Absorber, Affine, Outcome
+from keras_bin.export.tracing.constant_folding import fold_constants_of
+from keras_bin.export.tracing.forms import LayerCalls
+from keras_bin.export.tracing.freezing import frozen
+from keras_bin.export.tracing.precision import in_float32
+from keras_bin.export.verifying.reference import Reference
+
+
+class ExportGraph:
+    """Traces a model as it is, its normalization layers as constants, and freezes the graph.
+
+    Args:
+        reference: the model, and the gates that it is exported with.
+        calls: what normalization layers compute in the trace.
+        weights: variables that stay inputs of the graph.
+        keep_variables: whether all variables stay variables, for a model above 2 GB.
+
+    Attributes:
+        graph: the `FrozenGraph`.
+        layers: a `LayerFold` for each normalization layer, in the order of computation.
+        parted: marks of the calls whose `handed_over` part a linear operator has taken.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        calls: LayerCalls,
+        weights: Sequence = (),
+        keep_variables: bool = False,
+    ):
+        model, signature = reference.model, reference.signature
+        function = serving_function(model, signature, weights)
+        names = [info.name for info in signature.outputs]
+        with reference.gates.in_force(), calls.traced(model):
+            self.graph = frozen(function, names, keep_variables)
+        first = len(signature.inputs)
+        for tensor, weight in zip(self.graph.inputs[first:], weights, strict=True):
+            self.graph.values[tensor] = keras.ops.convert_to_numpy(weight)
+        if reference.is_half:
+            in_float32(self.graph)
+        fold_constants_of(self.graph)
+        absorber = Absorber(self.graph)
+        outcomes = absorber.absorb_all()
+        self.parted = self._hand_over(absorber, calls)
+        absorber.finish()
+        self.layers = _Report(reference, self.graph, outcomes).layers(calls.calls)
+
+    def _hand_over(self, absorber, calls):
+        """Lets linear operators take what they can of layers that have an instance branch."""
+        by_mark = {call.mark: call for call in calls.calls}
+        parted = set()
+        for node in list(self.graph.definition.node):
+            call = by_mark.get(mark_of(node))
+            if call is None:
+                continue
+            scale, offset, _ = call.constants.handed_over()
+            shape = [1] * call.axes.rank
+            shape[call.axes.channel] = call.axes.channels
+            affine = Affine(scale.reshape(shape), offset.reshape(shape))
+            if not absorber.absorb(self.graph.data_inputs(node)[0], affine).reason:
+                parted.add(call.mark)
+        return parted
+
+
+def mark_of(node) -> str:
+    """Returns the text of a mark, empty if a node is none; see `onnx_files.lowering`."""
+    return node.attr["message"].s.decode() if node.op == "CheckNumerics" else ""
+
+
+class _Report:
+    """Says what became of each normalization layer."""
+
+    def __init__(self, reference, graph, outcomes):
+        self._reference = reference
+        self._sources = graph.sources
+        self._outcomes = outcomes
+        self._owners = _owners(reference.model)
+
+    def layers(self, calls):
+        by_layer = {}
+        for call in calls:
+            if isinstance(call.layer, NORMALIZATIONS):
+                by_layer.setdefault(id(call.layer), []).append(call)
+        folds = [self._folded(calls) for calls in by_layer.values()]
+        for layer in self._reference.model._flatten_layers():
+            is_known = isinstance(layer, NORMALIZATIONS) and layer.built
+            if is_known and id(layer) not in by_layer:
+                reason = "it is called with training=True, or not at all"
+                if not is_foldable(layer):
+                    reason = "its call is its own, so it is exported as it is"
+                folds.append(self._fold(layer, UNFOLDED, reason=reason))
+        return tuple(folds)
+
+    def _folded(self, calls):
+        layer, constants = calls[0].layer, calls[0].constants
+        if not constants.affine:
+            return self._fold(layer, constants.form)
+        outcomes = [self._outcome(call) for call in calls]
+        reason = next((outcome.reason for outcome in outcomes if outcome.reason), "")
+        if reason:
+            return self._fold(layer, constants.form, reason=reason)
+        kernels = dict.fromkeys(map(self._owner, outcomes))
+        return self._fold(layer, ABSORBED, into=", ".join(kernels))
+
+    def _outcome(self, call):
+        """Returns what became of the operators of a call; what is not in the graph was left."""
+        parts = [f"{call.mark}scale", f"{call.mark}offset"]
+        found = [
+            outcome
+            for name, outcome in self._outcomes.items()
+            if any(part in name for part in parts)
+        ]
+        if len(found) < len(parts):
+            return Outcome("it is called inside a loop or a branch, or its result is not needed")
+        return next((outcome for outcome in found if outcome.reason), found[0])
+
+    def _owner(self, outcome):
+        handle = self._sources.get(outcome.kernel)
+        return self._owners.get(id(handle), outcome.kernel.rpartition("/")[0])
+
+    def _fold(self, layer, became, **facts):
+        change = self._reference.gates.change(layer)
+        return LayerFold(
+            layer.path,
+            type(layer).__name__,
+            became,
+            channels=layer.moving_mean.shape[0],
+            **change._asdict(),
+            **facts,
+        )
+
+
+def _owners(model):
+    """Maps the handles of variables to the paths of the layers that own them."""
+    return {
+        id(variable.value.handle): variable.path.rpartition("/")[0]
+        for variable in model.variables
+        if hasattr(variable.value, "handle")
+    }

@@ -1,0 +1,113 @@
+"""What normalization layers compute while a model is traced for export."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import keras
+from keras import layers
+
+from keras_bin.axes import Axes, input_axes
+from keras_bin.export.folding.constants import Constants
+from keras_bin.export.tracing.layer_constants import layer_constants
+from keras_bin.inference_form import inference_form
+from keras_bin.statistics import apply_constants
+
+# Part of the names of operators, by which calls are found again in the graph.
+CALL = "keras_bin_call_"
+
+
+class LayerCall(NamedTuple):
+    """One call of a normalization layer in a traced model.
+
+    Attributes:
+        layer: the layer.
+        constants: what is left of it.
+        axes: the axes of its input.
+        mark: part of the names of the operators that an affine map became, and text of the mark
+            that stands for an instance branch.
+    """
+
+    layer: keras.layers.Layer
+    constants: Constants
+    axes: Axes
+    mark: str
+
+
+class LayerCalls:
+    """Traces normalization layers as constants, and keeps a list of their calls.
+
+    Args:
+        rho_tolerance: see `fold`.
+        instance_form: computes a call that has an instance branch and no mask; called with the
+            input and the `LayerCall`. By default that is arithmetic.
+
+    Attributes:
+        calls: the calls of a trace, in the order of computation.
+    """
+
+    def __init__(self, rho_tolerance: float = 0.0, instance_form: Callable | None = None):
+        self._rho_tolerance = rho_tolerance
+        self._instance_form = instance_form or _arithmetic
+        self._constants = {}
+        self.calls: list[LayerCall] = []
+
+    @contextlib.contextmanager
+    def traced(self, model: keras.Model) -> Iterator[None]:
+        """Lets the normalization layers of a model leave constants inside the `with` block."""
+        self.calls = []
+        batch_normalizations = [
+            layer
+            for layer in model._flatten_layers()
+            if isinstance(layer, layers.BatchNormalization)
+            and type(layer).call is layers.BatchNormalization.call
+            and layer.built
+        ]
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(inference_form(self._form))
+            for layer in batch_normalizations:
+                stack.enter_context(self._replaced_call(layer))
+            yield
+
+    @contextlib.contextmanager
+    def _replaced_call(self, layer):
+        """Lets one object of Keras's class be traced as constants, whoever calls it."""
+
+        def call(inputs, training=None, mask=None):
+            if training and layer.trainable:
+                return type(layer).call(layer, inputs, training=training, mask=mask)
+            x = keras.ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+            return keras.ops.cast(self._form(layer, x, mask), layer.compute_dtype)
+
+        object.__setattr__(layer, "call", call)
+        try:
+            yield
+        finally:
+            object.__delattr__(layer, "call")
+
+    def _form(self, layer, x, mask):
+        if id(layer) not in self._constants:
+            self._constants[id(layer)] = layer_constants(layer, self._rho_tolerance)
+        constants = self._constants[id(layer)]
+        axes = input_axes(x.shape, layer.axis, spatial=not constants.affine)
+        call = LayerCall(layer, constants, axes, f"{CALL}{len(self.calls)}_")
+        self.calls.append(call)
+        if constants.affine:
+            return _affine(x, call)
+        if mask is not None:
+            return apply_constants(x, constants, axes, layer.epsilon, mask)
+        return self._instance_form(x, call)
+
+
+def _affine(x, call):
+    import tensorflow as tf
+
+    scale, offset = (
+        call.axes.per_channel(keras.ops.cast(values, x.dtype))
+        for values in (call.constants.scale, call.constants.offset)
+    )
+    return tf.add(tf.multiply(x, scale, f"{call.mark}scale"), offset, f"{call.mark}offset")
+
+
+def _arithmetic(x, call):
+    return apply_constants(x, call.constants, call.axes, call.layer.epsilon)

@@ -1,0 +1,100 @@
+"""Tracing functions to graphs whose weights are constants."""
+
+import itertools
+
+from keras_bin.export.tracing.frozen_graph import FrozenGraph
+
+_numbers = itertools.count()
+
+
+def frozen(function, wanted: list[str], keep_variables: bool = False) -> FrozenGraph:
+    """Traces a function, and turns the variables that it reads into constants.
+
+    Variables that it assigns stay variables, and lookup tables stay what they are: they are in
+    the graph's `captured`. Functions that are to be compiled by XLA become plain operators.
+
+    Args:
+        function: a `tf.function` with an input signature, which returns a dict.
+        wanted: names of the outputs, as they are in the dict.
+        keep_variables: whether all variables stay variables.
+    """
+    graph = _frozen(function.get_concrete_function(), wanted, keep_variables)
+    if _drop_compilation(graph.definition):
+        sources = graph.sources
+        inlining = graph.function(function.input_signature).get_concrete_function()
+        graph = _frozen(inlining, wanted, keep_variables)
+        graph.sources = sources
+    graph.prune()
+    return graph
+
+
+def _frozen(concrete, wanted, keep_variables):
+    from tensorflow.python.framework import convert_to_constants
+
+    kept = list(concrete.graph.captures) if keep_variables else _assigned(concrete)
+    data = convert_to_constants._FunctionConverterDataInEager(
+        func=concrete,
+        lower_control_flow=False,
+        aggressive_inlining=True,
+        variable_names_denylist=[placeholder.op.name for _, placeholder in kept],
+    )
+    definition, converted = convert_to_constants._replace_variables_by_constants(data)
+    _rename_functions(definition)
+    _drop_annotations(definition)
+    captures = list(concrete.graph.captures)
+    captured = {
+        placeholder.name: outside
+        for index, (outside, placeholder) in enumerate(captures)
+        if index not in converted
+    }
+    inputs = [tensor.name for tensor in concrete.inputs[: len(concrete.inputs) - len(captures)]]
+    outputs = [tensor.name for tensor in concrete.outputs]  # in the order of sorted names
+    sources = {placeholder.name: outside for outside, placeholder in captures}
+    named = dict(zip(sorted(wanted), outputs, strict=True))
+    return FrozenGraph(definition, inputs, named, captured, sources=sources)
+
+
+def _assigned(concrete):
+    """Returns the captures that are not only read."""
+    from tensorflow.python.framework import auto_control_deps_utils
+
+    graph = concrete.graph
+    read_only = auto_control_deps_utils.get_read_only_resource_input_indices_graph(graph)
+    names = {graph.inputs[index].name for index in read_only}
+    return [
+        (outside, placeholder)
+        for outside, placeholder in graph.captures
+        if placeholder.dtype == "resource" and placeholder.name not in names
+    ]
+
+
+def _drop_compilation(definition) -> bool:
+    """Lets nothing be compiled by XLA, which a server may lack; tells whether anything was."""
+    places = [definition.node, *(function.node_def for function in definition.library.function)]
+    attributes = [function.attr for function in definition.library.function]
+    attributes += [node.attr for nodes in places for node in nodes]
+    compiled = [each.pop("_XlaMustCompile") for each in attributes if "_XlaMustCompile" in each]
+    return any(value.b for value in compiled)
+
+
+def _drop_annotations(definition):
+    """Takes out gradients of one's own, which nobody asks for, and where nodes are to be placed."""
+    places = [definition.node, *(function.node_def for function in definition.library.function)]
+    for node in itertools.chain(*places):
+        for name in ("_gradient_op_type", "_class"):
+            node.attr.pop(name, None)
+    del definition.library.gradient[:]
+
+
+def _rename_functions(definition):
+    """Gives functions new names, as TensorFlow keeps those of the names that it knows."""
+    functions = definition.library.function
+    new = {f.signature.name: f"keras_bin_{next(_numbers)}_{f.signature.name}" for f in functions}
+    for function in functions:
+        function.signature.name = new[function.signature.name]
+    places = [definition.node, *(function.node_def for function in functions)]
+    for node in itertools.chain(*places):
+        for attribute in node.attr.values():
+            for called in (attribute.func, *attribute.list.func):
+                if called.name in new:
+                    called.name = new[called.name]

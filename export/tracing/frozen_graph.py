@@ -1,0 +1,238 @@
+"""Graphs without variables, as TensorFlow's GraphDef holds them."""
+
+import collections
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+
+class FrozenGraph:
+    """A graph of operators and constants that can be changed, and run.
+
+    Tensors are named `"<node>:<number>"`.
+
+    Args:
+        definition: the GraphDef; it is changed in place.
+        inputs: tensors that are fed, in the order of a function's arguments.
+        outputs: maps names of outputs to tensors.
+        captured: maps tensors to resources outside of the graph that they stand for, such as
+            lookup tables, or variables that the graph assigns.
+        values: maps those of the inputs that are weights to their values.
+        sources: maps constants to the handles of the variables that they were.
+
+    Attributes:
+        definition: see above.
+        inputs: see above.
+        outputs: see above.
+        captured: see above.
+        values: see above.
+        sources: see above.
+        nodes: the nodes by name.
+    """
+
+    def __init__(
+        self,
+        definition,
+        inputs: list[str],
+        outputs: dict[str, str],
+        captured: dict,
+        values: dict[str, np.ndarray] | None = None,
+        sources: dict | None = None,
+    ):
+        self.definition = definition
+        self.inputs = inputs
+        self.outputs = outputs
+        self.captured = captured
+        self.values = values or {}
+        self.sources = sources or {}
+        self.nodes = {node.name: node for node in definition.node}
+
+    def data_inputs(self, node) -> list[str]:
+        """Returns the tensors that a node reads, without the nodes that it only waits for."""
+        return [tensor_name(name) for name in node.input if not name.startswith("^")]
+
+    def maker(self, tensor: str):
+        """Returns the node that makes a tensor."""
+        return self.nodes[node_name(tensor)]
+
+    def readers(self) -> collections.Counter:
+        """Counts how often each tensor is read, by nodes and as an output."""
+        counts = collections.Counter(self.outputs.values())
+        for node in self.definition.node:
+            counts.update(self.data_inputs(node))
+        return counts
+
+    def constant(self, tensor: str) -> np.ndarray | None:
+        """Returns the value of a tensor, or None if it is no constant."""
+        import tensorflow as tf
+
+        tensor = self.origin(tensor)
+        if tensor in self.values:
+            return self.values[tensor]
+        node = self.maker(tensor)
+        return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
+
+    def origin(self, tensor: str) -> str:
+        """Returns the tensor that others only hand on."""
+        while (node := self.maker(tensor)).op == "Identity":
+            tensor = self.data_inputs(node)[0]
+        return tensor
+
+    def replaced(self, tensor: str, value: np.ndarray) -> str:
+        """Returns a tensor that has a new value in place of the constant that `tensor` is."""
+        origin = self.origin(tensor)
+        if origin not in self.values:
+            return self.add_constant(node_name(origin), value)
+        self.values[origin] = value
+        return origin
+
+    def shapes(self) -> dict[str, tuple[int | None, ...] | None]:
+        """Returns the shape of every tensor, None where its rank is not known."""
+        import tensorflow as tf
+
+        with tf.Graph().as_default() as graph:
+            tf.graph_util.import_graph_def(self.definition, name="")
+            return {
+                tensor.name: None if tensor.shape.rank is None else tuple(tensor.shape)
+                for operation in graph.get_operations()
+                for tensor in operation.outputs
+            }
+
+    def dtype(self, tensor: str):
+        """Returns the dtype of an input, a `tf.DType`."""
+        import tensorflow as tf
+
+        return tf.as_dtype(self.maker(tensor).attr["dtype"].type)
+
+    def in_order(self) -> Iterator:
+        """Yields the nodes, each after those that it depends on."""
+        done = set()
+        for start in list(self.definition.node):
+            waiting = [start.name]
+            while waiting:
+                name = waiting[-1]
+                missing = [n for n in map(node_name, self.nodes[name].input) if n not in done]
+                if name in done or not missing:
+                    waiting.pop()
+                    if name not in done:
+                        done.add(name)
+                        yield self.nodes[name]
+                else:
+                    waiting += missing
+
+    def add_constant(self, name: str, value: np.ndarray) -> str:
+        """Adds a constant under a new name, and returns its tensor."""
+        import tensorflow as tf
+
+        node = self.add_node("Const", name)
+        node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
+        return tensor_name(node.name)
+
+    def add_node(self, operator: str, name: str, inputs: Iterable[str] = ()):
+        """Adds a node under a new name that starts with `name`, and returns it."""
+        names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))
+        name = next(new for new in names if new not in self.nodes)
+        node = self.definition.node.add(op=operator, name=name, input=inputs)
+        self.nodes[name] = node
+        return node
+
+    def prune(self) -> None:
+        """Removes nodes that no output depends on, and waiting for nodes without an effect."""
+        effects = self._effects()
+        for node in self.definition.node:
+            kept = [name for name in node.input if name[0] != "^" or node_name(name) in effects]
+            if len(kept) < len(node.input):
+                del node.input[:]
+                node.input.extend(kept)
+        ends = [*self.outputs.values(), *self.inputs, *self.captured]
+        ends += [node.name for node in self.assigning()]
+        wanted = self._closure(map(node_name, ends))
+        definition = type(self.definition)()
+        definition.library.CopyFrom(self.definition.library)
+        definition.versions.CopyFrom(self.definition.versions)
+        definition.node.extend(node for name, node in self.nodes.items() if name in wanted)
+        self.definition = definition
+        self.nodes = {node.name: node for node in definition.node}
+
+    def _closure(self, names):
+        found, waiting = set(), list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += map(node_name, self.nodes[name].input)
+        return found
+
+    def _effects(self):
+        """Returns the names of nodes that have an effect, or wait for one that has."""
+        from tensorflow.python.framework import op_def_registry
+
+        readers = collections.defaultdict(list)
+        waiting = []
+        for node in self.definition.node:
+            for name in node.input:
+                readers[node_name(name)].append(node.name)
+            known = op_def_registry.get(node.op)
+            if (known is None or known.is_stateful) and node.op != "Placeholder":
+                waiting.append(node.name)
+        found = set()
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += readers[name]
+        return found
+
+    def function(self, specs: Sequence, shapes: Mapping[str, tuple] | None = None):
+        """Returns a `tf.function` that computes what the graph says.
+
+        Args:
+            specs: a TensorSpec for each of `inputs`.
+            shapes: maps names of outputs to their shapes, as graphs lose some sizes.
+        """
+        import tensorflow as tf
+
+        wrapped = tf.compat.v1.wrap_function(
+            lambda: tf.graph_util.import_graph_def(self.definition, name=""), []
+        )
+        fed = [wrapped.graph.get_tensor_by_name(name) for name in (*self.inputs, *self.captured)]
+        read = [wrapped.graph.get_tensor_by_name(name) for name in self.outputs.values()]
+        assigned = [wrapped.graph.get_operation_by_name(node.name) for node in self.assigning()]
+        compute = wrapped.prune(fed, [*read, *assigned])
+
+        @tf.function(input_signature=specs, autograph=False)
+        def serve(*tensors):
+            results = compute(*tensors, *self.captured.values())[: len(self.outputs)]
+            named = dict(zip(self.outputs, results, strict=True))
+            for name, shape in (shapes or {}).items():
+                if named[name].shape.is_compatible_with(shape):
+                    named[name].set_shape(shape)
+            return named
+
+        return serve
+
+    def assigning(self) -> list:
+        """Returns the nodes that change what outlives a call."""
+        return [node for node in self.definition.node if node.op in _ASSIGNING]
+
+
+_ASSIGNING = frozenset(
+    ("AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp", "ResourceScatterUpdate")
+)
+
+
+def tensor_name(name: str) -> str:
+    """Returns the full name of a tensor that a node names as its input."""
+    return name if ":" in name else f"{name}:0"
+
+
+def node_name(name: str) -> str:
+    """Returns the name of the node that makes a tensor, or that is waited for."""
+    return name.removeprefix("^").partition(":")[0]
+
+
+def attribute(node, name: str):
+    """Returns an attribute of a node, an empty one if it has none; plain look-ups would add it."""
+    return node.attr[name] if name in node.attr else type(node).AttrEntry().value

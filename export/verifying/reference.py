@@ -1,0 +1,157 @@
+"""The values that an artifact must have: those of the model itself."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from keras_bin.export.errors import ValuesError
+from keras_bin.export.folding.graph import as_functional
+from keras_bin.export.folding.precision import is_half_precision
+from keras_bin.export.gate_values import GateValues
+from keras_bin.export.signature import model_signature, run_model, serving_function
+from keras_bin.export.tracing.freezing import frozen
+from keras_bin.export.tracing.frozen_graph import FrozenGraph
+from keras_bin.export.tracing.precision import in_float32, in_float64
+from keras_bin.export.verifying.samples import rows, sample_batches
+from keras_bin.export.verifying.trial import Batch
+
+# A half-precision model may be this many units of its last digit away from float32.
+_HALF_UNITS = 64
+
+
+class Reference:
+    """A model, with the gates that are exported, in inference mode.
+
+    A half-precision model is exported in float32: its graph, traced and computed in that
+    precision, gives the values then, and is compared with the model itself more loosely.
+
+    Args:
+        model: a built Keras model; see `keras_bin.export.folding.graph.as_functional`.
+        rho_tolerance: see `fold`; None leaves every rho as it is.
+
+    Attributes:
+        model: a Functional model over the same layers.
+        signature: the signature of an artifact.
+        rho_tolerance: see above.
+        gates: the `GateValues` that are in force.
+        is_half: whether the model computes in half precision.
+    """
+
+    def __init__(self, model: keras.Model, rho_tolerance: float | None = 0.0):
+        self.model = as_functional(model)
+        self.signature = model_signature(self.model)
+        self.rho_tolerance = rho_tolerance
+        self.gates = GateValues(self.model, rho_tolerance)
+        self.is_half = is_half_precision(self.model)
+        self._single = self._graph_function(in_float32) if self.is_half else None
+
+    def batches(self, samples: Mapping[str, np.ndarray] | None) -> list[Batch]:
+        """Returns the inputs that an artifact is compared on; see `verify`.
+
+        Raises:
+            ValueError: `samples` do not fit, or are needed.
+        """
+        return sample_batches(self.signature, samples, self.model)
+
+    def outputs(self, batch: Batch) -> dict[str, np.ndarray]:
+        """Runs the model on a batch; returns its outputs by name.
+
+        Raises:
+            ValueError: the model does not run on the batch.
+            ValuesError: an output is not finite.
+        """
+        try:
+            expected = self._run(batch)
+        except Exception as error:
+            shapes = {name: value.shape for name, value in batch.items()}
+            raise ValueError(
+                "The Keras model must run on the samples that an artifact is verified with; give "
+                "inputs that it accepts as `samples`. "
+                f"Received: samples of shape {shapes}, on which the model failed with: {error}"
+            ) from error
+        wrong = [
+            f"{name!r}, batch of {rows(batch)}: {values.size - finite} of {values.size} values"
+            for name, values in expected.items()
+            if values.dtype.kind not in "OSU"
+            and (finite := np.count_nonzero(np.isfinite(values.astype("float64")))) < values.size
+        ]
+        if wrong:
+            raise ValuesError(
+                "The Keras model's own outputs must be finite to be compared; give inputs on "
+                "which they are as `samples`. Not finite are:",
+                wrong,
+            )
+        return expected
+
+    def _run(self, batch):
+        if self.is_half:
+            expected = _numpy(self._single(*self._arguments(batch)))
+            self._check_half(expected, batch)
+            return expected
+        with self.gates.in_force():
+            return self._run_model(batch)
+
+    def _run_model(self, batch):
+        outputs = run_model(self.model, self._arguments(batch))
+        names = [info.name for info in self.signature.outputs]
+        return _numpy(dict(zip(names, outputs, strict=True)))
+
+    def _arguments(self, batch):
+        return [batch[info.name] for info in self.signature.inputs]
+
+    def _check_half(self, expected, batch):
+        """Checks that the model itself, in half precision, computes about the same."""
+        with self.gates.in_force():
+            own = self._run_model(batch)
+        bfloat = any(layer.compute_dtype == "bfloat16" for layer in self.model._flatten_layers())
+        unit = 2**-8 if bfloat else 2**-11
+        wrong = []
+        for name, values in expected.items():
+            if values.dtype.kind != "f":
+                continue
+            difference = np.abs(own[name].astype("float64") - values)
+            allowed = _HALF_UNITS * unit * max(np.abs(values).max(initial=0), 1)
+            largest = difference[np.isfinite(difference)].max(initial=0)
+            if largest > allowed:
+                wrong.append(f"{name!r}: {largest:.3g} where {allowed:.3g} is allowed")
+        if wrong:
+            raise ValueError(
+                "A half-precision model must compute about the same in float32, in which it is "
+                f"exported. Largest differences: {', '.join(wrong)}"
+            )
+
+    def exact_function(self):
+        """Returns a function from the arrays of a batch to its outputs in float64."""
+        function = self._graph_function(in_float64)
+
+        def run(batch: Batch) -> dict[str, np.ndarray]:
+            arguments = [
+                value.astype("float64") if value.dtype.kind == "f" else value
+                for value in self._arguments(batch)
+            ]
+            return _numpy(function(*arguments))
+
+        return run
+
+    def _graph_function(self, convert):
+        """Returns the model's own graph, nothing folded, in another precision."""
+        import tensorflow as tf
+
+        graph = self._graph()
+        convert(graph)
+        return graph.function(
+            [
+                tf.TensorSpec(info.shape, graph.dtype(tensor), name=info.name)
+                for info, tensor in zip(self.signature.inputs, graph.inputs, strict=True)
+            ]
+        )
+
+    def _graph(self) -> FrozenGraph:
+        function = serving_function(self.model, self.signature)
+        with self.gates.in_force():
+            return frozen(function, [info.name for info in self.signature.outputs])
+
+
+def _numpy(outputs: Mapping) -> dict[str, np.ndarray]:
+    return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}

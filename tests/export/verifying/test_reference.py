@@ -1,0 +1,127 @@
+"""The model itself is the reference, with the gates that are exported."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_bin
+from keras_bin.export import ValuesError
+from keras_bin.export.verifying.reference import Reference
+from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
+from tests.export.values import arrays, predict, randomize
+
+
+class Sloped(keras_bin.BINModel):
+    """A model whose config forgets what it was made with."""
+
+    def __init__(self, slope=0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.slope, self.norm = slope, BIN()
+
+    def call(self, inputs, training=None):
+        return keras.ops.leaky_relu(self.norm(inputs, training=training), self.slope)
+
+
+def test_reference_is_the_model_itself_unfolded():
+    model = classifier()
+    assert Reference(model).model.layers == model.layers
+
+
+@pytest.mark.parametrize("kind", ["functional", "dicts", "lists", "fixed_batch", "sequential"])
+@pytest.mark.parametrize("size", [1, 3])
+def test_outputs_are_those_of_the_model_by_name(kind, size):
+    model = KINDS[kind]()
+    reference = Reference(model)
+    values = arrays(reference.model, size)
+    names = [info.name for info in reference.signature.inputs]
+    got = reference.outputs(dict(zip(names, values, strict=True)))
+    assert list(got) == [info.name for info in reference.signature.outputs]
+    for own, expected in zip(got.values(), predict(model, values), strict=True):
+        np.testing.assert_array_equal(own, expected)
+
+
+@pytest.mark.parametrize("change", ["argument", "attribute"])
+def test_what_a_config_forgets_is_remembered(change):
+    model = Sloped(slope=0.9) if change == "argument" else Sloped()
+    model.slope = 0.9
+    x = np.full((4, 5, 5, 2), -1.0, "float32")
+    model(x)
+    (got,) = Reference(model).outputs({"inputs": x}).values()
+    np.testing.assert_allclose(got, -0.9 / np.sqrt(1.001), rtol=1e-5, atol=0)
+
+
+def test_gates_are_clipped_and_moved_without_changing_the_model():
+    model = bin_model()
+    rho = [-0.5, 0.95, 1.25]
+    model.get_layer("bin").rho.assign(rho)
+    (x,) = arrays(model, 3)
+    (got,) = Reference(model, rho_tolerance=0.125).outputs({"image": x}).values()
+    np.testing.assert_array_equal(model.get_layer("bin").rho, np.float32(rho))
+    model.get_layer("bin").rho.assign([0, 1, 1])
+    np.testing.assert_array_equal(got, predict(model, [x])[0])
+
+
+def test_gates_may_stay_as_they_are():
+    model = bin_model()
+    model.get_layer("bin").rho.assign([-0.5, 0.95, 1.25])
+    (x,) = arrays(model, 3)
+    (got,) = Reference(model, None).outputs({"image": x}).values()
+    np.testing.assert_array_equal(got, predict(model, [x])[0])
+
+
+@pytest.mark.parametrize("kind", HALF_KINDS)
+def test_half_precision_model_is_computed_in_float32(kind):
+    model = HALF_KINDS[kind]()
+    reference = Reference(model)
+    assert reference.is_half
+    values = arrays(reference.model, 3)
+    names = [info.name for info in reference.signature.inputs]
+    floats = [np.float32(value) for value in values]
+    got = reference.outputs(dict(zip(names, floats, strict=True)))
+    for own, theirs in zip(got.values(), predict(model, values), strict=True):
+        assert own.dtype == "float32"
+        # Half precision, in a few layers.
+        np.testing.assert_allclose(own, np.float32(theirs), rtol=0.1, atol=0.1)
+
+
+class OtherInHalf(layers.Layer):
+    """Computes something else in half precision than in float32."""
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        small = tf.cast(tf.constant(2.0**-30), self.compute_dtype) + 1 > 1  # False in both
+        kind = tf.cast(1e5, self.compute_dtype)  # infinite in float16
+        return tf.where(tf.math.is_inf(kind) | small, inputs + 10, inputs)
+
+
+def test_half_precision_model_that_computes_something_else_in_float32_is_refused():
+    inputs = keras.Input((3,), dtype="float16", name="x")
+    model = keras.Model(inputs, OtherInHalf(dtype="float16", name="y")(inputs))
+    with pytest.raises(ValueError, match=r"about the same in float32.*'y': 10 where"):
+        Reference(model).outputs({"x": np.ones((2, 3), "float32")})
+
+
+def test_outputs_that_are_not_finite_are_refused():
+    inputs = keras.Input((2,), name="x")
+    model = keras.Model(inputs, {"y": keras.ops.log(inputs)})
+    with pytest.raises(ValuesError, match=r"must be finite.*\n.*'y', batch of 1: 1 of 2"):
+        Reference(model).outputs({"x": np.float32([[0, 1]])})
+
+
+def test_inputs_that_the_model_does_not_take_are_refused():
+    with pytest.raises(ValueError, match=r"must run on the samples.*\(1, 2, 2, 5\)"):
+        Reference(classifier()).outputs({"image": np.zeros((1, 2, 2, 5), "float32")})
+
+
+def test_gates_that_are_not_finite_are_refused():
+    model = randomize(bin_model())
+    model.get_layer("bin").rho.assign([0, np.nan, 1])
+    with pytest.raises(ValueError, match=r"`rho` must be finite.*bin/rho=\[ ?0"):
+        Reference(model)
+
+
+def test_shape_of_an_image_is_kept():
+    (info,) = Reference(classifier()).signature.inputs
+    assert info.shape == (None, *IMAGE)
