@@ -38,8 +38,9 @@ def refusal(layer: keras.layers.Layer, axis: int, shape: tuple[int | None, ...])
     if axis % rank != channel:
         return f"the channels of {named} are on axis {channel}, not {axis % rank}"
     # On TensorFlow, Keras 3.15 takes a bias as one of the last axis wherever its length fits.
-    if channel != rank - 1 and shape[channel] == shape[-1]:
-        return f"Keras would add a bias to the last axis of {named}, which is as long as axis 1"
+    if channel != rank - 1 and shape[-1] in (shape[channel], None):
+        long = "may be" if shape[-1] is None else "is"
+        return f"Keras would add a bias to the last axis of {named}, which {long} as long as axis 1"
     return ""
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_bin.export.folding.constants import snap
+from keras_bin.export.folding.deep_copy import DeepCopies
 from keras_bin.export.folding.graph import as_functional, check_model, is_graph
 from keras_bin.export.folding.precision import global_policy, is_half_precision, to_dtype
 from keras_bin.gates import bin_layers
@@ -50,6 +51,7 @@ class ModelCopy:
         self._dtype = dtype or ("float32" if is_half_precision(graph) else None)
         self._rho_tolerance = rho_tolerance
         self._copies = {}
+        self._deep = DeepCopies(self._dtype, self._replaced, self._rebuilt_graph, is_graph)
         self._prepare(graph)
         with global_policy(self._dtype) if self._dtype else contextlib.nullcontext():
             self.model = self._copy_graph(graph)
@@ -84,7 +86,31 @@ class ModelCopy:
             return self._new_operation(layer)
         if is_graph(layer):
             return self._copy_graph(layer)
-        return self._rebuilt(layer, self._config(layer))
+        if layer not in self._deep and self._has_faithful_config(layer):
+            return self._rebuilt(layer, self._config(layer))
+        return self._deep.of(layer)
+
+    def _has_faithful_config(self, layer):
+        """Tells whether a layer is of Keras or of keras_bin, with all that it holds."""
+        return all(
+            type(each).__module__.startswith(("keras.src.layers.", "keras_bin."))
+            for each in layer._flatten_layers()
+        )
+
+    def _replaced(self, layer):
+        """Returns what stands for a layer that is inside another one, or None for a copy."""
+        held = self._copies.get(id(layer))  # called in the graph before
+        return None if held is None else held[1]
+
+    def _rebuilt_graph(self, model):
+        """Copies a model that a layer holds. Its layers are copied already."""
+        if id(model) in self._copies:
+            return self._copies[id(model)][1]
+        if not isinstance(model, keras.Sequential):
+            return self._copy_layer(model)
+        tensor = model.inputs[0]
+        start = keras.Input(batch_shape=tensor.shape, dtype=self._converted(tensor.dtype))
+        return keras.Sequential([start, *map(self._copy_layer, model.layers)], name=model.name)
 
     def _rebuilt(self, layer, config):
         """Makes a layer of the class of `layer` from a config, with the name of `layer`."""
@@ -129,12 +155,25 @@ class ModelCopy:
 
     def _call(self, layer, *args, **kwargs):
         """Calls a copied layer as the model calls the original, in inference mode."""
-        if kwargs.get("training") and isinstance(layer, keras.layers.Layer):
-            refuse_training(layer, [inner.name for inner in bin_layers(layer)])
-        return layer(*args, **kwargs)
+        if not isinstance(layer, keras.layers.Layer):
+            return layer(*args, **kwargs)
+        if layer._call_has_training_arg and kwargs.get("training"):
+            # Keras overrides it where the model is called with training=False, as by predict.
+            kwargs = {**kwargs, "training": None}
+        try:
+            return layer(*args, **kwargs)
+        except Exception as error:
+            raise ValueError(
+                "Every layer must run when its copy is called as the model calls it; export the "
+                "model itself with export_saved_model or export_onnx, which copy no layer. "
+                f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose copy failed "
+                f"with: {error}"
+            ) from error
 
     def _copy_state(self, layer, new):
         """Copies weights and assets as a saved file would, so that it is ready as after load."""
+        if layer in self._deep:
+            return
         for source, target in zip(layer._flatten_layers(), new._flatten_layers(), strict=True):
             copy_own_state(source, target)
 
@@ -178,21 +217,6 @@ def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> No
         with tempfile.TemporaryDirectory() as folder:
             source.save_assets(folder)
             target.load_assets(folder)
-
-
-def refuse_training(layer: keras.layers.Layer, normalized: list[str]) -> None:
-    """Refuses a call with training=True of a layer that is, or holds, BIN layers.
-
-    Raises:
-        ValueError: there are such layers.
-    """
-    if normalized:
-        raise ValueError(
-            "BIN layers must be called with training=None or False to be exported: with "
-            "training=True they normalize with the statistics of each batch, so that an "
-            "output would depend on its neighbours. "
-            f"Received: training=True for layer {layer.name!r} (BIN layers: {normalized})"
-        )
 
 
 def to_numpy(variable) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_bin.export.folding.comparing import check_folded
 from keras_bin.export.folding.folding import Folding
 from keras_bin.export.folding.layer_fold import LayerFold
 
@@ -50,7 +51,9 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
     >>> [layer.name for layer in fold(model).layers][1:]
     ['conv2d', 'batch_instance_normalization']
     """
-    return Folding(model, rho_tolerance).model
+    folded = Folding(model, rho_tolerance).model
+    check_folded(model, folded, rho_tolerance)
+    return folded
 
 
 def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFold]:

@@ -8,21 +8,20 @@ from keras_bin.export.folding.absorb import absorbed
 from keras_bin.export.folding.constants import check_rho_tolerance, fold_constants, snap
 from keras_bin.export.folding.copying import (
     ModelCopy,
-    copy_own_state,
-    refuse_training,
     to_numpy,
 )
 from keras_bin.export.folding.graph import is_graph
 from keras_bin.export.folding.layer_fold import ABSORBED, UNFOLDED, LayerFold
 from keras_bin.export.folding.places import (
     NORMALIZATIONS,
-    called_in_training,
     is_foldable,
     normalizations_of,
     places,
 )
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.layer import BatchInstanceNormalization
+
+_OWN_CALL = "its call is its own, so it is copied as it is"
 
 
 class Folding(ModelCopy):
@@ -55,26 +54,21 @@ class Folding(ModelCopy):
             if isinstance(layer, NORMALIZATIONS) and layer.built and id(layer) not in self._noted:
                 reason = "it is inside a layer, where only BIN layers are folded"
                 if isinstance(layer, BatchInstanceNormalization):
-                    reason = "it is inside a layer that holds it where folding does not look"
+                    reason = _OWN_CALL
                 self._note(layer, UNFOLDED, reason=reason)
 
     def _prepare(self, graph):
         self._graph = graph
-        trained = called_in_training(graph)
         found = normalizations_of(graph)
-        for layer in found:
-            is_bin = isinstance(layer, BatchInstanceNormalization)
-            if is_foldable(layer) and (is_bin or id(layer) not in trained):
-                self._constants[id(layer)] = self._fold_constants(layer)
+        for layer in filter(is_foldable, found):
+            self._constants[id(layer)] = self._fold_constants(layer)
         affine = {key for key, constants in self._constants.items() if constants.affine}
         self._places = places(graph, affine)
         for layer in found:
             if id(layer) in self._constants:
                 self._absorb(layer)
             else:
-                called = id(layer) in trained
-                reason = "called with training=True" if called else "its call is its own"
-                self._note(layer, UNFOLDED, reason=f"{reason}, so it is copied as it is")
+                self._note(layer, UNFOLDED, reason=_OWN_CALL)
 
     def _absorb(self, layer):
         """Hands to the layer before what it can take, and notes what is left."""
@@ -122,14 +116,11 @@ class Folding(ModelCopy):
     def _new_layer(self, layer):
         if id(layer) in self._constants:
             return self._new_folded(layer)
-        if id(layer) in self._taken:
+        if id(layer) in self._taken and self._has_faithful_config(layer):
             return self._rebuilt(layer, {**self._config(layer), "use_bias": True})
         if isinstance(layer, FoldedBatchInstanceNormalization):
             return self._layer_class.from_config(self._config(layer))
-        new = super()._new_layer(layer)
-        if isinstance(layer, keras.layers.Layer) and not is_graph(layer):
-            self._fold_inside(layer, new)
-        return new
+        return super()._new_layer(layer)
 
     def _new_folded(self, layer):
         constants = self._constants[id(layer)]
@@ -146,43 +137,31 @@ class Folding(ModelCopy):
             dtype=self._config(layer)["dtype"],
         )
 
-    def _fold_inside(self, layer, new):
-        """Folds BIN layers among the attributes of a copied layer that is not called yet."""
-        for name, value in list(vars(layer).items()):
-            if name.startswith("_") or not hasattr(new, name):
-                continue
-            if isinstance(value, keras.layers.Layer):
-                setattr(new, name, self._folded_inside(new, value, getattr(new, name)))
-            elif isinstance(value, list) and any(isinstance(x, keras.layers.Layer) for x in value):
-                pairs = zip(value, list(getattr(new, name)), strict=True)
-                setattr(new, name, [self._folded_inside(new, *pair) for pair in pairs])
+    def _has_faithful_config(self, layer):
+        inside = layer._flatten_layers(include_self=False)
+        return super()._has_faithful_config(layer) and not any(map(self._replaceable, inside))
 
-    def _folded_inside(self, owner, layer, new):
-        if not isinstance(layer, keras.layers.Layer):
-            return new
-        foldable = isinstance(layer, BatchInstanceNormalization) and is_foldable(layer)
-        if not foldable and not isinstance(layer, FoldedBatchInstanceNormalization):
-            if not is_graph(layer):
-                self._fold_inside(layer, new)
-            return new
-        if foldable and id(layer) not in self._constants:
+    def _replaceable(self, layer):
+        is_bin = isinstance(layer, BatchInstanceNormalization) and is_foldable(layer)
+        return is_bin or isinstance(layer, FoldedBatchInstanceNormalization)
+
+    def _replaced(self, layer):
+        """Folds BIN layers inside another layer; what they read is for its call to decide."""
+        copy = super()._replaced(layer)
+        if copy is not None or not (self._replaceable(layer) or id(layer) in self._constants):
+            return copy
+        if is_foldable(layer) and id(layer) not in self._constants:
             self._constants[id(layer)] = constants = self._fold_constants(layer)
             reason = "its owner's call decides what it reads" if constants.affine else ""
             self._note(layer, constants.form, reason=reason)
         copy = self._copy_layer(layer)
-        if owner.built:  # Keras builds layers that it finds inside a config
-            owner._tracker.unlock()
+        if layer.built and not copy.built:
             copy.build_from_config(layer.get_build_config())
-        owner._tracker.untrack(new)
         return copy
 
     def _call(self, layer, *args, **kwargs):
         if isinstance(layer, _Gone):
             return layer(*args, **kwargs)
-        if kwargs.get("training") and isinstance(layer, keras.layers.Layer):
-            inside = layer._flatten_layers()
-            folded = [x.name for x in inside if isinstance(x, FoldedBatchInstanceNormalization)]
-            refuse_training(layer, folded)
         return super()._call(layer, *args, **kwargs)
 
     def _copy_state(self, layer, new):
@@ -194,17 +173,7 @@ class Folding(ModelCopy):
             for name, value in absorbed(layer, *self._taken[id(layer)]).items():
                 getattr(new, name).assign(value)
         else:
-            copy_own_state(layer, new)
-            self._copy_state_inside(layer, new)
-
-    def _copy_state_inside(self, layer, new):
-        """Copies the state of inner layers, but of those that have copies of their own."""
-        copies = {id(source): id(copy) for source, copy in self._copies.values()}
-        inside = {id(inner) for inner in new._layers}
-        others = iter([inner for inner in new._layers if id(inner) not in copies.values()])
-        for inner in layer._layers:
-            if copies.get(id(inner)) not in inside:
-                self._copy_state(inner, next(others))
+            super()._copy_state(layer, new)
 
 
 class _Gone:

@@ -34,17 +34,30 @@ def as_functional(model: keras.Model) -> keras.Model:
 
 def _around(model):
     try:
-        shape = model.get_build_config()["input_shape"]
-        inputs = keras.Input(batch_shape=shape, name="inputs")
+        inputs = _inputs(model)
         return keras.Model(inputs, model(inputs), name=model.name)
     except Exception as error:  # the model's own code runs here
         raise ValueError(
-            "`model` must be Functional or Sequential and keep their `call`, or a subclass that "
-            "was built by calling it on one float tensor; what a model of another kind is called "
-            "on is not known. Build it as keras.Model(inputs, model(inputs)). "
+            "`model` must be Functional or Sequential, or a subclass that was built by calling it "
+            "on one float tensor; what a model of another kind is called on is not known. Build "
+            "it as keras.Model(inputs, model(inputs)). "
             f"Received: {model.name!r} of type {type(model).__name__}; trying that failed with: "
             f"{error}"
         ) from error
+
+
+def _inputs(model):
+    """Makes inputs like those that `model` is called on, with a free batch size."""
+    if isinstance(model, keras.Sequential):
+        return _input_like(model.inputs[0])
+    if isinstance(model, Functional):
+        return keras.tree.map_structure(_input_like, model.input)
+    shape = model.get_build_config()["input_shape"]
+    return keras.Input(shape=shape[1:], name="inputs")
+
+
+def _input_like(tensor):
+    return keras.Input(shape=tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
 
 
 def check_model(model) -> None:

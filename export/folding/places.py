@@ -72,17 +72,6 @@ def is_foldable(layer: keras.layers.Layer) -> bool:
     return own is not None and type(layer).call is own.call and layer.built
 
 
-def called_in_training(model: keras.Model) -> set[int]:
-    """Returns the `id` of every layer that is called with training=True, or inside such a call."""
-    called = set()
-    for graph in map(as_functional, graphs_of(model)):
-        for node in nodes_of(graph):
-            is_layer = isinstance(node.operation, keras.layers.Layer)
-            if is_layer and node.arguments.kwargs.get("training"):
-                called.update(id(layer) for layer in node.operation._flatten_layers())
-    return called
-
-
 def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
     """Finds the layer that can absorb each normalization layer, nested models included.
 
@@ -161,6 +150,6 @@ class _Search:
     def _hands_on(self, maker):
         operation = maker.operation
         if any(isinstance(operation, k) and type(operation).call is k.call for k in _TRANSPARENT):
-            return not maker.arguments.kwargs.get("training")
+            return True
         place = self._found.get(id(operation))
         return id(operation) in self._affine and place is not None and place.producer is not None

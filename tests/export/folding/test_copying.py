@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_bin.export.folding.copying import copy_own_state, inference_copy, refuse_training
+from keras_bin.export.folding.copying import copy_own_state, inference_copy
 from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.own_layers import HidesBIN, around
 from tests.export.values import all_layers, arrays, layers_of, predict, snapshot
@@ -117,18 +117,14 @@ def test_rho_that_is_not_finite_is_refused_with_its_path():
         inference_copy(model)
 
 
-def test_training_is_refused_only_where_there_are_bin_layers():
-    layer = layers.Dropout(0.5, name="drop")
-    refuse_training(layer, [])
-    with pytest.raises(ValueError, match=r"training=True for layer 'drop' \(BIN layers: \['a'\]\)"):
-        refuse_training(layer, ["a"])
-
-
-def test_dropout_that_is_called_in_training_stays_so():
+@pytest.mark.parametrize("training", [None, False], ids=str)
+def test_dropout_that_is_called_in_training_does_nothing_as_under_predict(training):
     inputs = keras.Input(IMAGE)
     model = keras.Model(inputs, layers.Dropout(0.5)(BIN()(inputs), training=True))
-    y = keras.ops.convert_to_numpy(inference_copy(model)(np.ones((1, *IMAGE))))
-    assert 0 < np.count_nonzero(y == 0) < y.size
+    (x,) = arrays(model, 2)
+    np.testing.assert_array_equal(
+        inference_copy(model)(x, training=training), model.predict(x, verbose=0)
+    )
 
 
 def test_own_state_is_copied_without_that_of_inner_layers():

@@ -268,13 +268,6 @@ def test_gates_of_layers_that_are_copied_are_snapped_and_counted():
     assert_exact(fold(model, rho_tolerance=0.125), moved)
 
 
-def test_own_layer_in_training_is_refused():
-    inputs = keras.Input(IMAGE)
-    model = keras.Model(inputs, Block()(inputs, training=True))
-    with pytest.raises(ValueError, match=r"training=None or False.*\['norm', 'step1', 'step2'\]"):
-        fold(model)
-
-
 def test_subclassed_model_keeps_its_name_and_gets_named_inputs_and_outputs():
     model = net()
     folded = fold(model)

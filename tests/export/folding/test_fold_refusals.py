@@ -124,32 +124,6 @@ def test_nan_in_a_layer_that_is_only_copied_is_refused():
         fold(model)
 
 
-@pytest.mark.parametrize("depth", ["layer", "model", "wrapper"])
-def test_call_with_training_true_is_refused(depth):
-    inputs = keras.Input(IMAGE)
-    if depth == "layer":
-        outputs = BIN(name="here")(inputs, training=True)
-    elif depth == "model":
-        outputs = bin_model()(inputs, training=True)
-    else:
-        stacked = keras.Input((2, *IMAGE))
-        inputs, outputs = stacked, layers.TimeDistributed(BIN(name="bin"))(stacked, training=True)
-    name = "here" if depth == "layer" else "bin"
-    with pytest.raises(ValueError, match=rf"training=None or False.*\['{name}'\]"):
-        fold(keras.Model(inputs, outputs))
-
-
-@pytest.mark.parametrize("training", [False, None])
-def test_call_with_another_training_is_folded(training):
-    inputs = keras.Input(IMAGE)
-    model = keras.Model(inputs, bin_model()(inputs, training=training))
-    values = arrays(model, 3)
-    # float32 rounding of values up to 10.
-    np.testing.assert_allclose(
-        predict(fold(model), values), predict(model, values), rtol=1e-5, atol=1e-5
-    )
-
-
 class Scaled(layers.Layer):
     def __init__(self, factor):
         super().__init__(name="scaled")

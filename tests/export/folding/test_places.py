@@ -5,7 +5,6 @@ import pytest
 from keras import layers, ops
 
 from keras_bin.export.folding.places import (
-    called_in_training,
     graphs_of,
     is_foldable,
     nodes_of,
@@ -155,11 +154,11 @@ def test_output_that_is_read_elsewhere_stays_as_it_is(read, idle):
     )
 
 
-def test_dropout_that_is_called_in_training_is_not_idle():
+def test_dropout_that_is_called_in_training_is_idle_as_under_predict():
     inputs = keras.Input(IMAGE)
     x = layers.Dropout(0.5, name="drop")(conv()(inputs), training=True)
     model = keras.Model(inputs, BN(name="norm")(x))
-    assert place_of(model).reason.startswith("the layer before, Dropout 'drop', is no convolution")
+    assert place_of(model).producer is model.get_layer("conv")
 
 
 class AlwaysOn(layers.Dropout):
@@ -230,24 +229,6 @@ def test_normalizations_are_listed_once_in_order_without_those_inside_layers():
     x = Branch()(shared(BIN(name="first")(shared(inputs))))
     model = keras.Model(inputs, inner(x))
     assert [layer.name for layer in normalizations_of(model)] == ["shared", "first", "inner"]
-
-
-@pytest.mark.parametrize("training", [True, False, None], ids=str)
-@pytest.mark.parametrize("where", ["layer", "nested model", "wrapper"])
-def test_layers_called_with_training_true_are_known(where, training):
-    norm = BN(name="norm")
-    called = {
-        "layer": norm,
-        "nested model": keras.Sequential([keras.Input(IMAGE), norm]),
-        "wrapper": layers.TimeDistributed(norm),
-    }[where]
-    model = stacked(called, shape=(2, *IMAGE) if where == "wrapper" else IMAGE, training=training)
-    assert (id(norm) in called_in_training(model)) == (training is True)
-
-
-def test_operations_are_called_in_no_training():
-    inputs = keras.Input(IMAGE)
-    assert called_in_training(keras.Model(inputs, ops.relu(inputs))) == set()
 
 
 @pytest.mark.parametrize(
