@@ -12,7 +12,7 @@ from keras_bin.export.verifying.samples import Batch, sample_batches
 from keras_bin.gates import rho_weights
 
 # Of the largest value of an output; the rounding of float32 nets is below a hundredth of it.
-TOLERANCE = 1e-3
+TOLERANCE, HALF_TOLERANCE = 1e-3, 0.03
 SMALLEST = 1e-6
 # A net that magnifies the rounding of its inputs does so with its weights, which folding rounds
 # anew in each layer. An error could hide in more than the largest share of an output.
@@ -20,6 +20,8 @@ ROUNDING_FACTOR = 10
 LARGEST_ROUNDING, LARGEST_HALF_ROUNDING = 0.01, 0.1
 # Of the elements of an output of integers, such as the class of each pixel.
 INTEGERS = 0.01
+
+Outputs = dict[str, np.ndarray]
 
 
 def check_folded(model: keras.Model, folded: keras.Model, rho_tolerance: float = 0.0) -> None:
@@ -42,50 +44,47 @@ def check_folded(model: keras.Model, folded: keras.Model, rho_tolerance: float =
     batch, expected = source.first_outputs()
     if batch is None:
         return
-    got = _run_folded(source, folded, batch)
-    if not _differences(got, expected):
+    got = source.run_folded(folded, batch)
+    if not source.differences(got, expected) or source.is_random(batch, expected):
         return
-    if _differences(source.run(batch, other_seeds=True), expected):
-        return
-    rounding = source.rounding(batch, expected)
-    wrong = _differences(got, expected, rounding)
+    wrong = source.differences(got, expected, source.rounding(batch, expected))
     if wrong:
         raise ValuesError(
-            "A folded model must compute what the model itself computes in inference mode. Where "
-            "it does not, a layer of your own sets `training=True` for a layer inside it, or "
-            "reaches another one through a function or a global; let it not, or export the model "
-            "with export_saved_model or export_onnx, which copy no layer. "
-            f"Received: model {model.name!r}; its copy differs in:",
+            "A folded model must compute in inference mode what the model itself computes; a "
+            "layer of your own that sets `training=True` for one inside it, or that calls one "
+            "through a function or a global name, cannot be copied so. Change that, or export "
+            "the model with export_saved_model or export_onnx, which copy no layer. "
+            f"Received: model {model.name!r}, whose copy {source.uses(folded, batch)}differs in:",
             wrong,
         )
 
 
 class _Source:
-    """A model that is run as it is, but for its gates."""
+    """The model that was folded, run as it is but for its gates."""
 
     def __init__(self, model, rho_tolerance):
-        self.model = as_functional(model)
-        self.signature = named_tensors(self.model)
-        self._half = is_half_precision(self.model)
+        self._model = as_functional(model)
+        self._signature = named_tensors(self._model)
+        self._half = is_half_precision(self._model)
         self._gates = [
             (rho, snap(keras.ops.convert_to_numpy(rho), rho_tolerance))
-            for rho in rho_weights(self.model)
+            for rho in rho_weights(self._model)
         ]
 
-    def first_outputs(self):
+    def first_outputs(self) -> tuple[Batch | None, Outputs]:
         """Returns the first batch on which the outputs are known and finite, and the outputs."""
         for batch in self._batches():
-            outputs = self.run(batch)
+            outputs = self._outputs(batch)
             if outputs and all(np.isfinite(_float64(y)).all() for y in outputs.values()):
                 return batch, outputs
         return None, {}
 
     def _batches(self):
         try:
-            small, larger = sample_batches(self.signature)[:2]
+            small, larger = sample_batches(self._signature)[:2]
         except ValueError:  # text cannot be made up
             return []
-        sizes = {info.name: info.shape[0] for info in self.signature.inputs}
+        sizes = {info.name: info.shape[0] for info in self._signature.inputs}
         return [
             {
                 name: np.resize(values, (sizes[name] or len(values), *values.shape[1:]))
@@ -94,25 +93,28 @@ class _Source:
             for batch in (larger, small)
         ]
 
-    def run(self, batch: Batch, other_seeds: bool = False) -> dict[str, np.ndarray]:
-        """Returns the outputs by name, none where they are not known."""
-        unbuilt = [layer for layer in self.model._flatten_layers() if not layer.built]
-        state = [*self._gates, *(self._other_seeds() if other_seeds else ())]
+    def _outputs(self, batch, other_state=()):
+        """Returns the outputs that are numbers, by name; none where they are not known."""
+        unbuilt = [layer for layer in self._model._flatten_layers() if not layer.built]
         try:
-            outputs = _run(self.model, self.signature, batch, state)
-        except Exception:  # it may want other values than those that can be made up
+            outputs = self._run(self._model, batch, [*self._gates, *other_state])
+        except Exception:  # it may want other values than those that are made up
             return {}
         # What is built only now has weights that nobody has seen.
         return {} if any(layer.built for layer in unbuilt) else outputs
 
-    def _other_seeds(self):
-        weights = {id(weight) for weight in self.model.weights}
-        for variable in self.model.variables:
-            if id(variable) not in weights and "int" in variable.dtype:
-                yield variable, keras.ops.convert_to_numpy(variable) + 1
+    def is_random(self, batch: Batch, expected: Outputs) -> bool:
+        """Tells whether the outputs are others when the model runs again, from other seeds."""
+        weights = {id(weight) for weight in self._model.weights}
+        seeds = [
+            (variable, keras.ops.convert_to_numpy(variable) + 1)
+            for variable in self._model.variables
+            if id(variable) not in weights and "int" in variable.dtype
+        ]
+        return bool(self.differences(self._outputs(batch, seeds), expected))
 
-    def rounding(self, batch, expected):
-        """Returns by how much each output may differ for what rounding does to the inputs."""
+    def rounding(self, batch: Batch, expected: Outputs) -> dict[str, float]:
+        """Returns by how much an output may differ for what rounding the inputs does to it."""
         epsilon = 2.0**-9 if self._half else 2.0**-22
         largest = LARGEST_HALF_ROUNDING if self._half else LARGEST_ROUNDING
         rng = np.random.default_rng(0)
@@ -125,56 +127,68 @@ class _Source:
         return {
             name: min(
                 ROUNDING_FACTOR * np.abs(_float64(y) - _float64(expected[name])).max(initial=0),
-                largest * np.abs(_float64(expected[name])).max(initial=0),
+                largest * _largest(expected[name]),
             )
-            for name, y in self.run(nudged).items()
+            for name, y in self._outputs(nudged).items()
         }
 
-
-def _run_folded(source, folded, batch):
-    """Runs the folded model while the weights of its source are not a number."""
-    taken = [
-        (variable, keras.ops.full(variable.shape, float("nan"), variable.dtype))
-        for variable in source.model.variables
-        if "float" in variable.dtype
-    ]
-    inputs = {
-        info.name: batch[info.name].astype(tensor.dtype)
-        for info, tensor in zip(source.signature.inputs, folded.inputs, strict=True)
-    }
-    return _run(folded, source.signature, inputs, taken)
-
-
-def _run(model, signature, batch, state):
-    """Runs a model with other values for some variables, and leaves all of them as they are."""
-    with keras.StatelessScope(state_mapping=state):
-        outputs = run_model(model, [batch[info.name] for info in signature.inputs])
-        arrays = map(keras.ops.convert_to_numpy, outputs)
-        return dict(zip([info.name for info in signature.outputs], arrays, strict=True))
-
-
-def _differences(got, expected, rounding=None):
-    """Says in which outputs, and by how much, two runs differ."""
-    found = []
-    for name, want in expected.items():
-        have = got.get(name)
-        if have is None or have.shape != want.shape:
-            found.append(f"{name!r}: expected shape {want.shape}, got {getattr(have, 'shape', None)}")
-            continue
-        have, exact = _float64(have), _float64(want)
-        difference = np.where(np.isfinite(have), np.abs(have - exact), np.inf)
-        largest = np.abs(exact).max(initial=0)
-        if _is_float(want):
-            allowed = max(TOLERANCE * largest + SMALLEST, (rounding or {}).get(name, 0))
-            wrong = difference.max(initial=0) > allowed
-        else:
-            wrong = np.count_nonzero(difference) > INTEGERS * difference.size
-        if wrong:
-            found.append(
-                f"{name!r}, batch of {len(want)}: by {difference.max():.3g} at most, of values up "
-                f"to {largest:.3g}"
+    def uses(self, folded: keras.Model, batch: Batch) -> str:
+        """Says of which layers of the model itself the folded one reads the weights."""
+        layers = [
+            layer.path
+            for layer in self._model._flatten_layers(include_self=False)
+            if not layer._layers
+            and layer.weights
+            and self.differences(
+                self.run_folded(folded, batch, layer.weights), self.run_folded(folded, batch, [])
             )
-    return found
+        ]
+        return f"uses the weights of {layers} and " if layers else ""
+
+    def run_folded(self, folded: keras.Model, batch: Batch, without=None) -> Outputs:
+        """Runs the folded model while weights of its source, or all, are not a number."""
+        taken_away = [
+            (variable, keras.ops.full(variable.shape, float("nan"), variable.dtype))
+            for variable in (self._model.variables if without is None else without)
+            if "float" in variable.dtype
+        ]
+        names = [info.name for info in self._signature.inputs]
+        inputs = {
+            name: batch[name].astype(tensor.dtype)
+            for name, tensor in zip(names, folded.inputs, strict=True)
+        }
+        return self._run(folded, inputs, taken_away)
+
+    def _run(self, model, batch, state):
+        """Runs a model from other values of some variables, and leaves all as they are."""
+        with keras.StatelessScope(state_mapping=state):
+            outputs = run_model(model, [batch[info.name] for info in self._signature.inputs])
+        infos = self._signature.outputs
+        return {
+            info.name: keras.ops.convert_to_numpy(output)
+            for info, output in zip(infos, outputs, strict=True)
+            if info.dtype != "string"
+        }
+
+    def differences(self, got: Outputs, expected: Outputs, rounding=None) -> list[str]:
+        """Says which outputs differ, and by how much."""
+        share = HALF_TOLERANCE if self._half else TOLERANCE
+        found = []
+        for name, want in expected.items():
+            have = got.get(name)
+            if have is None or have.shape != want.shape:
+                shape = None if have is None else have.shape
+                found.append(f"{name!r}: expected shape {want.shape}, got {shape}")
+                continue
+            have = _float64(have)
+            difference = np.where(np.isfinite(have), np.abs(have - _float64(want)), np.inf)
+            worst, largest = difference.max(initial=0), _largest(want)
+            wrong = worst > max(share * largest + SMALLEST, (rounding or {}).get(name, 0))
+            if not _is_float(want):
+                wrong = np.count_nonzero(difference) > INTEGERS * difference.size
+            if wrong:
+                found.append(f"{name!r}: by up to {worst:.3g}, of values up to {largest:.3g}")
+        return found
 
 
 def _is_float(values):
@@ -183,3 +197,7 @@ def _is_float(values):
 
 def _float64(values):
     return values.astype("float64")
+
+
+def _largest(values):
+    return np.abs(_float64(values)).max(initial=0)

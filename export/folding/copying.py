@@ -15,6 +15,10 @@ from keras_bin.export.folding.precision import global_policy, is_half_precision,
 from keras_bin.gates import bin_layers
 
 
+class CopyError(ValueError):
+    """The copy of a layer does not run where the layer does."""
+
+
 def inference_copy(
     model: keras.Model, dtype: str | None = None, rho_tolerance: float = 0.0
 ) -> keras.Model:
@@ -163,7 +167,7 @@ class ModelCopy:
         try:
             return layer(*args, **kwargs)
         except Exception as error:
-            raise ValueError(
+            raise CopyError(
                 "Every layer must run when its copy is called as the model calls it; export the "
                 "model itself with export_saved_model or export_onnx, which copy no layer. "
                 f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose copy failed "

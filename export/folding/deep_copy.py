@@ -93,7 +93,10 @@ class DeepCopies:
             self._fill(layer, self._memo[id(layer)])
 
     def _fill(self, layer, new):
-        stores, new._tracker.config = new._tracker.config, {}  # lists track what they are filled with
+        stores, new._tracker.config = (
+            new._tracker.config,
+            {},
+        )  # lists track what they are filled with
         for name, value in vars(layer).items():
             if name in _EMPTIED:
                 vars(new)[name] = set() if isinstance(value, set) else []

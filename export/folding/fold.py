@@ -2,7 +2,9 @@
 
 import keras
 
+from keras_bin.export.errors import ValuesError
 from keras_bin.export.folding.comparing import check_folded
+from keras_bin.export.folding.copying import CopyError
 from keras_bin.export.folding.folding import Folding
 from keras_bin.export.folding.layer_fold import LayerFold
 
@@ -51,9 +53,7 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
     >>> [layer.name for layer in fold(model).layers][1:]
     ['conv2d', 'batch_instance_normalization']
     """
-    folded = Folding(model, rho_tolerance).model
-    check_folded(model, folded, rho_tolerance)
-    return folded
+    return _folding(model, rho_tolerance).model
 
 
 def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFold]:
@@ -79,4 +79,18 @@ def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFol
     >>> layer.became, layer.reason
     ('affine map', 'its input is an input of the model, or of the model that it is in')
     """
-    return Folding(model, rho_tolerance).layers
+    return _folding(model, rho_tolerance).layers
+
+
+def _folding(model, rho_tolerance):
+    """Folds inside layers of a user's own, too, if they then compute what they did."""
+    try:
+        return _checked(model, rho_tolerance, inside=True)
+    except (CopyError, ValuesError):
+        return _checked(model, rho_tolerance, inside=False)
+
+
+def _checked(model, rho_tolerance, inside):
+    folding = Folding(model, rho_tolerance, inside=inside)
+    check_folded(model, folding.model, rho_tolerance)
+    return folding

@@ -10,7 +10,6 @@ from keras_bin.export.folding.copying import (
     ModelCopy,
     to_numpy,
 )
-from keras_bin.export.folding.graph import is_graph
 from keras_bin.export.folding.layer_fold import ABSORBED, UNFOLDED, LayerFold
 from keras_bin.export.folding.places import (
     NORMALIZATIONS,
@@ -22,6 +21,7 @@ from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.layer import BatchInstanceNormalization
 
 _OWN_CALL = "its call is its own, so it is copied as it is"
+_OWN_USE = "a layer of the model's own does more with BIN layers than call them in inference mode"
 
 
 class Folding(ModelCopy):
@@ -31,6 +31,7 @@ class Folding(ModelCopy):
         model: as for `fold`.
         rho_tolerance: as for `fold`.
         layer_class: what folded layers become, a subclass of the default.
+        inside: whether to fold BIN layers inside layers of a user's own, too.
 
     Attributes:
         model: the folded model.
@@ -42,9 +43,11 @@ class Folding(ModelCopy):
         model: keras.Model,
         rho_tolerance: float = 0.0,
         layer_class: type = FoldedBatchInstanceNormalization,
+        inside: bool = True,
     ):
         check_rho_tolerance(rho_tolerance)
         self._layer_class = layer_class
+        self._inside = inside
         self._constants = {}
         self._taken = {}
         self._noted = set()
@@ -54,7 +57,7 @@ class Folding(ModelCopy):
             if isinstance(layer, NORMALIZATIONS) and layer.built and id(layer) not in self._noted:
                 reason = "it is inside a layer, where only BIN layers are folded"
                 if isinstance(layer, BatchInstanceNormalization):
-                    reason = _OWN_CALL
+                    reason = _OWN_USE if is_foldable(layer) else _OWN_CALL
                 self._note(layer, UNFOLDED, reason=reason)
 
     def _prepare(self, graph):
@@ -143,7 +146,7 @@ class Folding(ModelCopy):
 
     def _replaceable(self, layer):
         is_bin = isinstance(layer, BatchInstanceNormalization) and is_foldable(layer)
-        return is_bin or isinstance(layer, FoldedBatchInstanceNormalization)
+        return (self._inside and is_bin) or isinstance(layer, FoldedBatchInstanceNormalization)
 
     def _replaced(self, layer):
         """Folds BIN layers inside another layer; what they read is for its call to decide."""

@@ -31,7 +31,7 @@ class Branch(layers.Layer):
 
 
 class HidesBIN(layers.Layer):
-    """A layer whose BIN layer is under a private name, where folding does not look."""
+    """A layer whose BIN layer is under a private name."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -68,3 +68,17 @@ class Rectified(BIN):
 
     def call(self, inputs, training=None, mask=None):
         return ops.relu(super().call(inputs, training=training, mask=mask))
+
+
+class HoldsRectified(layers.Layer):
+    """A layer whose BIN layer has a call of its own, so that it is not folded."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = Rectified(name="norm")
+
+    def build(self, input_shape):
+        self.norm.build(input_shape)
+
+    def call(self, inputs):
+        return self.norm(inputs)

@@ -10,7 +10,7 @@ import keras_bin
 from keras_bin.export import fold
 from tests import reference
 from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
-from tests.export.own_layers import Branch, HidesBIN, around
+from tests.export.own_layers import Branch, HoldsRectified, Rectified, around
 from tests.export.values import all_layers, arrays, layers_of, predict, randomize, snapshot
 
 Folded = keras_bin.FoldedBatchInstanceNormalization
@@ -219,13 +219,13 @@ def test_bin_layer_inside_a_wrapper_is_folded_with_rho_clipped():
 
 
 def test_bin_layer_that_is_only_copied_has_rho_clipped():
-    model, clipped = around(HidesBIN()), around(HidesBIN())
-    layers_of(model, BIN)[0].rho.assign([-0.5, 1.5, 0.5])
-    layers_of(clipped, BIN)[0].rho.assign([0.0, 1.0, 0.5])
+    model, clipped = around(HoldsRectified()), around(HoldsRectified())
+    layers_of(model, Rectified)[0].rho.assign([-0.5, 1.5, 0.5])
+    layers_of(clipped, Rectified)[0].rho.assign([0.0, 1.0, 0.5])
     values = arrays(model, 3)
     folded = fold(model)
     assert_same_outputs(predict(folded, values), predict(clipped, values))
-    assert layers_of(folded, BIN)[0] is not layers_of(model, BIN)[0]
+    assert layers_of(folded, Rectified)[0] is not layers_of(model, Rectified)[0]
 
 
 def test_fold_of_a_folded_model_is_the_same_model():

@@ -1,5 +1,7 @@
 """Subclassed models and layers of a user's own: what folds inside, and what says it did not."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from keras import layers, ops
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import fold, fold_report
 from tests.export.models import BIN, IMAGE
-from tests.export.own_layers import HidesBIN, around
+from tests.export.own_layers import Doubled, HidesBIN, HoldsRectified, Rectified, around
 from tests.export.values import all_layers, layers_of, randomize, snapshot
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -76,22 +78,75 @@ class MakesInBuild(layers.Layer):
         return self.norm(inputs)
 
 
-class InDict(layers.Layer):
-    def __init__(self, **kwargs):
+class Helper:
+    """Holds a layer where Keras does not look."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+
+class Passing(layers.Layer):
+    def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
-        self.norms = {"first": BIN(name="norm")}
+        self.layer = layer
 
     def call(self, inputs):
-        return self.norms["first"](inputs)
+        return self.layer(inputs)
+
+
+class Held(layers.Layer):
+    """One BIN layer that is an attribute, and held in another way; both are called."""
+
+    def __init__(self, hold, take, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = BIN(name="norm")
+        self.other = hold(self.norm)
+        self.take = take
+
+    def call(self, inputs):
+        return self.norm(inputs) + self.take(self.other)(2 * inputs)
+
+
+HOLDERS = {
+    "attribute": (lambda norm: norm, lambda held: held),
+    "dict": (lambda norm: {"a": norm}, lambda held: held["a"]),
+    "dict of lists": (lambda norm: {"a": [None, norm]}, lambda held: held["a"][1]),
+    "list": (lambda norm: [norm], lambda held: held[0]),
+    "tuple": (lambda norm: (1, norm), lambda held: held[1]),
+    "set": (lambda norm: {norm}, lambda held: next(iter(held))),
+    "helper": (Helper, lambda held: held.layer),
+    "partial": (lambda norm: functools.partial(norm, training=False), lambda held: held),
+    "layer": (Passing, lambda held: held),
+    "model": (lambda norm: keras.Sequential([keras.Input(IMAGE), norm]), lambda held: held),
+}
+
+
+class Alone(layers.Layer):
+    """A BIN layer that is held in one way only."""
+
+    def __init__(self, hold, take, **kwargs):
+        super().__init__(**kwargs)
+        self._held = hold(BIN(name="norm"))
+        self.take = take
+
+    def call(self, inputs):
+        return self.take(self._held)(inputs)
 
 
 class HoldsModel(layers.Layer):
-    def __init__(self, **kwargs):
+    """A model inside a layer that calls it, or the layers of it one by one."""
+
+    def __init__(self, one_by_one=False, **kwargs):
         super().__init__(**kwargs)
-        self.model = keras.Sequential([keras.Input(IMAGE), BIN(name="norm")])
+        self.model = keras.Sequential([keras.Input(IMAGE), layers.Dense(3), BIN(name="norm")])
+        self.one_by_one = one_by_one
 
     def call(self, inputs):
-        return self.model(inputs)
+        if not self.one_by_one:
+            return self.model(inputs)
+        for layer in self.model.layers:
+            inputs = layer(inputs)
+        return inputs
 
 
 class HoldsBatchNormalization(layers.Layer):
@@ -142,6 +197,10 @@ def net(model_class=Net):
     return randomize(model)
 
 
+def held(own, holder):
+    return around(own(*HOLDERS[holder]))
+
+
 FORMS = {
     "subclassed model": (net, 5),
     "constructor without arguments": (lambda: net(Bare), 1),
@@ -150,6 +209,23 @@ FORMS = {
     "own weights": (lambda: around(WeightedBlock()), 3),
     "nested": (lambda: around(Nested()), 4),
     "never called": (lambda: around(Spare()), 1),
+    "made in build": (lambda: around(MakesInBuild()), 1),
+    "private": (lambda: around(HidesBIN()), 1),
+    "model in a layer": (lambda: around(HoldsModel()), 1),
+    "layers of a model in a layer": (lambda: around(HoldsModel(one_by_one=True)), 1),
+    "functional subclass": (lambda: randomize(Doubled()), 1),
+    "wrapper of a model": (
+        lambda: around(
+            layers.TimeDistributed(keras.Sequential([keras.Input(IMAGE), BIN()])),
+            shape=(2, *IMAGE),
+        ),
+        1,
+    ),
+    **{f"twice: {name}": (functools.partial(held, Held, name), 1) for name in HOLDERS},
+    **{
+        f"in {name}": (functools.partial(held, Alone, name), 1)
+        for name in ("dict", "tuple", "model")
+    },
     "wrapper": (lambda: around(layers.TimeDistributed(BIN()), shape=(3, 5, 4)), 1),
     "wrapped own": (lambda: around(layers.TimeDistributed(Spare()), shape=(2, *IMAGE)), 1),
 }
@@ -222,12 +298,16 @@ def test_bin_layer_of_an_own_layer_that_is_in_the_graph_too_stays_shared():
     assert_exact(folded, model)
 
 
-def test_bin_layer_that_folding_finds_in_the_graph_alone_is_folded_there():
-    own, inputs = InDict(), keras.Input(IMAGE)
-    x = own(inputs)
-    model = randomize(keras.Model(inputs, [x, own.norms["first"](2 * inputs)]))
+@pytest.mark.parametrize("first", ["inside", "outside"])
+@pytest.mark.parametrize("normalization", [BIN, layers.BatchNormalization])
+def test_layer_in_a_dict_that_is_in_the_graph_too_stays_shared(normalization, first):
+    norm, inputs = normalization(name="norm"), keras.Input(IMAGE)
+    own = Held(lambda held: {"a": norm}, lambda held: held["a"])
+    calls = (own, norm) if first == "inside" else (norm, own)
+    model = randomize(keras.Model(inputs, calls[1](calls[0](inputs))))
     folded = fold(model)
-    assert len(layers_of(folded, Folded)) == len(layers_of(folded, BIN)) == 1
+    assert len(layers_of(folded, Folded)) == len(fold_report(model)) == 2
+    assert not layers_of(folded, normalization)
     assert_exact(folded, model)
 
 
@@ -244,15 +324,12 @@ def test_convolution_of_an_own_layer_absorbs_nothing_outside():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (MakesInBuild, "it is inside a layer that holds it where folding does not look"),
-        (InDict, "it is inside a layer that holds it where folding does not look"),
-        (HidesBIN, "it is inside a layer that holds it where folding does not look"),
-        (HoldsModel, "it is inside a layer that holds it where folding does not look"),
+        (HoldsRectified, "its call is its own, so it is copied as it is"),
         (HoldsBatchNormalization, "it is inside a layer, where only BIN layers are folded"),
     ],
-    ids=["build", "dict", "private", "model", "batch normalization"],
+    ids=["own call", "batch normalization"],
 )
-def test_layer_where_folding_does_not_look_is_copied_and_says_so(make, reason):
+def test_layer_that_folding_leaves_inside_another_says_so(make, reason):
     model = around(make())
     (report,) = fold_report(model)
     assert (report.became, report.reason, report.channels) == ("unfolded", reason, 3)
@@ -260,9 +337,9 @@ def test_layer_where_folding_does_not_look_is_copied_and_says_so(make, reason):
 
 
 def test_gates_of_layers_that_are_copied_are_snapped_and_counted():
-    model, moved = around(HidesBIN()), around(HidesBIN())
-    layers_of(model, BIN)[0].rho.assign([0.0, 0.0625, 0.9375])
-    layers_of(moved, BIN)[0].rho.assign([0.0, 0.0, 1.0])
+    model, moved = around(HoldsRectified()), around(HoldsRectified())
+    layers_of(model, Rectified)[0].rho.assign([0.0, 0.0625, 0.9375])
+    layers_of(moved, Rectified)[0].rho.assign([0.0, 0.0, 1.0])
     (report,) = fold_report(model, rho_tolerance=0.125)
     assert report.snapped == 2
     assert_exact(fold(model, rho_tolerance=0.125), moved)

@@ -8,8 +8,15 @@ import pytest
 from keras import layers
 
 from keras_bin.export import fold
-from tests.export.models import BIN, IMAGE, bin_model, classifier
-from tests.export.own_layers import Branch, Doubled, DoubledBIN, HidesBIN, Rectified, around
+from tests.export.models import BIN, IMAGE, classifier
+from tests.export.own_layers import (
+    Branch,
+    Doubled,
+    DoubledBIN,
+    HoldsRectified,
+    Rectified,
+    around,
+)
 from tests.export.values import arrays, layers_of, predict, randomize, snapshot
 
 
@@ -117,10 +124,10 @@ def test_nan_inside_a_wrapper_is_refused():
 
 
 def test_nan_in_a_layer_that_is_only_copied_is_refused():
-    model = around(HidesBIN())
-    (hidden,) = layers_of(model, BIN)
-    hidden.rho.assign([0, np.nan, 1])
-    with pytest.raises(ValueError, match=r"`rho` must be finite.*hides_bin.*/rho=\[ *0. nan"):
+    model = around(HoldsRectified())
+    (rectified,) = layers_of(model, Rectified)
+    rectified.rho.assign([0, np.nan, 1])
+    with pytest.raises(ValueError, match=r"`rho` must be finite.*holds_rectified.*/rho=\[ *0. nan"):
         fold(model)
 
 

@@ -69,14 +69,36 @@ def test_model_with_a_call_of_its_own_is_the_only_layer_of_a_plain_one():
 def test_own_call_on_several_inputs_is_refused_by_name():
     model = TwoInputs()
     model(np.zeros((1, 3), "float32"), np.zeros((1, 2), "float32"))
-    match = r"(?s)keep their `call`.*keras\.Model\(inputs.*'two_inputs' of type TwoInputs"
+    match = r"(?s)built by calling it.*keras\.Model\(inputs.*'two_inputs' of type TwoInputs"
     with pytest.raises(ValueError, match=match):
         as_functional(model)
 
 
-def test_own_call_over_a_graph_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"keep their `call`.*'doubled_bin' of type DoubledBIN"):
-        as_functional(DoubledBIN())
+def test_batch_size_that_a_model_was_called_on_is_free():
+    model = Affine()
+    model(np.zeros((2, 3), "float32"))
+    assert as_functional(model).input_shape == (None, 3)
+
+
+def test_own_call_over_a_graph_takes_the_inputs_of_the_graph():
+    model = DoubledBIN()
+    plain = as_functional(model)
+    x = np.random.default_rng(0).normal(size=(3, *IMAGE)).astype("float32")
+    assert plain.layers[-1] is model
+    assert [tensor.name for tensor in plain.inputs] == [tensor.name for tensor in model.inputs]
+    np.testing.assert_array_equal(plain(x), model(x))
+
+
+def test_own_call_over_a_graph_of_dicts_takes_dicts():
+    class Sum(keras.Model):
+        def call(self, inputs):
+            return inputs["a"] + inputs["b"]
+
+    inputs = {name: keras.Input((2,), name=name, dtype="int32") for name in "ba"}
+    plain = as_functional(Sum(inputs, inputs["a"]))
+    assert {name: tensor.dtype for name, tensor in plain.input.items()} == dict.fromkeys(
+        "ab", "int32"
+    )
 
 
 def test_built_models_of_any_kind_are_taken():

@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from keras import layers, ops
+from keras import layers
 
 from keras_bin.export.folding.places import (
     graphs_of,
