@@ -134,14 +134,13 @@ class _Source:
 
     def uses(self, folded: keras.Model, batch: Batch) -> str:
         """Says of which layers of the model itself the folded one reads the weights."""
+        whole = self.run_folded(folded, batch, [])
         layers = [
             layer.path
             for layer in self._model._flatten_layers(include_self=False)
-            if not layer._layers
-            and layer.weights
-            and self.differences(
-                self.run_folded(folded, batch, layer.weights), self.run_folded(folded, batch, [])
-            )
+            if layer.weights
+            and not layer._layers
+            and self.differences(self.run_folded(folded, batch, layer.weights), whole)
         ]
         return f"uses the weights of {layers} and " if layers else ""
 

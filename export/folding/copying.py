@@ -16,7 +16,7 @@ from keras_bin.gates import bin_layers
 
 
 class CopyError(ValueError):
-    """The copy of a layer does not run where the layer does."""
+    """A layer cannot be copied, or its copy does not run where the layer does."""
 
 
 def inference_copy(
@@ -91,7 +91,8 @@ class ModelCopy:
         if is_graph(layer):
             return self._copy_graph(layer)
         if layer not in self._deep and self._has_faithful_config(layer):
-            return self._rebuilt(layer, self._config(layer))
+            with contextlib.suppress(CopyError):  # a function of the user's own among its arguments
+                return self._rebuilt(layer, self._config(layer))
         return self._deep.of(layer)
 
     def _has_faithful_config(self, layer):
@@ -195,8 +196,10 @@ class ModelCopy:
 
 
 def _not_rebuildable(layer, method, error):
-    return ValueError(
-        "Every layer must be rebuildable from its get_config() to be copied for inference. "
+    return CopyError(
+        "A layer that absorbs another and has no bias must be rebuildable from its get_config(), "
+        "to get one; give it `use_bias=True`, or export the model with export_saved_model or "
+        "export_onnx, which rebuild no layer. "
         f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose {method} failed "
         f"with: {error}"
     )

@@ -23,12 +23,19 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
     - In between, what is left takes statistics once and multiplies and adds once. The layer
       before takes the channels whose rho is 1, and the running mean of the others.
 
-    All other layers are copied with their weights; layers that were shared stay shared. BIN
-    layers that are attributes of a layer of your own, or in lists among its attributes, are
-    folded as well; its `call` must not set `training=True` for them itself. Subclasses that
+    All other layers are copied with their weights; layers that were shared stay shared. Layers
+    of your own are copied attribute by attribute, not from their `get_config`, and BIN layers
+    inside them are folded wherever they are held. Where the copy of such a layer then does not
+    run, or computes something else (its `call` reads weights of a BIN layer, or sets
+    `training=True` for it), no BIN layer inside a layer of your own is folded. Subclasses that
     override `call` are copied unfolded. The batch size of the inputs becomes None,
     half-precision models become float32, and `model` itself is left as it is. `fold_report`
     says what became of each layer.
+
+    What is folded is what `model(x, training=False)` and `model.predict` compute: Keras then
+    overrides a `training=True` in the graph of a model, so the result is called without it. The
+    result is compared with `model` on one made-up batch, with rho clipped and moved. Nothing is
+    compared where the model does not run on that, or where its outputs are random or not finite.
 
     Args:
         model: a built Functional or Sequential model, nested ones included, or a subclassed
@@ -41,8 +48,10 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
     Raises:
         TypeError: `model` is not a Keras model.
         ValueError: `model` is not built or cannot be made Functional, a weight of a
-            normalization layer is not finite, a BIN layer is called with `training=True`, a
-            layer cannot be copied, or `rho_tolerance` is out of its range.
+            normalization layer is not finite, a layer cannot be copied, or `rho_tolerance` is
+            out of its range.
+        ValuesError: the result computes something else than `model`, or with its weights.
+            Subclass of ValueError.
 
     Example:
     >>> import keras, keras_bin
@@ -69,6 +78,7 @@ def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFol
     Raises:
         TypeError: as for `fold`.
         ValueError: as for `fold`.
+        ValuesError: as for `fold`.
 
     Example:
     >>> import keras, keras_bin

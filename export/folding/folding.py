@@ -119,7 +119,7 @@ class Folding(ModelCopy):
     def _new_layer(self, layer):
         if id(layer) in self._constants:
             return self._new_folded(layer)
-        if id(layer) in self._taken and self._has_faithful_config(layer):
+        if id(layer) in self._taken and layer.bias is None:
             return self._rebuilt(layer, {**self._config(layer), "use_bias": True})
         if isinstance(layer, FoldedBatchInstanceNormalization):
             return self._layer_class.from_config(self._config(layer))

@@ -140,14 +140,16 @@ def test_affine_map_that_nothing_absorbs_stays_and_says_why(make, reason):
 @pytest.mark.parametrize(
     ("size", "became"), [(4, "affine map"), (5, "absorbed"), (None, "affine map")]
 )
-def test_convolution_whose_bias_keras_would_misplace_is_left_alone(size, became):
-    """Channels first, and as wide as its channels are many."""
+@pytest.mark.parametrize("normalization", [BN, BIN])
+def test_convolution_whose_bias_keras_would_misplace_is_left_alone(normalization, size, became):
+    """Channels first, and as wide as its channels are many, or free to be."""
     layer = layers.Conv2D(4, 1, data_format="channels_first", use_bias=False, name="conv")
-    model = around(layer, BN(axis=1, name="n"), shape=(3, 6, size))
+    model = around(layer, normalization(axis=1, name="n"), shape=(3, 6, size))
+    with_rho(model, *[1.0] * len(layers_of(model, BIN)))
     (report,) = fold_report(model)
     assert report.became == became
     assert ("Keras would add a bias" in report.reason) == (became == "affine map")
-    values = arrays(model, 3)
+    values = arrays(model, 3, size=4)
     # float32 rounding of values up to 10.
     np.testing.assert_allclose(
         predict(fold(model), values)[0], predict(model, values)[0], rtol=1e-5, atol=1e-5
