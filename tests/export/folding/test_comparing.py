@@ -294,6 +294,24 @@ def test_layer_that_only_a_function_knows_is_refused_by_name(wrap):
         np.testing.assert_array_equal(value, before[path], err_msg=path)
 
 
+class FindsById(layers.Layer):
+    """Looks a layer up by what a copy of it does not have."""
+
+    def __init__(self, norm, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = norm
+        self.by_id = {id(norm): norm}
+
+    def call(self, inputs):
+        return self.by_id[id(self.norm)](inputs)
+
+
+def test_layer_whose_copy_does_not_run_is_refused_by_name():
+    model = around(FindsById(BIN(), name="finds"))
+    with pytest.raises(ValueError, match=r"(?s)export_onnx, which.*'finds' of type FindsById"):
+        fold(model)
+
+
 def called_in_training(*stack):
     """A model that calls each layer with training=True."""
     x = inputs = keras.Input(IMAGE, name="image")

@@ -197,6 +197,11 @@ def net(model_class=Net):
     return randomize(model)
 
 
+def two_owners():
+    norm = BIN(name="norm")
+    return around(Passing(norm), Held(lambda _: [norm], lambda held: held[0]))
+
+
 def held(own, holder):
     return around(own(*HOLDERS[holder]))
 
@@ -210,6 +215,7 @@ FORMS = {
     "nested": (lambda: around(Nested()), 4),
     "never called": (lambda: around(Spare()), 1),
     "made in build": (lambda: around(MakesInBuild()), 1),
+    "two owners": (two_owners, 2),
     "private": (lambda: around(HidesBIN()), 1),
     "model in a layer": (lambda: around(HoldsModel()), 1),
     "layers of a model in a layer": (lambda: around(HoldsModel(one_by_one=True)), 1),
