@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
 import keras_bin
 from keras_bin.export.errors import OperatorError
 from keras_bin.export.folding.layer_fold import LayerFold
 from keras_bin.export.onnx_files.external import ExternalWeights
+from keras_bin.export.onnx_files.handlers import handlers
 from keras_bin.export.onnx_files.lowering import converter, mark
 from keras_bin.export.plain import plain
 from keras_bin.export.tracing.export_graph import ExportGraph
@@ -48,8 +48,8 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
         specs,
         opset=opset,
         custom_op_handlers={
+            **handlers(),
             "CheckNumerics": (converter(calls.calls, exported.parted, lowering), []),
-            "Erfc": (_convert_erfc, []),
         },
     )
     _refuse_foreign_operators(proto)
@@ -69,20 +69,6 @@ def _refuse_captured(graph):
             "numbers and counters out of inference, or export a SavedModel. Found:",
             [node_name(tensor) for tensor in graph.captured],
         )
-
-
-def _convert_erfc(graph, node, _name, _arguments):
-    """Converts Erfc, which TensorFlow's GELU is made of and tf2onnx 1.17 does not know."""
-    from tf2onnx.utils import map_onnx_to_numpy_type
-
-    dtype = map_onnx_to_numpy_type(graph.get_dtype(node.input[0]))
-    one = graph.make_const(f"{node.name}_one", np.array(1, dtype))
-    erf = graph.make_node("Erf", [node.input[0]])
-    shapes, dtypes, outputs = node.output_shapes, node.output_dtypes, node.output
-    graph.remove_node(node.name)
-    graph.make_node(
-        "Sub", [one.output[0], erf.output[0]], outputs=outputs, shapes=shapes, dtypes=dtypes
-    )
 
 
 def _state(values, infos):

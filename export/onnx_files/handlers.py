@@ -1,0 +1,21 @@
+"""What tf2onnx is told about operators of TensorFlow that it converts wrongly or not at all."""
+
+from collections.abc import Callable
+
+from keras_bin.export.onnx_files.operators import (
+    elementwise,
+    integers,
+    resizing,
+    selection,
+    transposed_convolution,
+)
+
+_MODULES = (elementwise, integers, resizing, selection, transposed_convolution)
+
+
+def handlers() -> dict[str, tuple[Callable, list]]:
+    """Returns the handlers by the operators that they convert, as tf2onnx takes them."""
+    merged = {}
+    for module in _MODULES:
+        merged.update(module.handlers())
+    return merged

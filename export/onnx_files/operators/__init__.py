@@ -1,0 +1,1 @@
+"""Operators of TensorFlow that tf2onnx converts wrongly, badly or not at all."""

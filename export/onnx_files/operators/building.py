@@ -1,0 +1,49 @@
+"""Adding nodes to a graph of tf2onnx in place of a node of TensorFlow."""
+
+import numpy as np
+
+
+class Builder:
+    """Adds ONNX nodes that take the place of one node.
+
+    Removes the node; the last node that is added by `last` has its outputs.
+
+    Args:
+        graph: the graph of tf2onnx.
+        node: the node of TensorFlow.
+    """
+
+    def __init__(self, graph, node):
+        self.graph = graph
+        self._name = node.name
+        self._outputs = list(node.output)
+        self._shapes, self._dtypes = node.output_shapes, node.output_dtypes
+        graph.remove_node(node.name)
+
+    def add(self, operator, *inputs, **attributes):
+        """Adds a node, and returns the name of its output."""
+        return self.graph.make_node(operator, list(inputs), attr=attributes).output[0]
+
+    def last(self, operator, *inputs, **attributes):
+        """Adds the node whose output is that of the node that was removed."""
+        self.graph.make_node(
+            operator,
+            list(inputs),
+            attr=attributes,
+            outputs=self._outputs,
+            shapes=self._shapes,
+            dtypes=self._dtypes,
+        )
+
+    def constant(self, values, dtype):
+        """Adds a constant, and returns the name of its output."""
+        from tf2onnx.utils import make_name
+
+        values = np.asarray(values, dtype)
+        return self.graph.make_const(make_name(self._name), values).output[0]
+
+    def cast(self, x, dtype):
+        """Casts to an ONNX dtype, where `x` has another."""
+        if self.graph.get_dtype(x) == dtype:
+            return x
+        return self.add("Cast", x, to=dtype)

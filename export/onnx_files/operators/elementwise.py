@@ -1,0 +1,48 @@
+"""Elementwise operators."""
+
+from keras_bin.export.onnx_files.operators.building import Builder
+
+_BINARY = {
+    "Add": "Add",
+    "AddV2": "Add",
+    "Sub": "Sub",
+    "Mul": "Mul",
+    "Div": "Div",
+    "RealDiv": "Div",
+    "TruncateDiv": "Div",
+}
+
+
+def handlers() -> dict:
+    """Returns handlers of tf2onnx for operators of two arguments, and for Erfc."""
+    return {
+        **{name: (_binary, []) for name in _BINARY},
+        "Erfc": (_convert_erfc, []),
+    }
+
+
+def _binary(graph, node, _name, _arguments):
+    """Keeps tf2onnx 1.17's transpose optimizer from taking constants for the bias of a Conv.
+
+    It takes the second argument of an Add for one if that has as many values as the convolution
+    has filters, wherever they stand, and gives up on the whole graph if it is a scalar.
+    """
+    node.type = _BINARY[node.type]
+    constants = [each.is_const() for each in node.inputs]
+    if node.type not in ("Add", "Mul") or constants[0] == constants[1]:
+        return
+    index = constants.index(True)
+    shape = graph.get_shape(node.input[index])
+    last = node.type == "Mul" or (shape and shape[-1] > 1)
+    if last != (index == 1):
+        graph.replace_inputs(node, node.input[::-1])
+
+
+def _convert_erfc(graph, node, _name, _arguments):
+    """Converts Erfc, which TensorFlow's GELU is made of and tf2onnx 1.17 does not know."""
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    (x,) = node.input
+    dtype = map_onnx_to_numpy_type(graph.get_dtype(x))
+    build = Builder(graph, node)
+    build.last("Sub", build.constant([1] if graph.get_rank(x) else 1, dtype), build.add("Erf", x))

@@ -1,0 +1,70 @@
+"""Division of integers and floats, which TensorFlow rounds towards minus infinity."""
+
+from keras_bin.export.onnx_files.operators.building import Builder
+
+
+def handlers() -> dict:
+    """Returns handlers of tf2onnx for FloorDiv, FloorMod and TruncateMod."""
+    return {
+        "FloorDiv": (_floor_divide, []),
+        "FloorMod": (_floor_modulo, []),
+        "TruncateMod": (_truncated_modulo, []),
+    }
+
+
+def _floor_divide(graph, node, _name, _arguments):
+    """Rounds the quotient down; ONNX's Div of integers rounds it towards zero."""
+    x, y = node.input
+    build, dtype = Builder(graph, node), graph.get_dtype(x)
+    if not _is_integer(dtype):
+        build.last("Floor", build.add("Div", x, y))
+        return
+    wide = _divisible(dtype)
+    x, y = build.cast(x, wide), build.cast(y, wide)
+    quotient = build.add("Div", x, y)
+    # The remainders have the signs of the dividend and of the divisor.
+    same = build.add("Equal", build.add("Mod", x, y, fmod=1), build.add("Mod", x, y))
+    above = build.cast(build.add("Not", same), wide)
+    if wide == dtype:
+        build.last("Sub", quotient, above)
+    else:
+        build.last("Cast", build.add("Sub", quotient, above), to=dtype)
+
+
+def _floor_modulo(graph, node, _name, _arguments):
+    """Gives the remainder the sign of the divisor, as ONNX's Mod does for integers only."""
+    x, y = node.input
+    build, dtype = Builder(graph, node), graph.get_dtype(x)
+    if _is_integer(dtype):
+        build.last("Mod", x, y)
+        return
+    zero = build.constant(0, _numpy_dtype(dtype))
+    remainder = build.add("Mod", x, y, fmod=1)
+    signs = build.add("Less", remainder, zero), build.add("Less", y, zero)
+    is_zero = build.add("Equal", remainder, zero)
+    keep = build.add("Or", is_zero, build.add("Equal", *signs))
+    build.last("Where", keep, remainder, build.add("Add", remainder, y))
+
+
+def _truncated_modulo(graph, node, _name, _arguments):
+    x, y = node.input
+    Builder(graph, node).last("Mod", x, y, fmod=1)
+
+
+def _is_integer(dtype):
+    return _numpy_dtype(dtype).kind in "iu"
+
+
+def _divisible(dtype):
+    """The dtype in which ONNX Runtime divides integers of `dtype`."""
+    from onnx import TensorProto
+
+    sizes = _numpy_dtype(dtype)
+    return TensorProto.INT32 if sizes.itemsize < 4 or sizes == "int32" else TensorProto.INT64
+
+
+def _numpy_dtype(dtype):
+    import numpy as np
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    return np.dtype(map_onnx_to_numpy_type(dtype))

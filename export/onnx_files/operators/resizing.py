@@ -1,0 +1,120 @@
+"""Nearest neighbours, whose places depend on the last bit, and repeated rows and columns."""
+
+import numpy as np
+
+from keras_bin.export.onnx_files.operators.building import Builder
+
+
+def handlers() -> dict:
+    """Returns a handler of tf2onnx for ResizeNearestNeighbor."""
+    return {"ResizeNearestNeighbor": (_nearest, [])}
+
+
+def _nearest(graph, node, _name, _arguments):
+    """Gathers rows and columns at the indices that TensorFlow computes in float32.
+
+    ONNX's Resize computes them from the quotient of the sizes the other way round, which rounds
+    otherwise. It stays where it repeats each row and column a whole number of times.
+    """
+    images, sizes = node.input
+    places = _Places(
+        bool(node.get_attr_value("align_corners")), bool(node.get_attr_value("half_pixel_centers"))
+    )
+    shape = graph.get_shape(images) or [-1] * 4
+    known = node.inputs[1].get_tensor_value() if node.inputs[1].is_const() else (None, None)
+    static = [
+        places.constant(before, after) if before > 0 and after is not None else None
+        for before, after in zip(shape[1:3], known, strict=True)
+    ]
+    factors = [_factor(indices, before) for indices, before in zip(static, shape[1:3], strict=True)]
+    build = Builder(graph, node)
+    if factors == [1, 1]:
+        build.last("Identity", images)
+        return
+    x = build.add("Transpose", images, perm=[0, 3, 1, 2])
+    if None not in factors:
+        x = _repeated(build, x, [1, 1, *factors])
+    else:
+        for axis, indices in enumerate(static):
+            if indices is None:
+                index = build.constant(axis, "int64")
+                after = build.add("Gather", sizes, index)
+                indices = places.computed(build, x, axis + 2, after)
+            else:
+                indices = build.constant(indices, "int64")
+            x = build.add("Gather", x, indices, axis=axis + 2)
+    build.last("Transpose", x, perm=[0, 2, 3, 1])
+
+
+class _Places:
+    """Which row of the input is the nearest to each of the output, as TensorFlow's kernel has it.
+
+    Args:
+        align_corners: whether the first and last rows keep their places.
+        half_pixel_centers: whether rows are where their middles are.
+    """
+
+    def __init__(self, align_corners, half_pixel_centers):
+        self._align_corners = align_corners
+        self._shift = 0.5 if half_pixel_centers else 0.0
+
+    def constant(self, before, after):
+        """Returns the indices for sizes that are known."""
+        steps = self._align_corners and after > 1
+        scale = np.float32(before - steps) / np.float32(after - steps)
+        x = (np.arange(after, dtype="float32") + np.float32(self._shift)) * scale
+        whole = np.floor(x)
+        if self._align_corners:
+            whole += x - whole >= 0.5
+        return np.minimum(whole, before - 1).astype("int64")
+
+    def computed(self, build, x, axis, after):
+        """Adds nodes for the indices along an axis of `x`."""
+        from onnx import TensorProto
+
+        zero, one = build.constant(0, "int64"), build.constant(1, "int64")
+        index = build.constant(axis, "int64")
+        after = build.cast(after, TensorProto.INT64)
+        before = build.add("Gather", build.add("Shape", x), index)
+        last = build.add("Sub", before, one)
+        if self._align_corners:
+            several = build.cast(build.add("Greater", after, one), TensorProto.INT64)
+            sizes = build.add("Sub", before, several), build.add("Sub", after, several)
+        else:
+            sizes = before, after
+        scale = build.add("Div", *[build.cast(size, TensorProto.FLOAT) for size in sizes])
+        rows = build.cast(build.add("Range", zero, after, one), TensorProto.FLOAT)
+        if self._shift:
+            rows = build.add("Add", rows, build.constant(self._shift, "float32"))
+        places = build.add("Mul", rows, scale)
+        whole = build.add("Floor", places)
+        if self._align_corners:
+            # Adding a half first would round the largest number below it up.
+            part = build.add("Sub", places, whole)
+            near = build.add("Less", part, build.constant(0.5, "float32"))
+            up = build.cast(build.add("Not", near), TensorProto.FLOAT)
+            whole = build.add("Add", whole, up)
+        return build.add("Min", build.cast(whole, TensorProto.INT64), last)
+
+
+def _factor(indices, before):
+    """How often each of `before` rows is repeated, or None."""
+    if indices is None or len(indices) % before:
+        return None
+    factor = len(indices) // before
+    return factor if (indices == np.arange(len(indices)) // factor).all() else None
+
+
+def _repeated(build, x, factors):
+    """Repeats each entry along each axis."""
+    none = build.constant([], "float32")
+    scales = build.constant(factors, "float32")
+    return build.add(
+        "Resize",
+        x,
+        none,
+        scales,
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )

@@ -1,0 +1,90 @@
+"""Choosing between values: `where` and one-hot vectors."""
+
+import numpy as np
+
+from keras_bin.export.onnx_files.operators.building import Builder
+
+
+def handlers() -> dict:
+    """Returns handlers of tf2onnx for Select, SelectV2 and OneHot."""
+    return {
+        "Select": (_select, []),
+        "SelectV2": (_select, []),
+        "OneHot": (_one_hot, []),
+    }
+
+
+def _select(graph, node, _name, _arguments):
+    """Chooses, where tf2onnx multiplies by 0 and 1 and adds: 0 times infinity is no number."""
+    condition, x, y = node.input
+    kind, rank = node.type, graph.get_rank(x)
+    build, dtype = Builder(graph, node), graph.get_dtype(x)
+    if kind == "Select" and graph.get_rank(condition) == 1 and rank != 1:
+        # Select chooses rows by a vector; where() would broadcast it along the last axis.
+        shape = build.constant([-1, *[1] * (rank - 1)], "int64")
+        condition = build.add("Reshape", condition, shape)
+    wide = _selectable(dtype)
+    x, y = build.cast(x, wide), build.cast(y, wide)
+    if wide == dtype:
+        build.last("Where", condition, x, y)
+    else:
+        build.last("Cast", build.add("Where", condition, x, y), to=dtype)
+
+
+def _selectable(dtype):
+    """The dtype in which ONNX Runtime's Where handles values of `dtype` without a loss."""
+    from onnx import TensorProto
+
+    return {
+        TensorProto.BOOL: TensorProto.UINT8,
+        TensorProto.FLOAT16: TensorProto.FLOAT,
+        TensorProto.BFLOAT16: TensorProto.FLOAT,
+        TensorProto.INT8: TensorProto.INT32,
+        TensorProto.INT16: TensorProto.INT32,
+        TensorProto.UINT16: TensorProto.INT32,
+        TensorProto.UINT32: TensorProto.INT64,
+    }.get(dtype, dtype)
+
+
+def _one_hot(graph, node, _name, _arguments):
+    """Compares the indices with 0, 1, 2, ...: those outside give a vector that is off.
+
+    ONNX's OneHot counts negative indices from the end.
+    """
+    from onnx import TensorProto
+
+    indices, depth, on, off = node.input
+    axis, rank = node.get_attr_value("axis", -1), graph.get_rank(indices)
+    constant_depth = node.inputs[1].is_const()
+    depth_value = node.inputs[1].get_tensor_value() if constant_depth else None
+    is_boolean = graph.get_dtype(on) == TensorProto.BOOL
+    plain = all(each.is_const() for each in node.inputs[2:4]) and (
+        node.inputs[2].get_tensor_value(),
+        node.inputs[3].get_tensor_value(),
+    ) == (1, 0)
+    dtype = graph.get_dtype(on)
+    build = Builder(graph, node)
+    axis = rank if axis == -1 else axis
+    if constant_depth:
+        positions = build.constant(np.arange(depth_value), "int64")
+    else:
+        zero, one = build.constant(0, "int64"), build.constant(1, "int64")
+        positions = build.add("Range", zero, build.cast(depth, TensorProto.INT64), one)
+    if axis < rank:
+        shape = build.constant([-1, *[1] * (rank - axis)], "int64")
+        positions = build.add("Reshape", positions, shape)
+    indices = build.cast(indices, TensorProto.INT64)
+    column = build.add("Unsqueeze", indices, build.constant([axis], "int64"))
+    if is_boolean and plain:
+        build.last("Equal", column, positions)
+        return
+    hit = build.add("Equal", column, positions)
+    if plain:
+        build.last("Cast", hit, to=dtype)
+        return
+    wide = _selectable(dtype)
+    on, off = build.cast(on, wide), build.cast(off, wide)
+    if wide == dtype:
+        build.last("Where", hit, on, off)
+    else:
+        build.last("Cast", build.add("Where", hit, on, off), to=dtype)
