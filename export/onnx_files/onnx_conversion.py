@@ -10,6 +10,7 @@ from keras_bin.export.errors import OperatorError
 from keras_bin.export.folding.layer_fold import LayerFold
 from keras_bin.export.onnx_files.external import ExternalWeights
 from keras_bin.export.onnx_files.handlers import handlers
+from keras_bin.export.onnx_files.layout import move_transposes_out
 from keras_bin.export.onnx_files.lowering import converter, mark
 from keras_bin.export.plain import plain
 from keras_bin.export.tracing.export_graph import ExportGraph
@@ -52,6 +53,7 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
             "CheckNumerics": (converter(calls.calls, exported.parted, lowering), []),
         },
     )
+    proto = move_transposes_out(proto)
     _refuse_foreign_operators(proto)
     external.move_out(
         proto, [graph.values[tensor] for tensor in graph.inputs[len(signature.inputs) :]]
