@@ -5,12 +5,13 @@ from collections.abc import Callable
 from keras_bin.export.onnx_files.operators import (
     elementwise,
     integers,
+    repeating,
     resizing,
     selection,
     transposed_convolution,
 )
 
-_MODULES = (elementwise, integers, resizing, selection, transposed_convolution)
+_MODULES = (elementwise, integers, repeating, resizing, selection, transposed_convolution)
 
 
 def handlers() -> dict[str, tuple[Callable, list]]:
