@@ -14,10 +14,12 @@ _BINARY = {
 
 
 def handlers() -> dict:
-    """Returns handlers of tf2onnx for operators of two arguments, and for Erfc."""
+    """Returns handlers of tf2onnx for operators of two arguments, and for Erfc, Expm1 and Log1p."""
     return {
         **{name: (_binary, []) for name in _BINARY},
-        "Erfc": (_convert_erfc, []),
+        "Erfc": (_erfc, []),
+        "Expm1": (_expm1, []),
+        "Log1p": (_log1p, []),
     }
 
 
@@ -38,11 +40,30 @@ def _binary(graph, node, _name, _arguments):
         graph.replace_inputs(node, node.input[::-1])
 
 
-def _convert_erfc(graph, node, _name, _arguments):
+def _erfc(graph, node, _name, _arguments):
     """Converts Erfc, which TensorFlow's GELU is made of and tf2onnx 1.17 does not know."""
+    (x,) = node.input
+    build, one = _with_one(graph, node)
+    build.last("Sub", one, build.add("Erf", x))
+
+
+def _expm1(graph, node, _name, _arguments):
+    """Converts Expm1, which CELU is made of, to an error of half a unit in the last place of 1."""
+    (x,) = node.input
+    build, one = _with_one(graph, node)
+    build.last("Sub", build.add("Exp", x), one)
+
+
+def _log1p(graph, node, _name, _arguments):
+    """Converts Log1p, to an error of half a unit in the last place of 1."""
+    (x,) = node.input
+    build, one = _with_one(graph, node)
+    build.last("Log", build.add("Add", one, x))
+
+
+def _with_one(graph, node):
     from tf2onnx.utils import map_onnx_to_numpy_type
 
-    (x,) = node.input
-    dtype = map_onnx_to_numpy_type(graph.get_dtype(x))
+    dtype = map_onnx_to_numpy_type(graph.get_dtype(node.input[0]))
     build = Builder(graph, node)
-    build.last("Sub", build.constant([1] if graph.get_rank(x) else 1, dtype), build.add("Erf", x))
+    return build, build.constant(1, dtype)

@@ -1,4 +1,4 @@
-"""Choosing between values: `where` and one-hot vectors."""
+"""Choosing between values: `where`, one-hot vectors, and what is true."""
 
 import numpy as np
 
@@ -6,12 +6,31 @@ from keras_bin.export.onnx_files.operators.building import Builder
 
 
 def handlers() -> dict:
-    """Returns handlers of tf2onnx for Select, SelectV2 and OneHot."""
+    """Returns handlers of tf2onnx for Select, SelectV2, OneHot and Cast."""
     return {
         "Select": (_select, []),
         "SelectV2": (_select, []),
         "OneHot": (_one_hot, []),
+        "Cast": (_cast, []),
     }
+
+
+def _cast(graph, node, _name, _arguments):
+    """Compares with 0 where it casts to bool.
+
+    Of two casts in a row, tf2onnx leaves out the first if the second is to bool: 0.5 would be
+    true, which as an integer is 0.
+    """
+    from onnx import TensorProto
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    (x,) = node.input
+    dtype = graph.get_dtype(x)
+    if node.get_attr_value("to") != TensorProto.BOOL or dtype == TensorProto.BOOL:
+        return
+    build = Builder(graph, node)
+    zero = build.constant(0, map_onnx_to_numpy_type(dtype))
+    build.last("Not", build.add("Equal", x, zero))
 
 
 def _select(graph, node, _name, _arguments):

@@ -89,3 +89,13 @@ def test_depth_and_indices_may_be_scalars_that_are_free():
     np.testing.assert_array_equal(run(proto, index, depth)[0], [0, 0, 0])
     np.testing.assert_array_equal(run(proto, np.array(1, "int32"), depth)[0], [0, 1, 0])
     assert "OneHot" not in kinds(proto)
+
+
+@pytest.mark.parametrize("opset", [13, 18])
+@pytest.mark.parametrize("dtype", ["int32", "float32", "int64", "uint8", "float64"])
+def test_integers_are_true_where_they_are_not_zero(dtype, opset):
+    x = np.array([[0.5, -0.5, 0.0, 1.5, -2.0]], "float32")
+    if dtype == "uint8":
+        x = abs(x)
+    proto = convert(lambda x: ops.cast(ops.cast(x, dtype), "bool"), spec(x, free=[0]), opset=opset)
+    np.testing.assert_array_equal(run(proto, x)[0], x.astype(dtype).astype(bool))
