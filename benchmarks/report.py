@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.environment import device, slug, versions
-from benchmarks.plan import Plan
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -77,9 +76,9 @@ def command_line(module: str) -> str:
 
 
 def document(
-    sections: Sequence[Section], plan: Plan, command: str, accelerator: str | None
+    sections: Sequence[Section], plan: object, command: str, accelerator: str | None
 ) -> dict:
-    """Returns all there is to say about a run, ready for JSON."""
+    """Returns all there is to say about a run, ready for JSON; `plan` is a data class."""
     return {
         "command": command,
         "date": datetime.date.today().isoformat(),
@@ -116,7 +115,14 @@ def to_markdown(run: Mapping) -> str:
 
 
 def _line(cells):
-    return f"| {' | '.join(cells)} |"
+    escaped = (text.replace("|", "\\|").replace("\n", " ") for text in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def result_stem(run: Mapping, partial: Sequence[str] = ()) -> str:
+    """Returns what the files of a document are called, without their endings; see `write`."""
+    machine = run["device"]
+    return "-".join([run["date"], slug(machine["accelerator"] or machine["cpu"]), *partial])
 
 
 def write(run: Mapping, partial: Sequence[str] = (), folder: Path = RESULTS) -> list[Path]:
@@ -132,8 +138,7 @@ def write(run: Mapping, partial: Sequence[str] = (), folder: Path = RESULTS) -> 
         The two files, named for the date and the device.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    machine = run["device"]
-    stem = "-".join([run["date"], slug(machine["accelerator"] or machine["cpu"]), *partial])
+    stem = result_stem(run, partial)
     files = {f"{stem}.json": to_json(run), f"{stem}.md": to_markdown(run)}
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))

@@ -1,0 +1,165 @@
+"""Folds and exports 47 networks that others wrote, and writes down what became of each.
+
+    pip install -e ".[examples]"
+    pip install --no-deps -r benchmarks/zoo/requirements.txt
+    python -m benchmarks.zoo [--only NAME ...] [--limit SECONDS]
+
+Each has a process of its own. Inputs and comparison are this program's, not the exporter's.
+Prints a table, and after each network writes `benchmarks/results/` anew, so that a run that was
+interrupted goes on with `--only` and the names of the rest: rows of the same day stay.
+
+Without `--no-deps` some packages would ask for a Keras or a TensorFlow of years ago; the file
+names what they import. A network whose package is missing is listed as such.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks.environment import installed
+from benchmarks.processes import ROOT
+from benchmarks.report import (
+    RESULTS,
+    Section,
+    command_line,
+    document,
+    result_stem,
+    rich_table,
+    wide_console,
+    write,
+)
+from benchmarks.zoo.nets import NETS
+from benchmarks.zoo.outcome import ALLOWED, counts, read_row, row
+from benchmarks.zoo.packages import requirement
+
+SECTION = "zoo"
+
+
+@dataclasses.dataclass(frozen=True)
+class ZooPlan:
+    """How networks are exported.
+
+    Attributes:
+        limit: seconds that one may take.
+    """
+
+    limit: float
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.zoo", description="Export networks that others wrote."
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=NETS,
+        metavar="NAME",
+        help=f"which, of {', '.join(NETS)} (default: all)",
+    )
+    parser.add_argument(
+        "--limit", type=float, default=1800.0, help="seconds that one may take (default: 1800)"
+    )
+    return parser.parse_args(arguments)
+
+
+def export_net(name: str, limit: float) -> dict:
+    """Folds and exports a network in a fresh process; returns its row.
+
+    Args:
+        name: of the network.
+        limit: seconds after which the process is ended.
+    """
+    net = NETS[name]
+    if not installed(net.module):
+        return {"net": name, "note": f"package missing: pip install {requirement(net.module)}"}
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "found.json"
+        ended = _run_child(name, found, limit)
+        return row(name, json.loads(found.read_text()) if found.exists() else {}, ended)
+
+
+def zoo_section(rows: dict[str, dict]) -> Section:
+    """Makes the section of the rows, which come by name."""
+    ordered = [rows[name] for name in NETS if name in rows]
+    return Section(
+        SECTION,
+        "networks that others wrote",
+        "Each in a process of its own, on the CPU, small, as its package builds it, with random "
+        "gamma and beta and the moving statistics of a batch, or with the weights that come with "
+        "it. The difference is the largest on two inputs of this program's own between the model "
+        "and what was made of it, beside the largest value; ok is one of at most "
+        f"{ALLOWED:g} * (1 + that value) in what was exported and verified, wrong a larger one. "
+        "Transposes are inner ones where they neither take an input of the ONNX file nor give an "
+        f"output. {counts(ordered)}.",
+        ordered,
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Exports, and shows and writes what came out."""
+    options = parse_arguments(arguments)
+    console = wide_console()
+    names = [name for name in NETS if not options.only or name in options.only]
+    rows = _rows_of_today() if options.only else {}
+    columns = (TextColumn("{task.description:30}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("", total=len(names))
+        for name in names:
+            progress.update(task, description=name)
+            rows[name] = export_net(name, options.limit)
+            section = zoo_section(rows)
+            plan = ZooPlan(options.limit)
+            paths = write(
+                document([section], plan, command_line("benchmarks.zoo"), None), [SECTION], RESULTS
+            )
+            progress.advance(task)
+    console.print(rich_table(section))
+    for path in paths:
+        console.print(f"Written: {path}")
+    console.print(counts(section.rows))
+
+
+def _rows_of_today():
+    run = document([], ZooPlan(0), "", None)
+    path = RESULTS / f"{result_stem(run, [SECTION])}.json"
+    if not path.exists():
+        return {}
+    (section,) = json.loads(path.read_text())["sections"]
+    return {written["net"]: read_row(written) for written in section["rows"]}
+
+
+def _run_child(name, found, limit):
+    """Runs `benchmarks.zoo.child`; returns why it ended too early, an empty text if it did not."""
+    command = [sys.executable, "-m", "benchmarks.zoo.child", name, "--to", str(found)]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=limit,
+        )
+        if not done.returncode:
+            return ""
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        return f"the process ended with {done.returncode}: {last}"
+    return f"the limit of {limit:g} s was reached"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""What has to be known of a network that others wrote, to export it."""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Net:
+    """A network that others wrote.
+
+    Attributes:
+        build: makes it; the package is imported only then.
+        module: what it comes from, as `import` names it.
+        free: stands in for each size that the net leaves free.
+        shape: shape of one input, of a subclassed model, which does not tell it.
+        samples: makes that many inputs, of a net that takes no others.
+        trained: whether it comes with its weights, which then stay.
+    """
+
+    build: Callable[[], keras.Model]
+    module: str
+    free: int = 32
+    shape: tuple[int, ...] | None = None
+    samples: Callable[[int], np.ndarray] | None = None
+    trained: bool = False

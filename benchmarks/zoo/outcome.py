@@ -1,0 +1,88 @@
+"""What became of a network, as a row of a table."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+FORMATS = ("fold", "ONNX", "SavedModel")
+ALLOWED = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a network in one format.
+
+    Attributes:
+        status: `"ok"`; `"wrong"` where it was exported and computes something else; `"refused"`;
+            `"no result"` where the process ended or took too long; `"not tried"` after that.
+        seconds: how long it took, comparing included; None where that is not known.
+        largest: largest absolute difference from the model on inputs of this program, in output
+            units; None where there is none, or where it is not finite.
+        size: largest absolute value that is right.
+        message: class and text of what was raised, or why there is no result.
+    """
+
+    status: str
+    seconds: float | None = None
+    largest: float | None = None
+    size: float | None = None
+    message: str = ""
+
+    def __str__(self):
+        said = [self.status]
+        if self.message:
+            said.append(self.message.splitlines()[0])
+        elif self.size is not None:
+            apart = "not finite" if self.largest is None else f"{self.largest:.1e}"
+            said.append(f"{apart} of {self.size:.2g}")
+        if self.seconds is not None:
+            said.append(f"{self.seconds:.0f} s")
+        return ", ".join(said)
+
+
+def outcome(found: Mapping) -> Outcome:
+    """Reads what `benchmarks.zoo.child` wrote of one step that came to an end."""
+    if "error" in found:
+        message = f"{found['error']}: {found['message']}"
+        return Outcome("refused", found["seconds"], message=message)
+    largest, size = found["difference"]["largest"], found["difference"]["size"]
+    right = largest is not None and largest <= ALLOWED * (1 + size)
+    return Outcome("ok" if right else "wrong", found["seconds"], largest, size)
+
+
+def row(name: str, found: Mapping, ended: str = "") -> dict:
+    """Makes the row of a network.
+
+    Args:
+        name: of the network.
+        found: what `benchmarks.zoo.child` wrote, by step.
+        ended: why its process ended before all steps were done; empty if it did not.
+    """
+    build = found.get("build", {"error": "no result", "message": ended})
+    if "error" in build:
+        return {"net": name, "note": f"does not build: {build['error']}: {build['message']}"}
+    outcomes = {step: outcome(found[step]) for step in FORMATS if step in found}
+    for step in FORMATS[len(outcomes) :]:
+        outcomes[step] = Outcome("no result", message=ended) if ended else Outcome("not tried")
+        ended = ""
+    onnx = found.get("ONNX", {})
+    return {
+        "net": name,
+        "parameters": build["parameters"],
+        **outcomes,
+        "Conv": onnx.get("convolutions"),
+        "inner Transpose": onnx.get("inner_transposes"),
+    }
+
+
+def read_row(written: Mapping) -> dict:
+    """Reads a row back from JSON."""
+    outcomes = {step: Outcome(**written[step]) for step in FORMATS if step in written}
+    return {**written, **outcomes}
+
+
+def counts(rows: Sequence[Mapping]) -> str:
+    """Returns how many networks came out right, by format."""
+    right = {
+        step: sum(step in each and each[step].status == "ok" for each in rows) for step in FORMATS
+    }
+    return ", ".join(f"{step} {count}/{len(rows)}" for step, count in right.items())
