@@ -4,8 +4,10 @@ Nothing here is the exporter's: what it calls verified is run again, on other in
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ import tensorflow as tf
 from keras_bin.export import ExportReport
 
 Arrays = list[np.ndarray]
+UNIT = 2.0**-23  # of float32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,19 +34,24 @@ class Difference:
     size: float
 
 
-def model_outputs(model: keras.Model, inputs: Sequence[np.ndarray]) -> Arrays:
-    """Returns what a model computes in inference, flattened.
+def call(model: keras.Model, inputs: Sequence[np.ndarray], training: bool) -> Any:
+    """Calls a model on flattened inputs.
 
     Args:
         model: any model; a subclassed one has one input.
         inputs: arrays in the order of `model.inputs`.
+        training: whether it learns.
     """
     tensors = [tf.constant(array) for array in inputs]
-    functional = isinstance(model, keras.Model) and getattr(model, "inputs", None)
-    packed = keras.tree.pack_sequence_as(model.input, tensors) if functional else tensors[0]
-    if isinstance(model, keras.Sequential):
-        (packed,) = tensors
-    return _arrays(model(packed, training=False))
+    if isinstance(model, keras.Sequential) or not isinstance(getattr(model, "inputs", None), list):
+        (tensor,) = tensors
+        return model(tensor, training=training)
+    return model(keras.tree.pack_sequence_as(model.input, tensors), training=training)
+
+
+def model_outputs(model: keras.Model, inputs: Sequence[np.ndarray]) -> Arrays:
+    """Returns what a model computes in inference, flattened; see `call`."""
+    return _arrays(call(model, inputs, training=False))
 
 
 def load_onnx(path: Path) -> Callable[[Sequence[np.ndarray]], Arrays]:
@@ -84,6 +92,11 @@ def output_names(report: ExportReport) -> list[str]:
     return list(dict.fromkeys(check.name for check in report.verification.outputs))
 
 
+def plain_text(error: BaseException) -> str:
+    """Returns the message of an error without the colours that Keras gives it."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+
+
 def difference(got: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> Difference:
     """Compares outputs, each with the one of the same place.
 
@@ -111,28 +124,28 @@ def difference(got: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> Dif
 
 
 def rounding(
-    model: keras.Model, inputs: Sequence[np.ndarray], trials: int = 4, seed: int = 0
+    model: keras.Model, inputs: Sequence[np.ndarray], unit: float = UNIT, trials: int = 4
 ) -> float:
     """Estimates a model's own rounding, as a share like that of `Difference`.
 
-    It is the largest change of an output when every weight and input moves up or down by one
-    unit in its last place. The weights are as before afterwards.
+    It is the largest change of an output when every weight and input moves up or down by about
+    one unit in its last place. The weights are as before afterwards.
 
     Args:
         model: the model.
         inputs: arrays in the order of `model.inputs`.
+        unit: that of the dtype in which the model computes.
         trials: how often they move.
-        seed: of the directions.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     expected = model_outputs(model, inputs)
     kept = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
     worst = 0.0
     try:
         for _ in range(trials):
             for weight, value in zip(model.weights, kept, strict=True):
-                weight.assign(_nudge(value, rng))
-            moved = model_outputs(model, [_nudge(array, rng) for array in inputs])
+                weight.assign(_nudge(value, unit, rng))
+            moved = model_outputs(model, [_nudge(array, unit, rng) for array in inputs])
             worst = max(worst, difference(moved, expected).share or 0.0)
     finally:
         for weight, value in zip(model.weights, kept, strict=True):
@@ -140,11 +153,10 @@ def rounding(
     return worst
 
 
-def _nudge(array, rng):
+def _nudge(array, unit, rng):
     if array.dtype not in ("float32", "float64"):
         return array
-    ways = np.where(rng.random(array.shape) < 0.5, -np.inf, np.inf).astype(array.dtype)
-    return np.nextafter(array, ways)
+    return array * (1 + unit * rng.choice([-1, 1], array.shape)).astype(array.dtype)
 
 
 def _arrays(outputs):

@@ -7,7 +7,6 @@ long or ends the process.
 import argparse
 import dataclasses
 import json
-import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from benchmarks.oracle import (
     load_saved_model,
     model_outputs,
     output_names,
+    plain_text,
 )
 from benchmarks.zoo.nets import NETS
 from benchmarks.zoo.transposes import count_operators
@@ -42,11 +42,6 @@ def attempt(step: Callable[[], dict]) -> dict:
         if isinstance(error, ModuleNotFoundError):
             found["module"] = error.name
     return {"seconds": time.perf_counter() - start, **found}
-
-
-def plain_text(error: BaseException) -> str:
-    """Returns the message of an error without the colours that Keras gives it."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
 
 
 def steps(name: str, folder: Path) -> dict[str, Callable[[], dict]]:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from benchmarks.oracle import call
 from benchmarks.zoo.net import Net
 from tests.export.values import all_layers
 
@@ -61,12 +62,11 @@ def _learn_statistics(model, net, norms, rng, seed):
     (first, *_) = batch(model, net, 1, seed)
     count = 24 if first.size <= LARGE else 6  # a net that ends at 1x1 needs many
     varied = [_vary(array, rng) for array in batch(model, net, count, seed)]
-    inputs = varied[0] if net.shape else keras.tree.pack_sequence_as(model.input, varied)
     kept = [(layer.momentum, layer.trainable) for layer in norms]
     try:
         for layer in norms:
             layer.momentum, layer.trainable = 0.0, True
-        model(inputs, training=True)
+        call(model, varied, training=True)
     finally:
         for layer, (momentum, trainable) in zip(norms, kept, strict=True):
             layer.momentum, layer.trainable = momentum, trainable

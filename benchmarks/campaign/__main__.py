@@ -1,0 +1,152 @@
+"""Exports nets that are made of a seed, and compares what was written with them.
+
+    python -m benchmarks.campaign [--nets 200] [--seed 0] [--only SEED ...] [--quick]
+
+Inputs, reference and comparison are this program's own: an artifact that the exporter calls
+verified is run again. Prints tables and, in a full run, writes them to `benchmarks/results/`.
+Ends with 1 if anything was exported that computes something else.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks.campaign.judge import WRONG
+from benchmarks.campaign.tables import counts, no_result, sections
+from benchmarks.processes import ROOT
+from benchmarks.report import command_line, document, rich_table, wide_console, write
+
+EVERY = 5
+TOGETHER = 10
+QUICK_NETS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class CampaignPlan:
+    """Which nets are made.
+
+    Attributes:
+        seeds: one for each net.
+        every: those that it divides are also exported as SavedModels.
+        limit: seconds that a net may take.
+    """
+
+    seeds: tuple[int, ...]
+    every: int = EVERY
+    limit: float = 300.0
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.campaign", description="Export generated nets and compare."
+    )
+    parser.add_argument("--nets", type=int, default=200, help="how many (default: 200)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first one (default: 0)")
+    parser.add_argument(
+        "--only",
+        type=int,
+        nargs="+",
+        metavar="SEED",
+        help="the nets of these seeds, with all verdicts, and nothing written",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help=f"{QUICK_NETS} nets and nothing written: a test of the program",
+    )
+    return parser.parse_args(arguments)
+
+
+def try_nets(plan: CampaignPlan, advance: Callable[[int], None]) -> list[dict]:
+    """Tries nets, some in a process; one that ends it has no result, and the rest go on.
+
+    Args:
+        plan: which.
+        advance: is told how many are done.
+    """
+    tried = []
+    waiting = list(plan.seeds)
+    while waiting:
+        together = waiting[:TOGETHER]
+        found, ended = _run_child(together, plan)
+        if ended and len(found) < len(together):
+            found.append(no_result(together[len(found)], ended))
+        tried += found
+        waiting = waiting[len(found) :]
+        advance(len(found))
+    return tried
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Tries nets, shows and writes what came out; returns 1 if something wrong was exported."""
+    options = parse_arguments(arguments)
+    count = QUICK_NETS if options.quick else options.nets
+    seeds = options.only or range(options.seed, options.seed + count)
+    plan = CampaignPlan(tuple(seeds))
+    console = wide_console()
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("nets", total=len(plan.seeds))
+        tried = try_nets(plan, lambda done: progress.advance(task, done))
+    found = sections(tried, plan.every)
+    for section in found:
+        if section.rows:
+            console.print(rich_table(section))
+    if options.only:
+        _show(tried, console)
+    elif not options.quick:
+        run = document(found, plan, command_line("benchmarks.campaign"), None)
+        for path in write(run, ["campaign"]):
+            console.print(f"Written: {path}")
+    console.print(counts(tried))
+    return int(any(v["status"] == WRONG for net in tried for v in net["verdicts"].values()))
+
+
+def _show(tried: Sequence[dict], console: Console) -> None:
+    for net in tried:
+        console.print(f"{net['seed']}: {net['description']}", markup=False)
+        for name, verdict in net["verdicts"].items():
+            console.print(f"  {name}: {verdict}", markup=False)
+
+
+def _run_child(seeds, plan):
+    """Runs `benchmarks.campaign.child`; returns the nets that it got done, and why it ended."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "nets.jsonl"
+        command = [sys.executable, "-m", "benchmarks.campaign.child", *map(str, seeds)]
+        command += ["--every", str(plan.every), "--to", str(path)]
+        limit = plan.limit * len(seeds)
+        try:
+            done = subprocess.run(
+                command,
+                cwd=ROOT,
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=limit,
+            )
+            last = (done.stderr.strip().splitlines() or [""])[-1]
+            ended = f"the process ended with {done.returncode}: {last}"
+        except subprocess.TimeoutExpired:
+            ended = f"the limit of {limit:g} s was reached"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines], ended
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""Exports a generated net, and compares what was written with the net."""
+
+import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from benchmarks.campaign.generate import Net, generate
+from benchmarks.campaign.inputs import Arrays, all_inputs
+from benchmarks.campaign.weights import OUTSIDE
+from benchmarks.oracle import (
+    UNIT,
+    difference,
+    load_onnx,
+    load_saved_model,
+    model_outputs,
+    output_names,
+    plain_text,
+    rounding,
+)
+from keras_bin import rho_weights
+from keras_bin.export import export_onnx, export_saved_model, fold
+
+ALLOWED = 1e-3
+ROUNDINGS = 8
+UNITS = {"float32": UNIT, "mixed_float16": 2.0**-10, "mixed_bfloat16": 2.0**-7}
+RIGHT, ROUNDED, CLIPPED, WRONG, REFUSED = (
+    "right",
+    "right but for rounding",
+    "right with gates clipped",
+    "wrong",
+    "refused",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What became of a net in one format.
+
+    Attributes:
+        status: `RIGHT`, where all outputs are within `ALLOWED`; `ROUNDED`, within as many as
+            `ROUNDINGS` times the net's own rounding; `CLIPPED`, with gates outside [0, 1]
+            clipped; `WRONG`, where it was exported and is none of these; `REFUSED`.
+        seconds: how long it took.
+        share: the largest difference, as that of `benchmarks.oracle.Difference`; None where a
+            value is not finite, or nothing was compared.
+        fed: on which inputs.
+        message: class and text of what was raised.
+    """
+
+    status: str
+    seconds: float = 0.0
+    share: float | None = None
+    fed: str = ""
+    message: str = ""
+
+
+class Judge:
+    """Knows what is right for a net.
+
+    Args:
+        net: of `generate`.
+        reference: the model that is right: that of the net, or its twin in float32.
+        seed: of the net.
+        unit: unit in the last place of the reference.
+    """
+
+    def __init__(self, net: Net, reference: keras.Model, seed: int, unit: float):
+        self.reference, self.unit = reference, unit
+        self.gates_outside = net.gates == OUTSIDE
+        self.inputs = {}
+        self.expected = {}
+        for fed, inputs in all_inputs(net.model, net.within, seed).items():
+            outputs = model_outputs(reference, inputs)
+            if all(np.isfinite(output).all() for output in outputs):
+                self.inputs[fed], self.expected[fed] = inputs, outputs
+
+    def judge(self, run: Callable[[Arrays], Arrays]) -> Verdict:
+        """Feeds an artifact, and compares."""
+        found = [self._compare(fed, run) for fed in self.inputs]
+        return max(found, key=_badness, default=Verdict(RIGHT))
+
+    def _compare(self, fed, run):
+        try:
+            got = run(self.inputs[fed])
+            share = difference(got, self.expected[fed]).share
+        except Exception as error:  # an artifact that does not run is a result
+            return Verdict(WRONG, fed=fed, message=f"{type(error).__name__}: {plain_text(error)}")
+        if share is not None and share <= ALLOWED:
+            return Verdict(RIGHT, share=share, fed=fed)
+        if share is not None and share <= ROUNDINGS * self._rounding(fed):
+            return Verdict(ROUNDED, share=share, fed=fed)
+        if self.gates_outside:
+            clipped = difference(got, self._clipped(fed)).share
+            if clipped is not None and clipped <= ALLOWED:
+                return Verdict(CLIPPED, share=share, fed=fed)
+        return Verdict(WRONG, share=share, fed=fed)
+
+    @functools.cache  # noqa: B019 - a judge lives as long as its net
+    def _rounding(self, fed):
+        return rounding(self.reference, self.inputs[fed], self.unit)
+
+    @functools.cache  # noqa: B019
+    def _clipped(self, fed):
+        with _clipped_gates(self.reference):
+            return model_outputs(self.reference, self.inputs[fed])
+
+
+def try_net(seed: int, folder: Path, saved_model: bool) -> dict:
+    """Makes the net of a seed, folds and exports it, and compares.
+
+    Args:
+        seed: of the net.
+        folder: where artifacts are written.
+        saved_model: whether to write a SavedModel, too.
+
+    Returns:
+        The net's `description` and the `verdicts` by format, ready for JSON.
+    """
+    net = generate(seed)
+    judge = own = Judge(net, net.model, seed, UNITS[net.policy])
+    if net.policy != "float32":  # artifacts are in float32 then, and so is what is right
+        twin = generate(seed, float32=True).model
+        twin.set_weights(net.model.get_weights())
+        judge = Judge(net, twin, seed, UNIT)
+
+    def folded() -> Verdict:
+        made = fold(net.model)
+        return own.judge(lambda inputs: model_outputs(made, inputs))
+
+    def onnx() -> Verdict:
+        report = export_onnx(net.model, folder / f"{seed}.onnx")
+        return judge.judge(load_onnx(report.path))
+
+    def saved() -> Verdict:
+        report = export_saved_model(net.model, folder / str(seed))
+        return judge.judge(load_saved_model(report.path, output_names(report)))
+
+    steps = {"ONNX": onnx, "fold": folded, **({"SavedModel": saved} if saved_model else {})}
+    verdicts = {name: dataclasses.asdict(_timed(step)) for name, step in steps.items()}
+    return {"description": net.description, "verdicts": verdicts}
+
+
+def _timed(step):
+    start = time.perf_counter()
+    try:
+        verdict = step()
+    except Exception as error:  # whatever a net makes the exporter raise is a result
+        verdict = Verdict(REFUSED, message=f"{type(error).__name__}: {plain_text(error)}")
+    return dataclasses.replace(verdict, seconds=time.perf_counter() - start)
+
+
+def _badness(verdict):
+    order = (RIGHT, ROUNDED, CLIPPED, WRONG)
+    share = float("inf") if verdict.share is None else verdict.share
+    return order.index(verdict.status), share
+
+
+@contextlib.contextmanager
+def _clipped_gates(model: keras.Model) -> Iterator[None]:
+    kept = [(rho, keras.ops.convert_to_numpy(rho)) for rho in rho_weights(model)]
+    try:
+        for rho, value in kept:
+            rho.assign(np.clip(value, 0, 1))
+        yield
+    finally:
+        for rho, value in kept:
+            rho.assign(value)
