@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.environment import device, slug, versions
 
+LONGEST = 40  # characters of a cell that is kept on one line
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -59,7 +60,8 @@ def rich_table(section: Section) -> Table:
     table = Table(title=section.title, caption=section.method)
     for column in section.columns:
         text = all(isinstance(row.get(column), str) for row in section.rows)
-        table.add_column(column, justify="left" if text else "right", no_wrap=text)
+        short = all(len(cell(row.get(column))) <= LONGEST for row in section.rows)
+        table.add_column(column, justify="left" if text else "right", no_wrap=text and short)
     for row in section.rows:
         table.add_row(*(cell(row.get(column)) for column in section.columns))
     return table

@@ -117,9 +117,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _show(tried: Sequence[dict], console: Console) -> None:
     for net in tried:
-        console.print(f"{net['seed']}: {net['description']}", markup=False)
+        console.print(f"{net['seed']}: {net['description']}", markup=False, soft_wrap=True)
         for name, verdict in net["verdicts"].items():
-            console.print(f"  {name}: {verdict}", markup=False)
+            console.print(f"  {name}: {verdict}", markup=False, soft_wrap=True)
 
 
 def _run_child(seeds, plan):

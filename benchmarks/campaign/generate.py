@@ -59,14 +59,14 @@ def generate(seed: int, float32: bool = False) -> Net:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if float32 else policy)
     try:
-        model = _model(draw, within.lowest)
+        model = _model(draw, policy, within.lowest)
         gates = randomize(model, draw, within)
     finally:
         keras.config.set_dtype_policy(before)
     return Net(model, "; ".join(draw.notes), within, gates, policy)
 
 
-def _model(draw, lowest):
+def _model(draw, policy, lowest):
     kind = draw.of(*["images"] * 7, "subclass", "subclass", "film", "series", "words")
     if kind == "subclass":
         model = own_model(draw)
@@ -83,11 +83,13 @@ def _model(draw, lowest):
     if kind == "words":
         inputs, x = _words(draw, lowest)
         return _finish(draw, inputs, _body(draw, Space(1), x))
-    return _images(draw)
+    return _images(draw, policy)
 
 
-def _images(draw):
+def _images(draw, policy):
     rank = draw.of(1, 2, 2, 2, 2, 3)
+    if rank == 3 and policy != "float32":
+        rank = 2  # TensorFlow has no 3-D pooling in half precision on a CPU
     space = Space(rank, first=rank == 2 and draw.chance(0.15))
     channels = draw.of(1, 3, 3, 4)
     sizes = draw.of(*FIXED) if draw.chance(0.6) else None
@@ -111,7 +113,7 @@ def _images(draw):
 
 
 def _body(draw, space, x):
-    for _ in range(draw.between(1, 4)):
+    for _ in range(draw.between(2, 5)):
         structure = draw.of(*STRUCTURES)
         if space.first and structure in LAST_CHANNELS_ONLY:
             structure = unit

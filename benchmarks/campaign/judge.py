@@ -27,7 +27,7 @@ from keras_bin import rho_weights
 from keras_bin.export import export_onnx, export_saved_model, fold
 
 ALLOWED = 1e-3
-ROUNDINGS = 8
+ROUNDINGS = 4
 UNITS = {"float32": UNIT, "mixed_float16": 2.0**-10, "mixed_bfloat16": 2.0**-7}
 RIGHT, ROUNDED, CLIPPED, WRONG, REFUSED = (
     "right",
@@ -91,13 +91,13 @@ class Judge:
             share = difference(got, self.expected[fed]).share
         except Exception as error:  # an artifact that does not run is a result
             return Verdict(WRONG, fed=fed, message=f"{type(error).__name__}: {plain_text(error)}")
-        if share is not None and share <= ALLOWED:
+        if _within(share, ALLOWED):
             return Verdict(RIGHT, share=share, fed=fed)
-        if share is not None and share <= ROUNDINGS * self._rounding(fed):
+        if _within(share, ROUNDINGS * self._rounding(fed)):
             return Verdict(ROUNDED, share=share, fed=fed)
         if self.gates_outside:
             clipped = difference(got, self._clipped(fed)).share
-            if clipped is not None and clipped <= ALLOWED:
+            if _within(clipped, max(ALLOWED, ROUNDINGS * self._rounding(fed))):
                 return Verdict(CLIPPED, share=share, fed=fed)
         return Verdict(WRONG, share=share, fed=fed)
 
@@ -153,6 +153,10 @@ def _timed(step):
     except Exception as error:  # whatever a net makes the exporter raise is a result
         verdict = Verdict(REFUSED, message=f"{type(error).__name__}: {plain_text(error)}")
     return dataclasses.replace(verdict, seconds=time.perf_counter() - start)
+
+
+def _within(share, allowed):
+    return share is not None and share <= allowed
 
 
 def _badness(verdict):

@@ -99,3 +99,20 @@ def test_failed_write_leaves_nothing(run, tmp_path, monkeypatch):
 def test_command_line_quotes_and_has_no_path(monkeypatch):
     monkeypatch.setattr("sys.argv", ["/some/where/__main__.py", "--only", "a b"])
     assert command_line("benchmarks") == "python -m benchmarks --only 'a b'"
+
+
+def test_long_text_is_wrapped_and_leaves_room_for_the_rest():
+    rows = [{"seed": 17, "net": "a long story " * 20, "share": 0.25}]
+    console = Console(width=60)
+    with console.capture() as captured:
+        console.print(rich_table(Section("wrong", "nets", "With care.", rows)))
+    assert "17" in captured.get()
+    assert "0.25" in captured.get()
+
+
+def test_markdown_keeps_a_cell_in_its_column(run):
+    rows = [{"message": "a | b\nc"}]
+    text = to_markdown(
+        {**run, "sections": [{**vars(Section("s", "t", "m", rows)), "columns": ["message"]}]}
+    )
+    assert "| a \\| b c |" in text
