@@ -40,6 +40,7 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
     calls = LayerCalls(reference.rho_tolerance, mark)
     exported = ExportGraph(reference, calls, external.weights)
     graph = exported.graph
+    graph.drop_assignments()
     _refuse_captured(graph)
     specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
     specs += [tf.TensorSpec(weight.shape, weight.dtype) for weight in external.weights]

@@ -170,11 +170,16 @@ def _owners(model, resources):
     import tensorflow as tf
 
     wanted = set(map(id, resources))
-    return [
-        each
-        for each in tf.train.TrackableView(model).descendants()
-        if id(getattr(each, "handle", getattr(each, "resource_handle", None))) in wanted
-    ]
+    # Keras keeps the states of seed generators where TensorFlow does not look for them.
+    owners = [variable.value for variable in model.variables]
+    owners += tf.train.TrackableView(model).descendants()
+    found = {
+        id(resource): owner
+        for owner in owners
+        if id(resource := getattr(owner, "handle", getattr(owner, "resource_handle", None)))
+        in wanted
+    }
+    return list(found.values())
 
 
 def _compare_on_cpu(*arguments):

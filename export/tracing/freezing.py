@@ -1,6 +1,7 @@
 """Tracing functions to graphs whose weights are constants."""
 
 import itertools
+import re
 
 from keras_bin.export.tracing.frozen_graph import FrozenGraph
 
@@ -17,8 +18,11 @@ def frozen(function, wanted: list[str], keep_variables: bool = False) -> FrozenG
         function: a `tf.function` with an input signature, which returns a dict.
         wanted: names of the outputs, as they are in the dict.
         keep_variables: whether all variables stay variables.
+
+    Raises:
+        ValueError: the function cannot be traced.
     """
-    graph = _frozen(function.get_concrete_function(), wanted, keep_variables)
+    graph = _frozen(_concrete(function), wanted, keep_variables)
     if _drop_compilation(graph.definition):
         sources = graph.sources
         inlining = graph.function(function.input_signature).get_concrete_function()
@@ -26,6 +30,23 @@ def frozen(function, wanted: list[str], keep_variables: bool = False) -> FrozenG
         graph.sources = sources
     graph.prune()
     return graph
+
+
+def _concrete(function):
+    import tensorflow as tf
+
+    try:
+        return function.get_concrete_function()
+    except tf.errors.OperatorNotAllowedInGraphError as error:
+        raise ValueError(
+            "A model must run in a tf.function to be exported; give its keras.Input fixed sizes, "
+            "or take Python's `if`, `while` and `for` over tensors out of the layer. "
+            f"Received: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error):
+    return re.sub(r"\x1b\[\d*m", "", str(error)).strip().replace("\n\n", " ").splitlines()[0]
 
 
 def _frozen(concrete, wanted, keep_variables):

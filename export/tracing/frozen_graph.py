@@ -141,7 +141,7 @@ class FrozenGraph:
     def prune(self) -> None:
         """Removes nodes that no output depends on, and waiting for nodes without an effect."""
         effects = self._effects()
-        for node in self.definition.node:
+        for node in self.nodes.values():
             kept = [name for name in node.input if name[0] != "^" or node_name(name) in effects]
             if len(kept) < len(node.input):
                 del node.input[:]
@@ -155,6 +155,23 @@ class FrozenGraph:
         definition.node.extend(node for name, node in self.nodes.items() if name in wanted)
         self.definition = definition
         self.nodes = {node.name: node for node in definition.node}
+
+    def drop_assignments(self) -> None:
+        """Takes out what changes variables, and variables that no output depends on then."""
+        for node in self.definition.node:
+            kept = self.data_inputs(node)
+            if len(kept) < len(node.input):
+                del node.input[:]
+                node.input.extend(kept)
+        assigning = {node.name for node in self.assigning()}
+        self.nodes = {name: node for name, node in self.nodes.items() if name not in assigning}
+        wanted = self._closure(map(node_name, self.outputs.values()))
+        self.captured = {
+            tensor: resource
+            for tensor, resource in self.captured.items()
+            if node_name(tensor) in wanted
+        }
+        self.prune()
 
     def _closure(self, names):
         found, waiting = set(), list(names)
@@ -171,7 +188,7 @@ class FrozenGraph:
 
         readers = collections.defaultdict(list)
         waiting = []
-        for node in self.definition.node:
+        for node in self.nodes.values():
             for name in node.input:
                 readers[node_name(name)].append(node.name)
             known = op_def_registry.get(node.op)
@@ -215,7 +232,7 @@ class FrozenGraph:
 
     def assigning(self) -> list:
         """Returns the nodes that change what outlives a call."""
-        return [node for node in self.definition.node if node.op in _ASSIGNING]
+        return [node for node in self.nodes.values() if node.op in _ASSIGNING]
 
 
 _ASSIGNING = frozenset(
