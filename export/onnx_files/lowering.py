@@ -148,15 +148,16 @@ class _Builder:
 
     def first_element(self, x):
         """Adds the first element of each sample and channel; a constant minus it is 0."""
-        from tf2onnx.utils import make_name
-
         spatial = range(2, len(self._shape))
-        slices = ([0] * len(spatial), [1] * len(spatial), list(spatial))
-        starts, ends, axes = (
-            self._graph.make_const(make_name(self._name), np.array(each, "int64")).output[0]
-            for each in slices
-        )
-        return self.small("Slice", x, starts, ends, axes)
+        starts, ends = ([place] * len(spatial) for place in (0, 1))
+        return self.small("Slice", x, *map(self._shared, (starts, ends, list(spatial))))
+
+    def _shared(self, integers):
+        """Adds a constant once for all layers."""
+        name = f"keras_bin_{'_'.join(map(str, integers))}"
+        node = self._graph.get_node_by_name(name)
+        node = node or self._graph.make_const(name, np.array(integers, "int64"))
+        return node.output[0]
 
     def small(self, operator, *inputs, **attributes):
         """Adds a node whose result has one value per sample and channel."""

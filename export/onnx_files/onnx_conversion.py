@@ -33,7 +33,6 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
         OperatorError: the model needs lookup tables or variables, or operators that ONNX does
             not have.
     """
-    import tensorflow as tf
     import tf2onnx
 
     signature = reference.signature
@@ -42,12 +41,15 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
     graph = exported.graph
     graph.drop_assignments()
     _refuse_captured(graph)
-    specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
-    specs += [tf.TensorSpec(weight.shape, weight.dtype) for weight in external.weights]
-    serve = graph.function(specs, {info.name: info.shape for info in signature.outputs})
-    proto, _ = tf2onnx.convert.from_function(
-        serve,
-        specs,
+    names = [info.name for info in signature.inputs]
+    proto, _ = tf2onnx.convert.from_graph_def(
+        graph.definition,
+        input_names=graph.inputs,
+        output_names=list(graph.outputs.values()),
+        tensors_to_rename={
+            **dict(zip(graph.inputs, names)),  # noqa: B905, weights come after them
+            **{tensor: name for name, tensor in graph.outputs.items()},
+        },
         opset=opset,
         custom_op_handlers={
             **handlers(),
