@@ -17,6 +17,7 @@ LAYERS = [
         "reason": str,
         "channels": int,
         "snapped": int,
+        "clipped": int,
     }
 ]
 GATES = [

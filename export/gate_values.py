@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_bin.export.folding.constants import snap
 from keras_bin.gates import RhoSummary, bin_layers, rho_summary
+from keras_bin.layer import BatchInstanceNormalization
 
 
 class GateChange(NamedTuple):
@@ -22,12 +23,30 @@ class GateChange(NamedTuple):
     snapped: int = 0
 
 
+def gate_change(layer: keras.layers.Layer, rho_tolerance: float | None = 0.0) -> GateChange:
+    """Counts the gates of a layer that an export changes; a layer without gates has none.
+
+    Args:
+        layer: a built layer.
+        rho_tolerance: see `fold`; None leaves every rho as it is, outside of [0, 1] too.
+    """
+    if not isinstance(layer, BatchInstanceNormalization) or rho_tolerance is None:
+        return GateChange()
+    before = keras.ops.convert_to_numpy(layer.rho)
+    outside = (before < 0) | (before > 1)
+    moved = ~outside & (snap(before, rho_tolerance) != before)
+    return GateChange(int(np.count_nonzero(outside)), int(np.count_nonzero(moved)))
+
+
 class GateValues:
     """Every rho of a model, clipped to [0, 1] and moved to the ends by a tolerance.
 
     Args:
         model: a model.
-        rho_tolerance: see `fold`; None leaves every rho as it is, outside of [0, 1] too.
+        rho_tolerance: see `gate_change`.
+
+    Raises:
+        ValueError: a rho is not finite.
     """
 
     def __init__(self, model: keras.Model, rho_tolerance: float | None = 0.0):
@@ -43,11 +62,8 @@ class GateValues:
                     "`rho` must be finite; its training has diverged, or it was set from outside, "
                     f"so load an earlier state. Received: {layer.path}/rho={before}"
                 )
+            self._changes[id(layer)] = gate_change(layer, rho_tolerance)
             after = before if rho_tolerance is None else snap(before, rho_tolerance)
-            outside = (before < 0) | (before > 1)
-            clipped, snapped = ((after != before) & each for each in (outside, ~outside))
-            counts = map(np.count_nonzero, (clipped, snapped))
-            self._changes[id(layer)] = GateChange(*map(int, counts))
             self._values.append((layer.rho, after.astype(before.dtype)))
 
     @property

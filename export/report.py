@@ -25,8 +25,9 @@ class ExportReport:
         rho: a `RhoSummary` for each BIN layer, of the gates that were exported.
         seconds: wall-clock time of folding, writing and verifying.
         cast_to_float32: whether the model was half precision and the artifact is float32.
-        snapping_difference: largest absolute difference that moving gates to 0 and 1 makes to
-            an output, or None if no gate was moved.
+        snapping_difference: largest absolute difference that clipping gates to [0, 1], and moving
+            them to its ends, makes to an output, or None if no gate was changed.
+        inner_transposes: number of transposes inside an ONNX file; None for a SavedModel.
         size: bytes of all files of the artifact, as the report was made: a SavedModel's folder,
             or an ONNX file and the one with its weights.
     """
@@ -38,6 +39,7 @@ class ExportReport:
     seconds: float
     cast_to_float32: bool
     snapping_difference: float | None = None
+    inner_transposes: int | None = None
     size: int = field(init=False)
 
     def __post_init__(self):
@@ -82,22 +84,31 @@ class ExportReport:
             "layers": plain(self.layers),
             "rho": plain(self.rho),
             "snapping_difference": self.snapping_difference,
+            "inner_transposes": self.inner_transposes,
             "verification": self.verification.as_dict(),
         }
 
     def __str__(self) -> str:
         cast = ", cast to float32" if self.cast_to_float32 else ""
         rounding = ", or the model's rounding" if self.verification.used_rounding else ""
-        snapped = ""
+        changed = ""
         if self.snapping_difference is not None:
-            gates = sum(layer.snapped for layer in self.layers)
+            counts = [
+                f"{sum(getattr(layer, kind) for layer in self.layers)} gates {kind}"
+                for kind in ("clipped", "snapped")
+                if any(getattr(layer, kind) for layer in self.layers)
+            ]
             cost = f"changes outputs by {self.snapping_difference:.1e}"
-            snapped = f" ({gates} gates moved, which {cost})"
+            changed = f" ({', '.join(counts).replace('snapped', 'moved')}, which {cost})"
+        transposes = ""
+        if self.inner_transposes:
+            transposes = f"; transposes inside: {self.inner_transposes}"
         return (
-            f"{self.path}: BIN layers folded: {self.layers_folded}{snapped}{cast}; largest "
+            f"{self.path}: BIN layers folded: {self.layers_folded}{changed}{cast}; largest "
             f"difference {self.max_abs_difference:.1e} absolute, "
             f"{self.max_rel_difference:.1e} relative "
-            f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding}); {self.seconds:.1f} s"
+            f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding}){transposes}; "
+            f"{self.seconds:.1f} s"
         )
 
     def __rich__(self) -> Table:
@@ -109,8 +120,9 @@ class ExportReport:
             table.add_column(column, overflow="fold")
         for layer in self.layers:
             into = f"{layer.became} into {layer.into}" if layer.into else layer.became
+            clipped = f"rho clipped to [0, 1] in {layer.clipped} channels" if layer.clipped else ""
             snapped = f"rho moved to 0 or 1 in {layer.snapped} channels" if layer.snapped else ""
-            why = "; ".join(filter(None, (layer.reason, snapped)))
+            why = "; ".join(filter(None, (layer.reason, clipped, snapped)))
             cells = (layer.layer, layer.kind, str(layer.channels), into, why)
             table.add_row(*map(Text, cells))
         return table

@@ -61,6 +61,7 @@ class ExportSource:
         found: Verification,
         snapping_difference: float | None,
         seconds: float,
+        inner_transposes: int | None = None,
     ) -> ExportReport:
         """Sums up an export that was written to `path`."""
         return ExportReport(
@@ -69,6 +70,7 @@ class ExportSource:
             verification=found,
             rho=self.rho,
             snapping_difference=snapping_difference,
+            inner_transposes=inner_transposes,
             seconds=seconds,
             cast_to_float32=self.reference.is_half,
         )

@@ -11,7 +11,7 @@ import numpy as np
 from keras_bin.export.folding.constants import snap
 from keras_bin.export.folding.deep_copy import DeepCopies
 from keras_bin.export.folding.graph import as_functional, check_model, is_graph
-from keras_bin.export.folding.precision import global_policy, is_half_precision, to_dtype
+from keras_bin.export.folding.precision import global_policy, in_single_precision, is_half_precision
 from keras_bin.gates import bin_layers
 
 
@@ -19,45 +19,27 @@ class CopyError(ValueError):
     """A layer cannot be copied, or its copy does not run where the layer does."""
 
 
-def inference_copy(
-    model: keras.Model, dtype: str | None = None, rho_tolerance: float = 0.0
-) -> keras.Model:
-    """Returns a copy of `model` with rho clipped to [0, 1] and nothing folded.
-
-    Args:
-        model: as for `keras_bin.export.fold`.
-        dtype: `"float64"` to compute in it wherever `model` computes in less; by default
-            half precision becomes float32, and the rest stays as it is.
-        rho_tolerance: as for `keras_bin.export.fold`.
-
-    Raises:
-        TypeError: as for `keras_bin.export.fold`.
-        ValueError: as for `keras_bin.export.fold`.
-    """
-    return ModelCopy(model, dtype, rho_tolerance).model
-
-
 class ModelCopy:
     """Copies a graph of layers, once each, then their weights.
 
     Args:
-        model: a built Functional or Sequential model, or one that `as_functional` takes.
-        dtype: see `inference_copy`.
+        model: a built Functional or Sequential model, or one that `as_functional` takes; half
+            precision becomes float32.
         rho_tolerance: see `keras_bin.export.fold`.
 
     Attributes:
         model: the copy.
     """
 
-    def __init__(self, model, dtype: str | None = None, rho_tolerance: float = 0.0):
+    def __init__(self, model, rho_tolerance: float = 0.0):
         check_model(model)
         graph = as_functional(model)
-        self._dtype = dtype or ("float32" if is_half_precision(graph) else None)
+        self._single = is_half_precision(graph)
         self._rho_tolerance = rho_tolerance
         self._copies = {}
-        self._deep = DeepCopies(self._dtype, self._replaced, self._rebuilt_graph, is_graph)
+        self._deep = DeepCopies(self._single, self._replaced, self._rebuilt_graph, is_graph)
         self._prepare(graph)
-        with global_policy(self._dtype) if self._dtype else contextlib.nullcontext():
+        with global_policy("float32") if self._single else contextlib.nullcontext():
             self.model = self._copy_graph(graph)
         for layer, new in self._copies.values():
             if isinstance(layer, keras.layers.Layer) and not is_graph(layer):
@@ -131,7 +113,9 @@ class ModelCopy:
             )
         taken = _taken_by_constructor(layer, config)
         # A constructor that takes no dtype gets the default of its time.
-        policy = (self._dtype or layer.dtype_policy) if "dtype" not in taken else None
+        policy = (
+            ("float32" if self._single else layer.dtype_policy) if "dtype" not in taken else None
+        )
         try:
             with global_policy(policy) if policy else contextlib.nullcontext():
                 new = type(layer).from_config(taken)
@@ -145,7 +129,7 @@ class ModelCopy:
         new = copy.copy(operation)
         new._inbound_nodes = []
         new._outbound_nodes = []
-        if self._dtype and isinstance(getattr(operation, "dtype", None), str):
+        if isinstance(getattr(operation, "dtype", None), str):
             new.dtype = self._converted(operation.dtype)
         return new
 
@@ -156,7 +140,7 @@ class ModelCopy:
             raise _not_rebuildable(layer, "get_config", error) from error
 
     def _converted(self, config):
-        return to_dtype(config, self._dtype) if self._dtype else config
+        return in_single_precision(config) if self._single else config
 
     def _call(self, layer, *args, **kwargs):
         """Calls a copied layer as the model calls the original, in inference mode."""
@@ -186,7 +170,7 @@ class ModelCopy:
         for layer in bin_layers(self.model):
             if layer.rho is None:  # held by another layer, and never called
                 continue
-            rho = to_numpy(layer.rho)
+            rho = keras.ops.convert_to_numpy(layer.rho)
             if not np.isfinite(rho).all():
                 raise ValueError(
                     "`rho` must be finite; its training has diverged, or it was set from outside, "
@@ -224,8 +208,3 @@ def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> No
         with tempfile.TemporaryDirectory() as folder:
             source.save_assets(folder)
             target.load_assets(folder)
-
-
-def to_numpy(variable) -> np.ndarray:
-    """Returns the values of a Keras variable."""
-    return keras.ops.convert_to_numpy(variable)

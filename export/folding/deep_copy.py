@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import keras
 
-from keras_bin.export.folding.precision import to_dtype
+from keras_bin.export.folding.precision import in_single_precision
 
 # What `Layer.__new__` makes for the layer that it makes.
 _MADE_ANEW = {"build", "quantize", "_tracker"}
@@ -27,16 +27,14 @@ class DeepCopies:
     under two names, in a dict, or by a helper object, is so in the copy.
 
     Args:
-        dtype: as for `keras_bin.export.folding.copying.inference_copy`.
+        single: whether half precision becomes float32.
         replaced: returns what stands for a layer in place of a copy, or None.
         rebuilt: returns the copy of a model that is a graph, whose layers are copied already.
         is_graph: tells whether a layer is such a model.
     """
 
-    def __init__(
-        self, dtype: str | None, replaced: Callable, rebuilt: Callable, is_graph: Callable
-    ):
-        self._dtype = dtype
+    def __init__(self, single: bool, replaced: Callable, rebuilt: Callable, is_graph: Callable):
+        self._single = single
         self._replaced = replaced
         self._rebuilt = rebuilt
         self._is_graph = is_graph
@@ -95,8 +93,8 @@ class DeepCopies:
     def _fill(self, layer, new):
         stores, new._tracker.config = (
             new._tracker.config,
-            {},
-        )  # lists track what they are filled with
+            {},  # lists track what they are filled with
+        )
         for name, value in vars(layer).items():
             if name in _EMPTIED:
                 vars(new)[name] = set() if isinstance(value, set) else []
@@ -114,21 +112,21 @@ class DeepCopies:
 
     def _copied(self, value):
         if isinstance(value, str):
-            return to_dtype(value, self._dtype) if self._dtype else value
+            return in_single_precision(value) if self._single else value
         try:
             return copy.deepcopy(value, self._memo)
         except Exception:  # a lock, a file, a table: whatever Python or TensorFlow cannot copy
             return value
 
     def _converted_policy(self, policy):
-        if self._dtype is None:
+        if not self._single:
             return policy
         config = keras.dtype_policies.serialize(policy)
-        return keras.dtype_policies.deserialize(to_dtype(config, self._dtype))
+        return keras.dtype_policies.deserialize(in_single_precision(config))
 
     def _convert(self, variable):
         """Copies a variable of less precision; the others are copied as they are found."""
-        dtype = to_dtype(variable.dtype, self._dtype) if self._dtype else variable.dtype
+        dtype = in_single_precision(variable.dtype) if self._single else variable.dtype
         if dtype != variable.dtype and id(variable) not in self._memo:
             self._memo[id(variable)] = keras.Variable(
                 keras.ops.convert_to_numpy(variable).astype(dtype),

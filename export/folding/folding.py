@@ -5,11 +5,9 @@ import numpy as np
 from keras import layers
 
 from keras_bin.export.folding.absorb import absorbed
-from keras_bin.export.folding.constants import check_rho_tolerance, fold_constants, snap
-from keras_bin.export.folding.copying import (
-    ModelCopy,
-    to_numpy,
-)
+from keras_bin.export.folding.constants import check_rho_tolerance
+from keras_bin.export.folding.copying import ModelCopy
+from keras_bin.export.folding.layer_constants import layer_constants
 from keras_bin.export.folding.layer_fold import ABSORBED, UNFOLDED, LayerFold
 from keras_bin.export.folding.places import (
     NORMALIZATIONS,
@@ -17,6 +15,7 @@ from keras_bin.export.folding.places import (
     normalizations_of,
     places,
 )
+from keras_bin.export.gate_values import gate_change
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.layer import BatchInstanceNormalization
 
@@ -30,7 +29,6 @@ class Folding(ModelCopy):
     Args:
         model: as for `fold`.
         rho_tolerance: as for `fold`.
-        layer_class: what folded layers become, a subclass of the default.
         inside: whether to fold BIN layers inside layers of a user's own, too.
 
     Attributes:
@@ -42,11 +40,9 @@ class Folding(ModelCopy):
         self,
         model: keras.Model,
         rho_tolerance: float = 0.0,
-        layer_class: type = FoldedBatchInstanceNormalization,
         inside: bool = True,
     ):
         check_rho_tolerance(rho_tolerance)
-        self._layer_class = layer_class
         self._inside = inside
         self._constants = {}
         self._taken = {}
@@ -64,7 +60,7 @@ class Folding(ModelCopy):
         self._graph = graph
         found = normalizations_of(graph)
         for layer in filter(is_foldable, found):
-            self._constants[id(layer)] = self._fold_constants(layer)
+            self._constants[id(layer)] = layer_constants(layer, self._rho_tolerance)
         affine = {key for key, constants in self._constants.items() if constants.affine}
         self._places = places(graph, affine)
         for layer in found:
@@ -91,38 +87,25 @@ class Folding(ModelCopy):
             self._note(layer, constants.form, reason=place.reason if constants.affine else "")
 
     def _note(self, layer, became, **facts):
-        channels, snapped = layer.moving_mean.shape[0], 0
-        if isinstance(layer, BatchInstanceNormalization):
-            rho = np.clip(to_numpy(layer.rho), 0, 1)
-            snapped = np.count_nonzero(snap(rho, self._rho_tolerance) != rho)
-        kind = type(layer).__name__
+        change = gate_change(layer, self._rho_tolerance)
+        channels = layer.moving_mean.shape[0]
         self._noted.add(id(layer))
         self.layers.append(
-            LayerFold(layer.path, kind, became, channels=channels, snapped=int(snapped), **facts)
-        )
-
-    def _fold_constants(self, layer):
-        shape = layer.moving_mean.shape
-        is_bin = isinstance(layer, BatchInstanceNormalization)
-        try:
-            return fold_constants(
-                np.ones(shape) if layer.gamma is None else to_numpy(layer.gamma),
-                np.zeros(shape) if layer.beta is None else to_numpy(layer.beta),
-                snap(to_numpy(layer.rho), self._rho_tolerance) if is_bin else np.ones(shape),
-                to_numpy(layer.moving_mean),
-                to_numpy(layer.moving_variance),
-                layer.epsilon,
+            LayerFold(
+                layer.path,
+                type(layer).__name__,
+                became,
+                channels=channels,
+                **change._asdict(),
+                **facts,
             )
-        except ValueError as error:
-            raise ValueError(f"Layer {layer.path!r} cannot be folded. {error}") from error
+        )
 
     def _new_layer(self, layer):
         if id(layer) in self._constants:
             return self._new_folded(layer)
         if id(layer) in self._taken and layer.bias is None:
             return self._rebuilt(layer, {**self._config(layer), "use_bias": True})
-        if isinstance(layer, FoldedBatchInstanceNormalization):
-            return self._layer_class.from_config(self._config(layer))
         return super()._new_layer(layer)
 
     def _new_folded(self, layer):
@@ -130,7 +113,7 @@ class Folding(ModelCopy):
         place = self._places.get(id(layer))
         if constants.affine and place is not None and place.producer is not None:
             return _Gone(layer.name, self._config(layer)["dtype"], place.is_output)
-        return self._layer_class(
+        return FoldedBatchInstanceNormalization(
             axis=layer.axis,
             epsilon=layer.epsilon,
             batch=constants.scale is not None,
@@ -154,7 +137,7 @@ class Folding(ModelCopy):
         if copy is not None or not (self._replaceable(layer) or id(layer) in self._constants):
             return copy
         if is_foldable(layer) and id(layer) not in self._constants:
-            self._constants[id(layer)] = constants = self._fold_constants(layer)
+            self._constants[id(layer)] = constants = layer_constants(layer, self._rho_tolerance)
             reason = "its owner's call decides what it reads" if constants.affine else ""
             self._note(layer, constants.form, reason=reason)
         copy = self._copy_layer(layer)
@@ -170,7 +153,7 @@ class Folding(ModelCopy):
     def _copy_state(self, layer, new):
         if isinstance(new, _Gone):
             return
-        if id(layer) in self._constants and isinstance(new, self._layer_class):
+        if id(layer) in self._constants and isinstance(new, FoldedBatchInstanceNormalization):
             new.set_weights([value for value in self._constants[id(layer)] if value is not None])
         elif id(layer) in self._taken:
             for name, value in absorbed(layer, *self._taken[id(layer)]).items():

@@ -16,19 +16,17 @@ def is_half_precision(model: keras.Model) -> bool:
     )
 
 
-def to_dtype(config, dtype: str):
-    """Returns a config in which each dtype or policy of less precision than `dtype` is `dtype`.
+def in_single_precision(config):
+    """Returns a config in which each dtype or policy of half precision is float32.
 
     Args:
         config: what `get_config` returns, or a part of it.
-        dtype: `"float32"` or `"float64"`.
     """
     if isinstance(config, dict):
-        return {key: to_dtype(value, dtype) for key, value in config.items()}
+        return {key: in_single_precision(value) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
-        return type(config)(to_dtype(value, dtype) for value in config)
-    lower = _HALF_POLICIES if dtype == "float32" else (*_HALF_POLICIES, "float32")
-    return dtype if isinstance(config, str) and config in lower else config
+        return type(config)(map(in_single_precision, config))
+    return "float32" if isinstance(config, str) and config in _HALF_POLICIES else config
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from keras_bin.export.folding.graph import check_model
 from keras_bin.export.onnx_files.external import ExternalWeights, publish_with_weights
 from keras_bin.export.onnx_files.lowering import DEFAULT_LOWERING, check_lowering
 from keras_bin.export.onnx_files.onnx_conversion import convert, describe
+from keras_bin.export.onnx_files.transposes import inner_transposes
 from keras_bin.export.publishing.publish import refuse_existing, staging
 from keras_bin.export.remote import refuse_remote
 from keras_bin.export.report import ExportReport
@@ -103,11 +104,12 @@ def export_onnx(
         source = ExportSource(model, rho_tolerance)
         batches = source.reference.batches(samples)
         written = staged / path.name
-        layers = _write(source, opset, lowering, written)
+        layers, transposes = _write(source, opset, lowering, written)
         found = compare(load_artifact(written), source.reference, batches, atol, rtol)
         snapping = source.snapping_difference(batches)
         publish_with_weights(written, path, overwrite)
-    return source.report(path, layers, found, snapping, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return source.report(path, layers, found, snapping, seconds, transposes)
 
 
 def check_opset(opset: int) -> None:
@@ -127,7 +129,7 @@ def _write(source, opset, lowering, path):
     """Writes `path`, and beside it the file with its weights if they do not fit into it.
 
     Returns:
-        What became of each normalization layer.
+        What became of each normalization layer, and the number of transposes inside.
     """
     import onnx
 
@@ -137,7 +139,7 @@ def _write(source, opset, lowering, path):
     external.write(proto, path)
     onnx.save(proto, path, format="protobuf")  # whatever the name of `path` ends in
     _check(path)
-    return layers
+    return layers, inner_transposes(proto)
 
 
 def _check(path):

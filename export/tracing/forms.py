@@ -9,7 +9,7 @@ from keras import layers
 
 from keras_bin.axes import Axes, input_axes
 from keras_bin.export.folding.constants import Constants
-from keras_bin.export.tracing.layer_constants import layer_constants
+from keras_bin.export.folding.layer_constants import layer_constants
 from keras_bin.inference_form import inference_form
 from keras_bin.statistics import apply_constants
 

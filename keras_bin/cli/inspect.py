@@ -25,6 +25,7 @@ _LAYERS = {
     "reason": "why",
     "channels": "channels",
     "snapped": "moved gates",
+    "clipped": "clipped gates",
 }
 _GATES = {
     "layer": "layer",

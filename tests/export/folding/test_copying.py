@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_bin.export.folding.copying import copy_own_state, inference_copy
+from keras_bin.export.folding.copying import ModelCopy, copy_own_state
 from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.own_layers import HidesBIN, around
 from tests.export.values import all_layers, arrays, layers_of, predict, snapshot
@@ -15,7 +15,7 @@ from tests.export.values import all_layers, arrays, layers_of, predict, snapshot
 def test_copy_computes_the_same_to_the_last_digit(kind):
     model = KINDS[kind]()
     values = arrays(model, 3)
-    copy = inference_copy(model)
+    copy = ModelCopy(model).model
     for got, expected in zip(predict(copy, values), predict(model, values), strict=True):
         np.testing.assert_array_equal(got, expected)
     assert len(layers_of(copy, BIN)) == len(layers_of(model, BIN))
@@ -24,7 +24,7 @@ def test_copy_computes_the_same_to_the_last_digit(kind):
 def test_copy_shares_no_weight_with_its_source():
     model = classifier()
     before = snapshot(model)
-    for weight in inference_copy(model).weights:
+    for weight in ModelCopy(model).model.weights:
         weight.assign(weight * 0 + 7)
     for path, value in snapshot(model).items():
         np.testing.assert_array_equal(value, before[path], err_msg=path)
@@ -33,21 +33,16 @@ def test_copy_shares_no_weight_with_its_source():
 def test_gates_are_clipped_and_moved_in_the_copy_alone():
     model = bin_model()
     model.get_layer("bin").rho.assign([-0.5, 0.9, 0.4])
-    rho = inference_copy(model, rho_tolerance=0.125).get_layer("bin").rho
+    rho = ModelCopy(model, rho_tolerance=0.125).model.get_layer("bin").rho
     np.testing.assert_array_equal(rho, np.array([0, 1, 0.4], "float32"))
     np.testing.assert_array_equal(model.get_layer("bin").rho, np.array([-0.5, 0.9, 0.4], "float32"))
 
 
 @pytest.mark.parametrize("kind", HALF_KINDS)
-@pytest.mark.parametrize("dtype", [None, "float64"], ids=str)
-def test_half_precision_becomes_the_asked_precision(dtype, kind):
-    copy = inference_copy(HALF_KINDS[kind](), dtype)
-    assert {layer.compute_dtype for layer in all_layers(copy)} == {dtype or "float32"}
-    assert {tensor.dtype for tensor in copy.inputs} == {dtype or "float32"}
-
-
-def test_float64_copy_leaves_the_default_policy():
-    assert inference_copy(classifier(), "float64").outputs[0].dtype == "float64"
+def test_half_precision_becomes_float32(kind):
+    copy = ModelCopy(HALF_KINDS[kind]()).model
+    assert {layer.compute_dtype for layer in all_layers(copy)} == {"float32"}
+    assert {tensor.dtype for tensor in copy.inputs} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
 
 
@@ -66,7 +61,7 @@ def test_layer_that_was_held_and_never_called_is_no_obstacle():
     model = around(Spare(), BIN())
     values = arrays(model, 3)
     np.testing.assert_array_equal(
-        predict(inference_copy(model), values)[0], predict(model, values)[0]
+        predict(ModelCopy(model).model, values)[0], predict(model, values)[0]
     )
 
 
@@ -88,7 +83,7 @@ def test_layer_whose_constructor_takes_nothing_is_copied_with_its_precision():
     keras.config.set_dtype_policy("float64")
     model = around(Plain(), BIN())
     keras.config.set_dtype_policy("float32")
-    copy = inference_copy(model)
+    copy = ModelCopy(model).model
     assert {weight.dtype for weight in copy.weights} == {"float64"}
     assert copy.layers[1].name == model.layers[1].name
     values = arrays(model, 3)
@@ -104,7 +99,7 @@ def test_lambda_keeps_its_arguments_and_its_mask():
     )
     model = around(scaled, layers.GlobalAveragePooling1D(), shape=(6, 4))
     values = arrays(model, 3)
-    copy = inference_copy(model)
+    copy = ModelCopy(model).model
     np.testing.assert_array_equal(predict(copy, values)[0], predict(model, values)[0])
     assert layers_of(copy, layers.Lambda)[0].mask is scaled.mask
 
@@ -114,7 +109,7 @@ def test_rho_that_is_not_finite_is_refused_with_its_path():
     (hidden,) = layers_of(model, BIN)
     hidden.rho.assign([0, np.inf, 1])
     with pytest.raises(ValueError, match=r"`rho` must be finite.*/rho=\[ *0. inf"):
-        inference_copy(model)
+        ModelCopy(model)
 
 
 @pytest.mark.parametrize("training", [None, False], ids=str)
@@ -123,7 +118,7 @@ def test_dropout_that_is_called_in_training_does_nothing_as_under_predict(traini
     model = keras.Model(inputs, layers.Dropout(0.5)(BIN()(inputs), training=True))
     (x,) = arrays(model, 2)
     np.testing.assert_array_equal(
-        inference_copy(model)(x, training=training), model.predict(x, verbose=0)
+        ModelCopy(model).model(x, training=training), model.predict(x, verbose=0)
     )
 
 

@@ -1,10 +1,10 @@
-"""Half precision is found wherever it is, and turned into float32 or float64."""
+"""Half precision is found wherever it is, and turned into float32."""
 
 import keras
 import pytest
 from keras import layers, ops
 
-from keras_bin.export.folding.precision import global_policy, is_half_precision, to_dtype
+from keras_bin.export.folding.precision import global_policy, in_single_precision, is_half_precision
 from tests.export.models import BIN, IMAGE
 
 MIXED_MAP = {"config": {"default_policy": "mixed_bfloat16", "policy_map": {"dense": "float16"}}}
@@ -52,7 +52,7 @@ def test_full_precision_is_not_taken_for_half(make):
 @pytest.mark.parametrize("policy", ["float16", "bfloat16", "mixed_float16", "mixed_bfloat16"])
 def test_config_names_float32_in_place_of(policy):
     config = {"dtype": {"config": {"name": policy}}, "units": 3, "list": [policy, 1]}
-    assert to_dtype(config, "float32") == {
+    assert in_single_precision(config) == {
         "dtype": {"config": {"name": "float32"}},
         "units": 3,
         "list": ["float32", 1],
@@ -61,17 +61,12 @@ def test_config_names_float32_in_place_of(policy):
 
 def test_policy_map_is_converted_inside():
     expected = {"config": {"default_policy": "float32", "policy_map": {"dense": "float32"}}}
-    assert to_dtype(MIXED_MAP, "float32") == expected
-
-
-@pytest.mark.parametrize("policy", ["float16", "mixed_bfloat16", "float32", "float64"])
-def test_config_names_float64_in_place_of(policy):
-    assert to_dtype([{"dtype": policy}], "float64") == [{"dtype": "float64"}]
+    assert in_single_precision(MIXED_MAP) == expected
 
 
 @pytest.mark.parametrize("name", ["float32", "float64", "uint8", "half", 16, None])
 def test_other_values_stay(name):
-    assert to_dtype({"dtype": name}, "float32") == {"dtype": name}
+    assert in_single_precision({"dtype": name}) == {"dtype": name}
 
 
 def test_default_policy_comes_back_after_an_error():
