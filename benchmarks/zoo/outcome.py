@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 FORMATS = ("fold", "ONNX", "SavedModel")
 ALLOWED = 1e-3
+LONGEST = 300  # characters of a message in a table; JSON holds all of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +31,21 @@ class Outcome:
     def __str__(self):
         said = [self.status]
         if self.message:
-            said.append(self.message.splitlines()[0])
+            said.append(headline(self.message))
         elif self.size is not None:
             apart = "not finite" if self.largest is None else f"{self.largest:.1e}"
             said.append(f"{apart} of {self.size:.2g}")
         if self.seconds is not None:
             said.append(f"{self.seconds:.0f} s")
         return ", ".join(said)
+
+
+def headline(message: str) -> str:
+    """Returns the first line of a message, with the next where it ends in a colon, shortened."""
+    first, *more = message.splitlines()
+    if first.endswith(":") and more:
+        first = f"{first} {more[0].strip()}"
+    return first if len(first) <= LONGEST else f"{first[: LONGEST - 1]}…"
 
 
 def outcome(found: Mapping) -> Outcome:
@@ -59,7 +68,8 @@ def row(name: str, found: Mapping, ended: str = "") -> dict:
     """
     build = found.get("build", {"error": "no result", "message": ended})
     if "error" in build:
-        return {"net": name, "note": f"does not build: {build['error']}: {build['message']}"}
+        said = headline(f"does not build: {build['error']}: {build['message']}")
+        return {"net": name, "note": said}
     outcomes = {step: outcome(found[step]) for step in FORMATS if step in found}
     for step in FORMATS[len(outcomes) :]:
         outcomes[step] = Outcome("no result", message=ended) if ended else Outcome("not tried")

@@ -11,7 +11,7 @@ from benchmarks.zoo import __main__ as program
 from benchmarks.zoo import packages
 from benchmarks.zoo.net import Net
 from benchmarks.zoo.nets import NETS
-from benchmarks.zoo.outcome import Outcome, counts, outcome, read_row, row
+from benchmarks.zoo.outcome import LONGEST, Outcome, counts, headline, outcome, read_row, row
 
 BUILT = {"build": {"seconds": 1.0, "parameters": 7}}
 RIGHT = {"seconds": 2.0, "difference": {"largest": 2e-6, "share": 1e-6, "size": 3.0}}
@@ -133,3 +133,17 @@ def test_only_adds_to_the_rows_of_the_same_day(monkeypatch, tmp_path, capsys):
     (section,) = json.loads(path.read_text())["sections"]
     assert [each["net"] for each in section["rows"]] == ["apps/MobileNet", "apps/VGG16"]
     assert "fold 2/2, ONNX 0/2, SavedModel 0/2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("Rule.\nMore", "Rule."),
+        ("Rule. They are:\n  this\n  that", "Rule. They are: this"),
+        ("They are:", "They are:"),
+        ("x" * (LONGEST + 1), "x" * (LONGEST - 1) + "…"),
+    ],
+    ids=["first line", "first line that ends in a colon", "nothing after it", "long"],
+)
+def test_headline(message, text):
+    assert headline(message) == text
