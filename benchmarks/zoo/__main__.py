@@ -43,6 +43,7 @@ from benchmarks.zoo.outcome import ALLOWED, counts, read_row, row
 from benchmarks.zoo.packages import requirement
 
 SECTION = "zoo"
+INSTALL = "pip install --no-deps -r benchmarks/zoo/requirements.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,8 @@ def export_net(name: str, limit: float) -> dict:
     """
     net = NETS[name]
     if not installed(net.module):
-        return {"net": name, "note": f"package missing: pip install {requirement(net.module)}"}
+        missing = f"package missing: {requirement(net.module)}; {INSTALL}"
+        return {"net": name, "note": missing}
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found.json"
         ended = _run_child(name, found, limit)

@@ -39,8 +39,6 @@ def attempt(step: Callable[[], dict]) -> dict:
         found = step()
     except Exception as error:  # whatever a network makes the exporter raise is a result
         found = {"error": type(error).__name__, "message": plain_text(error)}
-        if isinstance(error, ModuleNotFoundError):
-            found["module"] = error.name
     return {"seconds": time.perf_counter() - start, **found}
 
 

@@ -94,7 +94,9 @@ def test_counts_are_of_all_networks():
 def test_missing_package_is_told_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setitem(program.NETS, "x", Net(lambda: None, "kimm"))
     monkeypatch.setattr(program, "installed", lambda module: False)
-    assert program.export_net("x", 1.0)["note"].startswith("package missing: pip install kimm==")
+    note = program.export_net("x", 1.0)["note"]
+    assert note.startswith("package missing: kimm==")
+    assert "pip install --no-deps" in note
 
 
 def fake_run(writes, end):
