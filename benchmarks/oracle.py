@@ -16,6 +16,8 @@ import tensorflow as tf
 from keras_bin.export import ExportReport
 
 Arrays = list[np.ndarray]
+ALLOWED = 1e-3  # share of a difference
+ROUNDINGS = 4  # times a model's own rounding
 UNIT = 2.0**-23  # of float32
 
 

@@ -14,6 +14,8 @@ from benchmarks.campaign.generate import Net, generate
 from benchmarks.campaign.inputs import Arrays, all_inputs
 from benchmarks.campaign.weights import OUTSIDE
 from benchmarks.oracle import (
+    ALLOWED,
+    ROUNDINGS,
     UNIT,
     difference,
     load_onnx,
@@ -26,8 +28,6 @@ from benchmarks.oracle import (
 from keras_bin import rho_weights
 from keras_bin.export import export_onnx, export_saved_model, fold
 
-ALLOWED = 1e-3
-ROUNDINGS = 4
 UNITS = {"float32": UNIT, "mixed_float16": 2.0**-10, "mixed_bfloat16": 2.0**-7}
 RIGHT, ROUNDED, CLIPPED, WRONG, REFUSED = (
     "right",

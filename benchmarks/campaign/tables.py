@@ -5,15 +5,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.campaign.judge import (
-    ALLOWED,
     CLIPPED,
     REFUSED,
     RIGHT,
     ROUNDED,
-    ROUNDINGS,
     WRONG,
     Verdict,
 )
+from benchmarks.oracle import ALLOWED, ROUNDINGS
 from benchmarks.report import Section
 
 NO_RESULT = "no result"

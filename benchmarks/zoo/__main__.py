@@ -27,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is im
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.environment import installed
+from benchmarks.oracle import ALLOWED, ROUNDINGS
 from benchmarks.processes import ROOT
 from benchmarks.report import (
     RESULTS,
@@ -39,7 +40,7 @@ from benchmarks.report import (
     write,
 )
 from benchmarks.zoo.nets import NETS
-from benchmarks.zoo.outcome import ALLOWED, counts, read_row, row
+from benchmarks.zoo.outcome import counts, read_row, row
 from benchmarks.zoo.packages import requirement
 
 SECTION = "zoo"
@@ -101,8 +102,10 @@ def zoo_section(rows: dict[str, dict]) -> Section:
         "Each in a process of its own, on the CPU, small, as its package builds it, with random "
         "gamma and beta and the moving statistics of a batch, or with the weights that come with "
         "it. The difference is the largest on two inputs of this program's own between the model "
-        "and what was made of it, beside the largest value; ok is one of at most "
-        f"{ALLOWED:g} * (1 + that value) in what was exported and verified, wrong a larger one. "
+        "and what was made of it, beside the largest value. What was exported is ok if every "
+        f"output differs by at most {ALLOWED:g} * (1 + its value), or by {ROUNDINGS} times "
+        "what the outputs change by when every weight and input moves by one unit in its last "
+        "place; it is wrong if not. "
         "Transposes are inner ones where they neither take an input of the ONNX file nor give an "
         f"output. {counts(ordered)}.",
         ordered,

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 FORMATS = ("fold", "ONNX", "SavedModel")
-ALLOWED = 1e-3
 LONGEST = 300  # characters of a message in a table; JSON holds all of it
 
 
@@ -53,9 +52,10 @@ def outcome(found: Mapping) -> Outcome:
     if "error" in found:
         message = f"{found['error']}: {found['message']}"
         return Outcome("refused", found["seconds"], message=message)
-    largest, size = found["difference"]["largest"], found["difference"]["size"]
-    right = largest is not None and largest <= ALLOWED * (1 + size)
-    return Outcome("ok" if right else "wrong", found["seconds"], largest, size)
+    apart = found["difference"]
+    right = apart["share"] is not None and apart["share"] <= found["allowed"]
+    status = "ok" if right else "wrong"
+    return Outcome(status, found["seconds"], apart["largest"], apart["size"])
 
 
 def row(name: str, found: Mapping, ended: str = "") -> dict:

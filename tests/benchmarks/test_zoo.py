@@ -14,7 +14,8 @@ from benchmarks.zoo.nets import NETS
 from benchmarks.zoo.outcome import LONGEST, Outcome, counts, headline, outcome, read_row, row
 
 BUILT = {"build": {"seconds": 1.0, "parameters": 7}}
-RIGHT = {"seconds": 2.0, "difference": {"largest": 2e-6, "share": 1e-6, "size": 3.0}}
+APART = {"largest": 2e-6, "share": 1e-6, "size": 3.0}
+RIGHT = {"seconds": 2.0, "difference": APART, "allowed": 1e-3}
 REFUSED = {"seconds": 0.4, "error": "ValueError", "message": "It must be so.\nReceived: that"}
 
 
@@ -25,17 +26,18 @@ def test_there_are_47_networks_and_each_package_has_its_line():
 
 
 @pytest.mark.parametrize(
-    ("largest", "size", "status"),
+    ("share", "allowed", "status"),
     [
-        (2e-6, 3.0, "ok"),
-        (3.9e-3, 3.0, "ok"),
-        (4.1e-3, 3.0, "wrong"),
-        (None, 3.0, "wrong"),
+        (2e-6, 1e-3, "ok"),
+        (1.1e-3, 1e-3, "wrong"),
+        (1.1e-3, 1.2e-3, "ok"),
+        (None, 1e-3, "wrong"),
     ],
-    ids=["equal", "just within", "just outside", "not finite"],
+    ids=["equal", "outside", "within rounding", "not finite"],
 )
-def test_status_tells_right_from_wrong(largest, size, status):
-    found = {"seconds": 1.0, "difference": {"largest": largest, "share": 0.0, "size": size}}
+def test_status_tells_right_from_wrong(share, allowed, status):
+    apart = {"largest": share, "share": share, "size": 3.0}
+    found = {"seconds": 1.0, "difference": apart, "allowed": allowed}
     assert outcome(found).status == status
 
 
