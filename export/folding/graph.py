@@ -39,8 +39,8 @@ def _around(model):
     except Exception as error:  # the model's own code runs here
         raise ValueError(
             "`model` must be Functional or Sequential, or a subclass that was built by calling it "
-            "on one float tensor; what a model of another kind is called on is not known. Build "
-            "it as keras.Model(inputs, model(inputs)). "
+            "on one argument of float tensors; what a model of another kind is called on is not "
+            "known. Build it as keras.Model(inputs, model(inputs)). "
             f"Received: {model.name!r} of type {type(model).__name__}; trying that failed with: "
             f"{error}"
         ) from error
@@ -52,8 +52,16 @@ def _inputs(model):
         return _input_like(model.inputs[0])
     if isinstance(model, Functional):
         return keras.tree.map_structure(_input_like, model.input)
-    shape = model.get_build_config()["input_shape"]
-    return keras.Input(shape=shape[1:], name="inputs")
+    return _inputs_of_shapes(model.get_build_config()["input_shape"], model.input_dtype, "inputs")
+
+
+def _inputs_of_shapes(shapes, dtype, name):
+    """Makes an input for each shape in a structure, named after its place there."""
+    if isinstance(shapes, dict):
+        return {key: _inputs_of_shapes(each, dtype, key) for key, each in shapes.items()}
+    if all(size is None or isinstance(size, int) for size in shapes):
+        return keras.Input(shape=shapes[1:], dtype=dtype, name=name)
+    return [_inputs_of_shapes(each, dtype, f"{name}_{i}") for i, each in enumerate(shapes)]
 
 
 def _input_like(tensor):

@@ -66,10 +66,50 @@ def test_model_with_a_call_of_its_own_is_the_only_layer_of_a_plain_one():
     np.testing.assert_array_equal(plain(x), expected)
 
 
-def test_own_call_on_several_inputs_is_refused_by_name():
+def test_own_call_on_several_arguments_is_refused_by_name():
     model = TwoInputs()
     model(np.zeros((1, 3), "float32"), np.zeros((1, 2), "float32"))
     match = r"(?s)built by calling it.*keras\.Model\(inputs.*'two_inputs' of type TwoInputs"
+    with pytest.raises(ValueError, match=match):
+        as_functional(model)
+
+
+class Structured(keras.Model):
+    """Takes a dict or a list of tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(2)
+
+    def call(self, inputs):
+        return self.dense(inputs["a"] if isinstance(inputs, dict) else inputs[0]) + 1
+
+
+@pytest.mark.parametrize("kind", ["dict", "list"])
+def test_own_call_on_a_structure_takes_the_structure(kind):
+    values = [np.ones((1, 3), "float32"), np.ones((1, 2), "float32")]
+    inputs = dict(zip("ab", values, strict=True)) if kind == "dict" else values
+    model = Structured()
+    expected = np.asarray(model(inputs))
+    plain = as_functional(model)
+    assert [tensor.shape for tensor in plain.inputs] == [(None, 3), (None, 2)]
+    np.testing.assert_array_equal(plain(inputs), expected)
+
+
+def test_own_call_on_integers_is_refused_by_name():
+    class Embedded(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.table = layers.Embedding(3, 2)
+
+        def call(self, inputs):
+            if inputs.dtype != "int32":
+                raise TypeError("whole numbers only")
+            return self.table(inputs)
+
+    model = Embedded()
+    model(np.zeros((1, 3), "int32"))
+    match = r"(?s)built by calling it.*keras\.Model\(inputs.*'embedded' of type Embedded"
     with pytest.raises(ValueError, match=match):
         as_functional(model)
 
