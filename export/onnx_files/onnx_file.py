@@ -38,7 +38,10 @@ def export_onnx(
     atol: float | None = None,
     rtol: float | None = None,
 ) -> ExportReport:
-    """Folds a model and writes it to an ONNX file, verified with ONNX Runtime.
+    """Writes a model, its BIN layers folded, to an ONNX file, verified with ONNX Runtime.
+
+    What is written is the graph that the model itself traces in inference mode, so that it
+    computes what `model.predict` does.
 
     Inputs and outputs keep the model's names, the batch axis is free and called `batch`, and
     only operators of ONNX's own domain are used. The file is written under a hidden name
@@ -48,8 +51,9 @@ def export_onnx(
     Runtime finds; copy the two together.
 
     Args:
-        model: as for `fold`; one without BIN layers is fine. A half-precision model is exported
-            in float32, with a warning.
+        model: a built Functional or Sequential model, or a subclass that was called on one
+            argument of float tensors; one without BIN layers is fine. A half-precision model is
+            exported in float32, with a warning.
         path: the file to write, by convention `*.onnx`; its folder is made if missing.
         opset: version of the ONNX operator set, from 13 to 18.
         lowering: how statistics of a sample are computed: by the operator that accelerators and
@@ -71,7 +75,7 @@ def export_onnx(
         PermissionError: the folder of `path` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow.
         TypeError: `model` is not a Keras model.
-        ValueError: `model` cannot be folded (see `fold`), `opset`, `lowering` or a tolerance
+        ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `opset`, `lowering` or a tolerance
             is out of range, `samples` cannot be used, or `path` is an address of an object store.
         VerificationError: the written file differs from `model`; a ValueError.
 

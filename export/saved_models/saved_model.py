@@ -41,13 +41,15 @@ def export_saved_model(
     rtol: float | None = None,
     source: str | os.PathLike | None = None,
 ) -> ExportReport:
-    """Folds a model and writes it to `base/<version>/`, verified, as TensorFlow Serving reads it.
+    """Writes a model, its BIN layers folded, to `base/<version>/`, as TensorFlow Serving reads it.
+
+    What is written is the graph that the model itself traces in inference mode, so that it
+    computes what `model.predict` does; variables that calls assign, such as counters, stay.
 
     The SavedModel has the signatures `serving_default` and `serve`, which are equal, with named
     inputs and outputs and a free batch size. It uses TensorFlow's own operators only, nothing
     in it has to be compiled by XLA, and it loads without keras_bin. With it come requests for
-    the server's warm-up, and
-    `keras_bin.json`: names and versions, what was checked, and what became of each layer.
+    the server's warm-up, and `keras_bin.json`: names and versions, what was checked, and what became of each layer.
 
     All is written to a hidden folder in `base`, loaded from there in a fresh process without
     Keras, on the CPU, compared with `model`, written through to the disk, and only then
@@ -55,8 +57,9 @@ def export_saved_model(
     nothing, and what a killed one has left is removed by the next.
 
     Args:
-        model: as for `fold`; one without BIN layers is fine. A half-precision model is exported
-            in float32, with a warning.
+        model: a built Functional or Sequential model, or a subclass that was called on one
+            argument of float tensors; one without BIN layers is fine. A half-precision model is
+            exported in float32, with a warning.
         base: folder of the model's versions; made if missing.
         version: integer above 0, by default one more than the highest in `base`.
         rho_tolerance: see `fold`.
@@ -79,7 +82,7 @@ def export_saved_model(
         RuntimeError: Keras does not run on TensorFlow, or `sys.executable` names no Python that
             could be started.
         TypeError: `model` is not a Keras model.
-        ValueError: `model` cannot be folded (see `fold`), `version` is not an integer above 0,
+        ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `version` is not an integer above 0,
             a tolerance is out of its range, or a path is an address of an object store.
         VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
             could not serve it (OperatorError, ShapeError); a ValueError.

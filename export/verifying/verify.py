@@ -36,27 +36,28 @@ def verify(
     """Checks that an artifact computes what a Keras model computes.
 
     The artifact is loaded from disk. Names, shapes, dtypes and then values of every output
-    are compared, over batches of 1, 3 and 16 and, where sizes are free, of 1 and 3 at a second
-    size. An output is right where `abs(got - expected) <= atol + rtol * abs(expected)` and
-    both are finite; `atol` and `rtol` are 1e-4 where they are not given. For integers, which
-    may be indices, `rtol` is 0.
+    are compared, on `samples` or on inputs that are made up for the model: batches of 1, 3 and
+    16, blank images among them, and where sizes are free odd, oblong and tiny ones. An output is
+    right where `abs(got - expected) <= atol + rtol * abs(expected)` and both are finite; `atol`
+    and `rtol` are 1e-4 where they are not given. For integers, which may be indices, `rtol` is 0.
 
     If neither is given, an output may also be as near to the exact result as the model is:
     `abs(got - exact) <= 4 * max(abs(expected - exact))` over an output on all batches, where
-    `exact` comes from a float64 copy of the model. Deep nets need that, for their float32
+    `exact` comes from the model's graph in float64. Deep nets need that, for their float32
     rounding alone; it is looked at only where the first rule fails. A model that does not run
     in float64, or whose rounding is above 0.25 % of its largest output, is left with the
     first rule.
 
-    `expected` comes from `model` as it is, unfolded. A half-precision model is compared in
-    float32, and rho values outside [0, 1] are clipped, as the exporter does.
+    `expected` comes from `model` itself, in inference mode, as by `predict`. A half-precision
+    model is compared in float32, as its graph computes in that precision, and rho values outside
+    [0, 1] are clipped, as the exporter does.
 
     Args:
         artifact: a SavedModel directory (`base/<version>`) or an ONNX file.
         model: the built model that it was exported from.
         samples: maps input names to arrays with at least 3 rows, to use in place of made-up
-            inputs, in batches of 1, 3 and all rows (at most 64); needed where 32 or 48 is
-            not a valid value of a free size.
+            inputs, in batches of 1, 3 and all rows (at most 64); needed where an input is text, or
+            where the model wants values that nobody can guess.
         atol: absolute tolerance, at least 0, in output units. If it or `rtol` is given,
             they hold as they stand, and rounding gets no allowance.
         rtol: relative tolerance, at least 0, of outputs that are no integers.
