@@ -75,8 +75,9 @@ def export_onnx(
         PermissionError: the folder of `path` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow.
         TypeError: `model` is not a Keras model.
-        ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `opset`, `lowering` or a tolerance
-            is out of range, `samples` cannot be used, or `path` is an address of an object store.
+        ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `opset`,
+            `lowering` or a tolerance is out of range, `samples` cannot be used, or `path` is an
+            address of an object store.
         VerificationError: the written file differs from `model`; a ValueError.
 
     Example:

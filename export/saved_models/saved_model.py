@@ -49,7 +49,8 @@ def export_saved_model(
     The SavedModel has the signatures `serving_default` and `serve`, which are equal, with named
     inputs and outputs and a free batch size. It uses TensorFlow's own operators only, nothing
     in it has to be compiled by XLA, and it loads without keras_bin. With it come requests for
-    the server's warm-up, and `keras_bin.json`: names and versions, what was checked, and what became of each layer.
+    the server's warm-up, and `keras_bin.json`: names and versions, what was checked, and what
+    became of each layer.
 
     All is written to a hidden folder in `base`, loaded from there in a fresh process without
     Keras, on the CPU, compared with `model`, written through to the disk, and only then
@@ -82,8 +83,9 @@ def export_saved_model(
         RuntimeError: Keras does not run on TensorFlow, or `sys.executable` names no Python that
             could be started.
         TypeError: `model` is not a Keras model.
-        ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `version` is not an integer above 0,
-            a tolerance is out of its range, or a path is an address of an object store.
+        ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `version` is
+            not an integer above 0, a tolerance is out of its range, or a path is an address of an
+            object store.
         VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
             could not serve it (OperatorError, ShapeError); a ValueError.
 

@@ -22,7 +22,7 @@ def fold_constants_of(graph: FrozenGraph) -> None:
         if value.nbytes > max(_SMALL, size):
             continue
         new = graph.add_constant(f"{node_name(tensor)}_value", value)
-        _replace(graph, tensor, new)
+        graph.replace(tensor, new)
         names = [tensor_name(node.name) for node in constants]
         sources = [graph.sources[name] for name in names if name in graph.sources]
         if len(sources) == 1:
@@ -100,14 +100,3 @@ def _values(graph, fixed, ends):
         name: np.asarray(value).astype(dtypes[name].as_numpy_dtype, copy=False)
         for name, value in zip(ends, values, strict=True)
     }
-
-
-def _replace(graph, old, new):
-    """Lets all that reads one tensor read another."""
-    for node in graph.definition.node:
-        for index, name in enumerate(node.input):
-            if not name.startswith("^") and tensor_name(name) == old:
-                node.input[index] = new
-    for name, tensor in graph.outputs.items():
-        if tensor == old:
-            graph.outputs[name] = new

@@ -11,6 +11,7 @@ from keras_bin.export.tracing.absorbing import Absorber, Affine, Outcome
 from keras_bin.export.tracing.constant_folding import fold_constants_of
 from keras_bin.export.tracing.forms import LayerCalls
 from keras_bin.export.tracing.freezing import frozen
+from keras_bin.export.tracing.grouped import part_grouped_convolutions
 from keras_bin.export.tracing.precision import in_float32
 from keras_bin.export.verifying.reference import Reference
 
@@ -52,6 +53,7 @@ class ExportGraph:
         outcomes = absorber.absorb_all()
         self.parted = self._hand_over(absorber, calls)
         absorber.finish()
+        part_grouped_convolutions(self.graph)
         self.layers = _Report(reference, self.graph, outcomes).layers(calls.calls)
 
     def _hand_over(self, absorber, calls):

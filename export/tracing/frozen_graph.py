@@ -138,6 +138,16 @@ class FrozenGraph:
         self.nodes[name] = node
         return node
 
+    def replace(self, old: str, new: str) -> None:
+        """Lets all that reads one tensor read another."""
+        for node in self.definition.node:
+            for index, name in enumerate(node.input):
+                if not name.startswith("^") and tensor_name(name) == old:
+                    node.input[index] = new
+        for name, tensor in self.outputs.items():
+            if tensor == old:
+                self.outputs[name] = new
+
     def prune(self) -> None:
         """Removes nodes that no output depends on, and waiting for nodes without an effect."""
         effects = self._effects()

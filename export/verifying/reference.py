@@ -12,6 +12,7 @@ from keras_bin.export.gate_values import GateValues
 from keras_bin.export.signature import model_signature, run_model, serving_function
 from keras_bin.export.tracing.freezing import frozen
 from keras_bin.export.tracing.frozen_graph import FrozenGraph
+from keras_bin.export.tracing.grouped import part_grouped_convolutions
 from keras_bin.export.tracing.precision import in_float32, in_float64
 from keras_bin.export.verifying.samples import rows, sample_batches
 from keras_bin.export.verifying.trial import Batch
@@ -150,7 +151,9 @@ class Reference:
     def _graph(self) -> FrozenGraph:
         function = serving_function(self.model, self.signature)
         with self.gates.in_force():
-            return frozen(function, [info.name for info in self.signature.outputs])
+            graph = frozen(function, [info.name for info in self.signature.outputs])
+        part_grouped_convolutions(graph)
+        return graph
 
 
 def _numpy(outputs: Mapping) -> dict[str, np.ndarray]:
