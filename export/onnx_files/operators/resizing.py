@@ -1,13 +1,21 @@
-"""Nearest neighbours, whose places depend on the last bit, and repeated rows and columns."""
+"""Resizing, where places and sizes depend on the last bit, and repeated rows and columns."""
+
+import functools
 
 import numpy as np
 
 from keras_bin.export.onnx_files.operators.building import Builder
 
+_CUBIC = {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1}
+
 
 def handlers() -> dict:
-    """Returns a handler of tf2onnx for ResizeNearestNeighbor."""
-    return {"ResizeNearestNeighbor": (_nearest, [])}
+    """Returns handlers of tf2onnx for what resizes images."""
+    return {
+        "ResizeNearestNeighbor": (_nearest, []),
+        "ResizeBilinear": (functools.partial(_smooth, {"mode": "linear"}), []),
+        "ResizeBicubic": (functools.partial(_smooth, _CUBIC), []),
+    }
 
 
 def _nearest(graph, node, _name, _arguments):
@@ -44,6 +52,42 @@ def _nearest(graph, node, _name, _arguments):
                 indices = build.constant(indices, "int64")
             x = build.add("Gather", x, indices, axis=axis + 2)
     build.last("Transpose", x, perm=[0, 2, 3, 1])
+
+
+def _smooth(attributes, graph, node, _name, _arguments):
+    """Resizes by factors that give the wanted sizes, or to sizes that only a run tells.
+
+    ONNX rounds the product of size and factor down; tf2onnx's factor may be too small by a bit.
+    """
+    from onnx import TensorProto
+
+    images, sizes = node.input
+    mode = "half_pixel" if node.get_attr_value("half_pixel_centers") else "asymmetric"
+    if node.get_attr_value("align_corners"):
+        mode = "align_corners"
+    before = (graph.get_shape(images) or [-1] * 4)[1:3]
+    after = node.inputs[1].get_tensor_value() if node.inputs[1].is_const() else None
+    build = Builder(graph, node)
+    x = build.add("Transpose", build.cast(images, TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    nothing = build.constant([], "float32")
+    if after is not None and -1 not in before:
+        factors = map(_exact_factor, before, after)
+        wanted = [nothing, build.constant([1, 1, *factors], "float32")]
+    else:
+        first, third = build.constant([0], "int64"), build.constant([2], "int64")
+        batch = build.add("Slice", build.add("Shape", x), first, third)
+        whole = build.add("Concat", batch, build.cast(sizes, TensorProto.INT64), axis=0)
+        wanted = [nothing, nothing, whole]
+    y = build.add("Resize", x, *wanted, coordinate_transformation_mode=mode, **attributes)
+    build.last("Transpose", y, perm=[0, 2, 3, 1])
+
+
+def _exact_factor(before, after):
+    """Returns the smallest float32 by which `before` becomes `after`, rounded down."""
+    factor = np.float32(after) / np.float32(before)
+    while int(before) * float(factor) < after:  # readers multiply in float32 or more
+        factor = np.nextafter(factor, np.float32(np.inf))
+    return factor
 
 
 class _Places:

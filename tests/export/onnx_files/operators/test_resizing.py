@@ -1,4 +1,4 @@
-"""Nearest neighbours at all sizes, compared with TensorFlow's kernel."""
+"""Resizing at all sizes, compared with TensorFlow's kernels."""
 
 import keras
 import numpy as np
@@ -92,3 +92,34 @@ def test_the_same_size_needs_no_operator():
     x = np.random.default_rng(0).normal(size=(2, 4, 5, 3)).astype("float32")
     proto = convert(lambda x: keras.ops.image.resize(x, (4, 5), "nearest"), spec(x, free=[0]))
     assert kinds(proto) == ["Identity"]
+
+
+def bilinear(mode):
+    def resize(images, size):
+        return tf.raw_ops.ResizeBilinear(images=images, size=size, **MODES[mode])
+
+    return resize
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((8, 6), (4, 5)), ((6, 6), (5, 11)), ((48, 33), (7, 32)), ((3, 5), (3, 1))],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_smooth_pictures_have_the_wanted_sizes(dtype, before, after, mode):
+    """6 rows times the float32 next to 5 / 6 are less than 5."""
+    x = np.random.default_rng(0).uniform(0, 255, (2, *before, 3)).astype(dtype)
+    resize = bilinear(mode)
+    proto = convert(lambda x: resize(x, after), spec(x, free=[0]))
+    # The places of rows round in float32, values up to 255.
+    np.testing.assert_allclose(run(proto, x)[0], resize(x, after), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_smooth_pictures_of_free_sizes_are_resized(mode):
+    x = np.random.default_rng(0).uniform(0, 1, (2, 7, 9, 3)).astype("float32")
+    resize = bilinear(mode)
+    proto = convert(lambda x: resize(x, (4, 11)), spec(x, free=[0, 1, 2]))
+    np.testing.assert_allclose(run(proto, x)[0], resize(x, (4, 11)), rtol=0, atol=1e-5)
