@@ -107,11 +107,13 @@ class Absorber:
 
     def absorb(self, tensor: str, affine: Affine) -> Outcome:
         """Lets a linear operator compute `affine` of a tensor in place of the tensor."""
-        node, reason = self._linear(tensor)
+        node, orders, reason = self._linear(tensor)
         if reason:
             return Outcome(reason)
         shape = self._shapes[tensor]
         axis = self._channel_axis(node, len(shape))
+        for order in orders:
+            axis = order.index(axis)
         channels = shape[axis]
         scale, offset = (_per_channel(part, len(shape), axis, channels) for part in affine)
         if scale is None or offset is None:
@@ -157,22 +159,41 @@ class Absorber:
         return tf.as_dtype(node.attr["T"].type).as_numpy_dtype
 
     def _linear(self, tensor):
-        """Returns the operator that can absorb what follows a tensor, and why it cannot, or ""."""
+        """Looks for the operator that can absorb what follows a tensor.
+
+        Returns:
+            The operator, the orders in which its axes are transposed until the tensor, and why
+            it cannot absorb; empty if it can.
+        """
         graph = self._graph
+        orders, same_axes = [], True
         while True:
             node = graph.maker(tensor)
             if node.op == "Placeholder":
-                return node, "its input is an input of the model"
+                return node, [], "its input is an input of the model"
             if len(self._readers[tensor]) + (tensor in self._outputs) > 1:
-                return node, f"the output of {_named(node)} is used elsewhere too"
+                return node, [], f"the output of {_named(node)} is used elsewhere too"
             if node.op in _LINEAR:
-                return node, self._refusal(node)
-            if not self._hands_on(node, tensor):
-                return node, (
+                return node, orders, self._refusal(node)
+            order = self._order(node) if same_axes else None
+            if order is not None:
+                orders.insert(0, order)
+            elif self._hands_on(node, tensor):
+                same_axes = same_axes and node.op == "Identity"
+            else:
+                reason = (
                     f"what it reads comes from {_named(node)}, which is no convolution or matrix "
                     "product with constant weights"
                 )
+                return node, [], reason
             tensor = graph.data_inputs(node)[0]
+
+    def _order(self, node):
+        """Returns the order of axes of a Transpose, None of other nodes."""
+        if node.op != "Transpose":
+            return None
+        order = self._graph.constant(self._graph.data_inputs(node)[1])
+        return None if order is None else order.tolist()
 
     def _hands_on(self, node, tensor):
         if node.op not in _TRANSPARENT or not node.input:

@@ -23,10 +23,9 @@ def images(rows=4):
 
 
 def assert_same(folded, model):
-    # float32 rounding of values up to 10.
-    np.testing.assert_allclose(
-        folded(images()), model.predict(images(), verbose=0), rtol=1e-5, atol=1e-5
-    )
+    got, expected = np.array(folded(images())), model.predict(images(), verbose=0)
+    # float32 rounding, of values up to 20 in some models.
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=2e-6 * max(np.abs(expected).max(), 5))
 
 
 @pytest.mark.parametrize("kind", ["functional", "masked", "dicts", "fixed_batch", "operations"])

@@ -11,6 +11,7 @@ from keras import layers
 
 from keras_bin.export import ValuesError, VerificationError, export_onnx
 from keras_bin.export.onnx_files import onnx_file
+from keras_bin.export.tracing import forms
 from tests.export.models import BIN, IMAGE, bin_model
 from tests.export.programs import contents
 from tests.export.values import arrays, predict, randomize
@@ -41,13 +42,13 @@ def model():
 @pytest.fixture
 def wrong_values(monkeypatch):
     """Makes the written file compute something else than the model."""
-    write = onnx_file._write
+    compute = forms.layer_constants
 
-    def write_wrong(source, opset, lowering, path):
-        source.folded.get_layer("bin").offset.assign_add([0.0, 0.01, 0.0])
-        write(source, opset, lowering, path)
+    def compute_wrong(layer, rho_tolerance):
+        constants = compute(layer, rho_tolerance)
+        return constants._replace(offset=np.add(constants.offset, [0, 0.01, 0]))
 
-    monkeypatch.setattr(onnx_file, "_write", write_wrong)
+    monkeypatch.setattr(forms, "layer_constants", compute_wrong)
 
 
 @pytest.mark.parametrize("opset", [12, 19, 0, -1, "17", None, 16.5, 17.0], ids=repr)
@@ -178,7 +179,7 @@ def test_bad_models_are_refused_before_anything_is_made(make, error, match, tmp_
 
 def test_nan_is_refused_with_the_path_of_its_layer(model, tmp_path):
     model.get_layer("bin").rho.assign([np.nan, 0, 1])
-    with pytest.raises(ValueError, match=r"'bin' cannot be folded. `rho` must be finite"):
+    with pytest.raises(ValueError, match=r"`rho` must be finite.*bin/rho=\[ *nan"):
         export_onnx(model, tmp_path / "new" / "model.onnx")
     assert contents(tmp_path) == []
 

@@ -75,7 +75,7 @@ def twins(name):
     [
         ("ResNet-8", {}),
         # TensorFlow folds batch normalization into Conv2D alone, and that channels last.
-        ("channels first", {"Mul": 4, "Add": 3}),
+        ("channels first", {"Mul": 4, "Add": 4}),
         ("mixed", {"Mul": 4, "Add": 4}),
     ],
 )

@@ -210,13 +210,3 @@ def test_strings_are_served_and_warmed_up_with_samples(tmp_path):
     assert [batch["words"].tolist() for batch in warm_up.read_warm_up(path)] == [
         [[b"a", b"b", b"c", b""]] * size for size in (1, 3)
     ]
-
-
-def test_manifest_says_why_there_is_no_warm_up(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(saved_model, "warm_up_batches", lambda *_arguments: [])
-    path = export_saved_model(model, tmp_path).path
-    assert not (path / warm_up.FILE).exists()
-    assert read_manifest(path)["checks"]["warm_up"] == {
-        "records": 0,
-        "reason": "an input is a string, and there were no samples",
-    }

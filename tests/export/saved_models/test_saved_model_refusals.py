@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_bin.export import OperatorError, ValuesError, VerificationError, export_saved_model
 from keras_bin.export.saved_models import saved_model, serving_process
+from keras_bin.export.tracing import forms
 from tests.export.files import fail, fail_at, no_room
 from tests.export.models import BIN, bin_model
 from tests.export.programs import contents, serving
@@ -28,13 +29,13 @@ def model():
 @pytest.fixture
 def wrong_values(monkeypatch):
     """Makes the written SavedModel compute something else than the model."""
-    write = saved_model._write
+    compute = forms.layer_constants
 
-    def write_wrong(folded, path):
-        folded.get_layer("bin").offset.assign_add([0.0, 0.01, 0.0])
-        write(folded, path)
+    def compute_wrong(layer, rho_tolerance):
+        constants = compute(layer, rho_tolerance)
+        return constants._replace(offset=np.add(constants.offset, [0, 0.01, 0]))
 
-    monkeypatch.setattr(saved_model, "_write", write_wrong)
+    monkeypatch.setattr(forms, "layer_constants", compute_wrong)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", True], ids=repr)
@@ -77,15 +78,12 @@ def test_existing_version_is_unharmed_when_its_successor_is_wrong(model, tmp_pat
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
 
 
-@pytest.mark.parametrize("failing", ["Folding", "check_structure", "compare", "write_manifest"])
+@pytest.mark.parametrize("failing", ["ExportGraph", "check_structure", "compare", "write_manifest"])
 def test_nothing_is_left_by_a_failure(failing, model, tmp_path, monkeypatch):
     def fail(*_arguments, **_keywords):
         raise KeyboardInterrupt
 
-    if failing == "Folding":
-        monkeypatch.setattr("keras_bin.export.source.Folding", fail)
-    else:
-        monkeypatch.setattr(saved_model, failing, fail)
+    monkeypatch.setattr(saved_model, failing, fail)
     (tmp_path / "kept").mkdir()
     with pytest.raises(KeyboardInterrupt):
         export_saved_model(model, tmp_path / "kept" / "a" / "b")
@@ -139,13 +137,12 @@ def with_lambda(function):
 @pytest.mark.parametrize(
     ("function", "match"),
     [
-        (tf.function(lambda x: x + 1, jit_compile=True), "have to be compiled by XLA"),
         (
             lambda x: tf.ensure_shape(tf.numpy_function(np.negative, [x], x.dtype), x.shape),
             "no Python function",
         ),
     ],
-    ids=["compiled", "Python"],
+    ids=["Python"],
 )
 def test_what_no_server_can_run_is_never_published(function, match, tmp_path):
     with pytest.raises(OperatorError, match=match):

@@ -46,6 +46,16 @@ ABSORBING = {
         (9, 3),
         {"ExpandDims": 1, "Conv2D": 1, "BiasAdd": 1, "Squeeze": 1},
     ),
+    "channels first": (
+        [layers.DepthwiseConv2D(3, data_format="channels_first"), BN(axis=1)],
+        (3, 8, 9),
+        {"Transpose": 2, "DepthwiseConv2dNative": 1, "BiasAdd": 1},
+    ),
+    "permuted": (
+        [layers.Conv2D(4, 3), layers.Permute((3, 1, 2)), BN(axis=1)],
+        (8, 9, 3),
+        {"Conv2D": 1, "BiasAdd": 1, "Transpose": 1},
+    ),
     "scalars": (
         [layers.Conv2D(4, 3), layers.Lambda(lambda x: 2.0 - (x - 3.0) / 4.0 * 5.0)],
         (8, 9, 3),
