@@ -244,7 +244,9 @@ class Absorber:
             return None
         index = 0 if values[0] is None else 1
         value = values[1 - index]
-        if value.dtype.kind != "f" or (node.op == "RealDiv" and index == 1):
+        if value.dtype.kind != "f" or not np.isfinite(value).all():
+            return None
+        if node.op == "RealDiv" and (index == 1 or not value.all()):
             return None
         value = value.astype("float64")
         rank = len(self._shapes[inputs[index]] or ())

@@ -10,6 +10,12 @@ HALF_DTYPES = ("float16", "bfloat16")
 def in_float32(graph: FrozenGraph) -> None:
     """Lets a graph compute in float32 wherever it computes in half precision."""
     _convert(graph, dict.fromkeys(HALF_DTYPES, "float32"))
+    for node in graph.definition.node:
+        if node.op == "Cast" and node.attr["SrcT"].type == node.attr["DstT"].type:
+            dtype = node.attr["SrcT"].type
+            node.op = "Identity"
+            node.attr.clear()
+            node.attr["T"].type = dtype
 
 
 def in_float64(graph: FrozenGraph) -> None:

@@ -148,3 +148,12 @@ def test_what_cannot_be_absorbed_is_left_with_a_reason(build, reason):
     got = run(graph, x)
     for name, expected in zip(model.output_names, predict(model, [x]), strict=True):
         np.testing.assert_allclose(got[name], expected, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("value", [0.0, np.inf], ids=str)
+def test_division_that_leaves_no_finite_weights_is_not_absorbed(value):
+    model = stacked(layers.Conv2D(4, 3), layers.Lambda(lambda x: x / value))
+    graph, _ = absorbed(model)
+    assert kinds(graph)["RealDiv"] == 1
+    x = image(2, 8, 9, 3)
+    np.testing.assert_array_equal(run(graph, x).popitem()[1], predict(model, [x])[0])

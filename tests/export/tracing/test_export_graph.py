@@ -175,6 +175,12 @@ def test_nothing_is_left_of_gates_of_one():
     assert kinds(graph) == {"Conv2D": 2, "BiasAdd": 2, "Relu": 2}
 
 
+@pytest.mark.parametrize("kind", ["mixed_float16", "pure_float16", "mixed_bfloat16"])
+def test_half_precision_keeps_nothing_from_being_absorbed(kind):
+    model = randomize(HALF_KINDS[kind](), rho=1.0)
+    assert {fold.became for fold in exported(model).layers} == {ABSORBED}
+
+
 def test_layer_inside_a_layer_is_absorbed_too():
     model = randomize(around(layers.Conv2D(3, 3, name="conv"), Branch(name="own")), rho=1.0)
     (layer,) = layers_of(model, BIN)
