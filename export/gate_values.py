@@ -1,6 +1,7 @@
 """The gates of a model as they are exported."""
 
 import contextlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import keras
@@ -75,15 +76,20 @@ class GateValues:
         """Returns what becomes of the gates of a layer."""
         return self._changes.get(id(layer), GateChange())
 
-    def in_force(self):
-        """Lets the model compute with these gates inside a `with` block, unchanged itself."""
-        if not self.changed:
-            return contextlib.nullcontext()
-        return keras.StatelessScope(
-            state_mapping=[
-                (rho, keras.ops.convert_to_tensor(values)) for rho, values in self._values
-            ]
-        )
+    @contextlib.contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Lets the model compute with these gates inside a `with` block; they come back after it.
+
+        Other variables stay assignable: a `keras.StatelessScope` would keep what calls assign.
+        """
+        before = [(rho, keras.ops.convert_to_numpy(rho)) for rho, _ in self._values]
+        try:
+            for rho, values in self._values if self.changed else ():
+                rho.assign(values)
+            yield
+        finally:
+            for rho, values in before if self.changed else ():
+                rho.assign(values)
 
     def summaries(self) -> tuple[RhoSummary, ...]:
         """Sums up the gates of each layer as they are exported."""

@@ -11,7 +11,7 @@ _form: contextvars.ContextVar[Callable | None] = contextvars.ContextVar("form", 
 def inference_form(form: Callable) -> Iterator[None]:
     """Lets `form(layer, x, mask)` compute what BIN layers give in inference mode.
 
-    It is asked wherever a `BatchInstanceNormalization` with running statistics, or a
+    It is asked wherever a `BatchInstanceNormalization` that learns no statistics, or a
     `FoldedBatchInstanceNormalization`, is called inside the `with` block, and gives the layer's
     result: `x`, of float32 at least, normalized.
     """

@@ -1,4 +1,4 @@
-"""Converting a folded model to ONNX."""
+"""Converting the traced graph of a model to ONNX."""
 
 import json
 from collections.abc import Sequence

@@ -115,6 +115,9 @@ class Absorber:
         for order in orders:
             axis = order.index(axis)
         channels = shape[axis]
+        made = self._shapes[tensor_name(node.name)]
+        if channels != made[self._channel_axis(node, len(made))]:
+            return Outcome(f"the channels of {_named(node)} are reshaped before it")
         scale, offset = (_per_channel(part, len(shape), axis, channels) for part in affine)
         if scale is None or offset is None:
             return Outcome(f"it is no affine map of the channels of {_named(node)}")
@@ -174,7 +177,9 @@ class Absorber:
             if len(self._readers[tensor]) + (tensor in self._outputs) > 1:
                 return node, [], f"the output of {_named(node)} is used elsewhere too"
             if node.op in _LINEAR:
-                return node, orders, self._refusal(node)
+                first = attribute(node, "data_format").s.startswith(b"NC")
+                reshaped = f"the output of {_named(node)} is reshaped before it"
+                return node, orders, reshaped if first and not same_axes else self._refusal(node)
             order = self._order(node) if same_axes else None
             if order is not None:
                 orders.insert(0, order)

@@ -1,5 +1,6 @@
 """The graph that an artifact is made of, and what became of normalization layers in it."""
 
+import collections
 from collections.abc import Sequence
 
 import keras
@@ -48,6 +49,8 @@ class ExportGraph:
             self.graph.values[tensor] = keras.ops.convert_to_numpy(weight)
         if reference.is_half:
             in_float32(self.graph)
+            values = self.graph.values
+            values.update((name, value.astype("float32")) for name, value in values.items())
         fold_constants_of(self.graph)
         absorber = Absorber(self.graph)
         outcomes = absorber.absorb_all()
@@ -59,10 +62,11 @@ class ExportGraph:
     def _hand_over(self, absorber, calls):
         """Lets linear operators take what they can of layers that have an instance branch."""
         by_mark = {call.mark: call for call in calls.calls}
+        marks = collections.Counter(map(mark_of, self.graph.definition.node))
         parted = set()
         for node in list(self.graph.definition.node):
             call = by_mark.get(mark_of(node))
-            if call is None:
+            if call is None or marks[call.mark] > 1:  # a function that is called at two places
                 continue
             scale, offset, _ = call.constants.handed_over()
             shape = [1] * call.axes.rank

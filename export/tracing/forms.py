@@ -10,7 +10,7 @@ from keras import layers
 from keras_bin.axes import Axes, input_axes
 from keras_bin.export.folding.constants import Constants
 from keras_bin.export.folding.layer_constants import layer_constants
-from keras_bin.inference_form import inference_form
+from keras_bin.inference_form import current_form, inference_form
 from keras_bin.statistics import apply_constants
 
 # Part of the names of operators, by which calls are found again in the graph.
@@ -61,6 +61,7 @@ class LayerCalls:
             for layer in model._flatten_layers()
             if isinstance(layer, layers.BatchNormalization)
             and type(layer).call is layers.BatchNormalization.call
+            and "call" not in vars(layer)  # one of the user's own
             and layer.built
         ]
         with contextlib.ExitStack() as stack:
@@ -74,7 +75,7 @@ class LayerCalls:
         """Lets one object of Keras's class be traced as constants, whoever calls it."""
 
         def call(inputs, training=None, mask=None):
-            if training and layer.trainable:
+            if current_form() is None or (training and layer.trainable):  # another thread's call
                 return type(layer).call(layer, inputs, training=training, mask=mask)
             x = keras.ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
             return keras.ops.cast(self._form(layer, x, mask), layer.compute_dtype)

@@ -15,6 +15,7 @@ from keras_bin.export.tracing.frozen_graph import FrozenGraph
 from keras_bin.export.tracing.grouped import part_grouped_convolutions
 from keras_bin.export.tracing.precision import in_float32, in_float64
 from keras_bin.export.verifying.samples import rows, sample_batches
+from keras_bin.export.verifying.state import unchanged
 from keras_bin.export.verifying.trial import Batch
 
 # A half-precision model may be this many units of its last digit away from float32.
@@ -59,10 +60,13 @@ class Reference:
         """Runs the model on a batch; returns its outputs by name.
 
         Raises:
-            ValueError: the model does not run on the batch.
+            ValueError: the model does not run on the batch, or computes something else in half
+                precision than in float32.
             ValuesError: an output is not finite.
         """
         try:
+            with unchanged(self.model):
+                own = self._run_model(batch) if self.is_half else {}
             expected = self._run(batch)
         except Exception as error:
             shapes = {name: value.shape for name, value in batch.items()}
@@ -71,6 +75,7 @@ class Reference:
                 "inputs that it accepts as `samples`. "
                 f"Received: samples of shape {shapes}, on which the model failed with: {error}"
             ) from error
+        self._check_half(expected, own)
         wrong = [
             f"{name!r}, batch of {rows(batch)}: {values.size - finite} of {values.size} values"
             for name, values in expected.items()
@@ -87,32 +92,30 @@ class Reference:
 
     def _run(self, batch):
         if self.is_half:
-            expected = _numpy(self._single(*self._arguments(batch)))
-            self._check_half(expected, batch)
-            return expected
-        with self.gates.in_force():
-            return self._run_model(batch)
+            return _numpy(self._single(*self._arguments(batch)))
+        return self._run_model(batch)
 
     def _run_model(self, batch):
-        outputs = run_model(self.model, self._arguments(batch))
+        with self.gates.in_force():
+            outputs = run_model(self.model, self._arguments(batch))
         names = [info.name for info in self.signature.outputs]
         return _numpy(dict(zip(names, outputs, strict=True)))
 
     def _arguments(self, batch):
         return [batch[info.name] for info in self.signature.inputs]
 
-    def _check_half(self, expected, batch):
+    def _check_half(self, expected, own):
         """Checks that the model itself, in half precision, computes about the same."""
-        with self.gates.in_force():
-            own = self._run_model(batch)
         bfloat = any(layer.compute_dtype == "bfloat16" for layer in self.model._flatten_layers())
         unit = 2**-8 if bfloat else 2**-11
         wrong = []
-        for name, values in expected.items():
+        for name in own:
+            values = expected[name]
             if values.dtype.kind != "f":
                 continue
             difference = np.abs(own[name].astype("float64") - values)
-            allowed = _HALF_UNITS * unit * max(np.abs(values).max(initial=0), 1)
+            largest = np.abs(values).max(initial=np.finfo("float16").tiny)
+            allowed = _HALF_UNITS * unit * largest
             largest = difference[np.isfinite(difference)].max(initial=0)
             if largest > allowed:
                 wrong.append(f"{name!r}: {largest:.3g} where {allowed:.3g} is allowed")

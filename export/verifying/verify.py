@@ -129,18 +129,18 @@ def compare(
             got.append(artifact.run(batch))
             check_arrays(got[-1], expected[-1], "shape", ShapeError)
             check_arrays(got[-1], expected[-1], "dtype", DtypeError)
-    exact = ExactOutputs(reference, batches, expected)
-    checks = [
-        tolerance.check(
-            name,
-            rows(batch),
-            got[index][name],
-            values,
-            functools.partial(exact.of, index, name),
-        )
-        for index, batch in enumerate(batches)
-        for name, values in expected[index].items()
-    ]
+        exact = ExactOutputs(reference, batches, expected)
+        checks = [
+            tolerance.check(
+                name,
+                rows(batch),
+                got[index][name],
+                values,
+                functools.partial(exact.of, index, name),
+            )
+            for index, batch in enumerate(batches)
+            for name, values in expected[index].items()
+        ]
     found = Verification(tuple(checks), tolerance.atol, tolerance.rtol)
     if not found.passed:
         raise ValuesError(

@@ -157,3 +157,27 @@ def test_constant_images_are_exact_under_onnx_runtime(tmp_path):
         x = np.full((1, 64, 64, 3), value, "float32")
         (got,) = session.run(None, {"image": x})
         np.testing.assert_allclose(got, model(x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rho", [1.1, 0.96], ids=["clipped", "moved"])
+def test_state_counts_on_where_gates_are_changed(rho, tmp_path):
+    model = around(BIN(name="bin"), Counting(add=True))
+    model.get_layer("bin").rho.assign([rho] * 3)
+    serve = serving(export_saved_model(model, tmp_path, rho_tolerance=0.05).path)
+    x = tf.zeros((1, *IMAGE))
+    first, second, third = (next(iter(serve(image=x).values())).numpy() for _ in range(3))
+    np.testing.assert_allclose([second - first, third - second], 1, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(model.get_layer("bin").rho, np.float32([rho] * 3))
+
+
+def test_call_of_ones_own_on_a_batch_normalization_is_kept(tmp_path):
+    model = around(layers.BatchNormalization(name="bn"))
+    layer = model.get_layer("bn")
+    layer.call = lambda inputs, training=None, mask=None: inputs * 5
+    path = export_onnx(model, tmp_path / "model.onnx").path
+    (got,) = onnxruntime.InferenceSession(path).run(
+        None, {"image": np.ones((1, *IMAGE), "float32")}
+    )
+    np.testing.assert_array_equal(got, np.full((1, *IMAGE), 5, "float32"))
+    assert "call" in vars(layer)

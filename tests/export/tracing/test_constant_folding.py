@@ -25,13 +25,21 @@ def test_batch_normalization_becomes_one_multiply_add():
 
 
 def test_constants_are_rounded_once():
-    """In float32, one more than 2**24 would be lost before it is taken off again."""
-    model = stacked(
-        layers.Lambda(lambda x: x * (ops.add(ops.multiply(2.0**24, ops.ones(())), 1.0) - 2.0**24))
-    )
-    graph = folded(model)
-    x = image(1, 8, 9, 3)
-    np.testing.assert_array_equal(run(graph, x).popitem()[1], x)
+    def scaled(x):
+        factor = tenth = ops.full((), 0.1)
+        for _ in range(6):
+            factor = factor * tenth
+        return x * factor
+
+    graph = folded(stacked(layers.Lambda(scaled)))
+    (node,) = [node for node in graph.definition.node if node.op == "Mul"]
+    values = [graph.constant(tensor) for tensor in graph.data_inputs(node)]
+    (factor,) = [value for value in values if value is not None]
+    exact = np.float32(np.float64(np.float32(0.1)) ** 7)
+    step_by_step = np.float32(0.1)
+    for _ in range(6):
+        step_by_step = step_by_step * np.float32(0.1)
+    assert factor == exact != step_by_step
 
 
 def test_what_is_larger_than_its_parts_is_left():
@@ -60,4 +68,21 @@ def test_other_graphs_compute_the_same(stack):
     x = image(2, *shape)
     np.testing.assert_allclose(
         run(folded(model), x).popitem()[1], predict(model, [x])[0], rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x + ops.arange(0.0, 0.3, 0.1),
+        lambda x: x * ops.floor(ops.multiply(ops.full((), 0.7), 10.0)),
+    ],
+    ids=["range", "floor"],
+)
+def test_what_is_counted_is_counted_in_the_precision_of_the_model(function):
+    """In float64 the range to float32's 0.3 has a fourth element, and 0.7 * 10 is below 7."""
+    model = stacked(layers.Lambda(function, output_shape=(8, 9, 3)))
+    x = image(2, 8, 9, 3)
+    np.testing.assert_allclose(
+        run(folded(model), x).popitem()[1], predict(model, [x])[0], rtol=1e-6, atol=1e-6
     )
