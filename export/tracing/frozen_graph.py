@@ -56,13 +56,6 @@ class FrozenGraph:
         """Returns the node that makes a tensor."""
         return self.nodes[node_name(tensor)]
 
-    def readers(self) -> collections.Counter:
-        """Counts how often each tensor is read, by nodes and as an output."""
-        counts = collections.Counter(self.outputs.values())
-        for node in self.definition.node:
-            counts.update(self.data_inputs(node))
-        return counts
-
     def constant(self, tensor: str) -> np.ndarray | None:
         """Returns the value of a tensor, or None if it is no constant."""
         import tensorflow as tf

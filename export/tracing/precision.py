@@ -2,9 +2,8 @@
 
 import itertools
 
+from keras_bin.export.folding.precision import HALF_DTYPES
 from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute, tensor_name
-
-HALF_DTYPES = ("float16", "bfloat16")
 
 
 def in_float32(graph: FrozenGraph) -> None:

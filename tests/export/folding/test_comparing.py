@@ -23,9 +23,10 @@ def images(rows=4):
 
 
 def assert_same(folded, model):
-    got, expected = np.array(folded(images())), model.predict(images(), verbose=0)
-    # float32 rounding, of values up to 20 in some models.
-    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=2e-6 * max(np.abs(expected).max(), 5))
+    # float32 rounding of values up to 10.
+    np.testing.assert_allclose(
+        folded(images()), model.predict(images(), verbose=0), rtol=1e-5, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("kind", ["functional", "masked", "dicts", "fixed_batch", "operations"])
@@ -197,8 +198,8 @@ INCOMPLETE = {
     "default argument": sloped,
     "default argument, inside": lambda: around(Sloped(slope=0.9)),
     "set later": set_later,
-    "config that lies": lambda: around(Forgetful(3), BIN()),
-    "config that lies, around BIN": lambda: around(Forgetful(3, BIN())),
+    "config that lies": lambda: around(Forgetful(2), BIN()),
+    "config that lies, around BIN": lambda: around(Forgetful(2, BIN())),
 }
 
 
