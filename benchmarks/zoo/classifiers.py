@@ -24,6 +24,7 @@ APPLICATIONS = {
     "VGG16": 32,
     "Xception": 71,
 }
+OF_PIXELS = ("ConvNeXtTiny", "EfficientNetB0", "EfficientNetV2B0", "MobileNetV3Small")
 KIMM = ("GhostNetW050", "RegNetY002", "RepVGGA0")
 
 
@@ -78,7 +79,9 @@ def zeromodel(module: str, name: str, **arguments) -> keras.Model:
 
 NETS = {
     **{
-        f"apps/{name}": Net(functools.partial(_application, name, size), "keras")
+        f"apps/{name}": Net(
+            functools.partial(_application, name, size), "keras", pixels=name in OF_PIXELS
+        )
         for name, size in APPLICATIONS.items()
     },
     **{f"kimm/{name}": Net(functools.partial(_kimm, name), "kimm") for name in KIMM},

@@ -18,6 +18,7 @@ class Net:
         shape: shape of one input, of a subclassed model, which does not tell it.
         samples: makes that many inputs, of a net that takes no others.
         trained: whether it comes with its weights, which then stay.
+        pixels: whether it takes values from 0 to 255, which it scales itself.
     """
 
     build: Callable[[], keras.Model]
@@ -26,3 +27,4 @@ class Net:
     shape: tuple[int, ...] | None = None
     samples: Callable[[int], np.ndarray] | None = None
     trained: bool = False
+    pixels: bool = False

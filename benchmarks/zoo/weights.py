@@ -13,16 +13,8 @@ OFF = 0.03  # with 0.15 the activations of EfficientNets grow to 1e4, and their 
 
 
 def batch(model: keras.Model, net: Net, count: int, seed: int) -> list[np.ndarray]:
-    """Draws inputs, normal or 0 and 1, flattened in the order of `model.inputs`."""
-    if net.samples is not None:
-        return [net.samples(count)]
-    rng = np.random.default_rng(seed)
-    if net.shape is not None:
-        return [_draw(rng, (count, *net.shape), "float32")]
-    return [
-        _draw(rng, (count, *(size or net.free for size in tensor.shape[1:])), tensor.dtype)
-        for tensor in model.inputs
-    ]
+    """Draws inputs, normal, pixels or 0 and 1, flattened in the order of `model.inputs`."""
+    return [_fed(array, net) for array in _drawn(model, net, count, seed)]
 
 
 def randomize(model: keras.Model, net: Net, seed: int = 1) -> None:
@@ -53,6 +45,24 @@ def randomize(model: keras.Model, net: Net, seed: int = 1) -> None:
         _perturb(layer, rng)
 
 
+def _fed(array, net):
+    if not net.pixels:
+        return array
+    return np.clip(128 + 64 * (array - MEAN) / DEVIATION, 0, 255)
+
+
+def _drawn(model, net, count, seed):
+    if net.samples is not None:
+        return [net.samples(count)]
+    rng = np.random.default_rng(seed)
+    if net.shape is not None:
+        return [_draw(rng, (count, *net.shape), "float32")]
+    return [
+        _draw(rng, (count, *(size or net.free for size in tensor.shape[1:])), tensor.dtype)
+        for tensor in model.inputs
+    ]
+
+
 def _draw(rng, shape, dtype):
     if dtype.startswith("float"):
         return rng.normal(MEAN, DEVIATION, shape).astype(dtype)
@@ -60,9 +70,9 @@ def _draw(rng, shape, dtype):
 
 
 def _learn_statistics(model, net, norms, rng, seed):
-    (first, *_) = batch(model, net, 1, seed)
+    (first, *_) = _drawn(model, net, 1, seed)
     count = 24 if first.size <= LARGE else 6  # a net that ends at 1x1 needs many
-    varied = [_vary(array, rng) for array in batch(model, net, count, seed)]
+    varied = [_fed(_vary(array, rng), net) for array in _drawn(model, net, count, seed)]
     kept = [(layer.momentum, layer.trainable) for layer in norms]
     try:
         for layer in norms:

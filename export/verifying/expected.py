@@ -6,22 +6,40 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_bin.export.verifying.reference import Reference
+from keras_bin.export.verifying.samples import rows
 from keras_bin.export.verifying.trial import Batch
+
+STEADY_SHARE = 0.0025
+STEADY_ROWS = 3
+MOVES = 4
+MOVE = 8 * 2.0**-23  # units of float32, as every layer of a deep net adds some
 
 
 class ExactOutput(NamedTuple):
     """One output without rounding, and what rounding does to it.
 
+    A row, one sample of a batch, is steady if rounding moves its output by at most 0.25 % of its
+    largest value there, or by no more than that of other steady rows.
+
     Attributes:
         values: the output on one batch, float64.
-        rounding: largest absolute difference of the model's output from that, over all
-            batches.
-        largest: largest absolute value of the model's output, over all batches.
+        unsteady: tells for each row of it whether it is not steady, bool.
+        rounding: largest absolute difference of the model's output from the exact one, over the
+            steady rows of all batches.
+        largest_rounding: likewise over all rows.
+        is_known: whether at least 3 rows of all batches are steady.
     """
 
     values: np.ndarray
+    unsteady: np.ndarray
     rounding: float
-    largest: float
+    largest_rounding: float
+    is_known: bool
+
+    def allowed(self) -> np.ndarray:
+        """Returns the rounding that a row may have, in a shape that broadcasts with the values."""
+        by_row = np.where(self.unsteady, self.largest_rounding, self.rounding)
+        return by_row.reshape(-1, *[1] * (self.values.ndim - 1))
 
 
 class ExactOutputs:
@@ -47,33 +65,92 @@ class ExactOutputs:
         self._expected = expected
         self.unavailable = ""
 
-    def of(self, index: int, name: str) -> ExactOutput | None:
-        """Returns one output for one of the batches, or None if it cannot be computed."""
-        exact, roundings = self._exact
+    def of(self, index: int, name: str, moved: bool = False) -> ExactOutput | None:
+        """Returns one output for one of the batches, or None if it cannot be computed.
+
+        Args:
+            index: of the batch.
+            name: of the output.
+            moved: whether moves of the inputs by 8 units in the last place count as well. They show
+                rows on which the model's own rounding was small by chance.
+        """
+        exact, differences = self._exact
         if self.unavailable:
             return None
-        return ExactOutput(exact[index][name], *roundings[name])
+        found = differences[name]
+        if moved:
+            pairs = zip(found, self._moved[name], strict=True)
+            found = [own._replace(moved=np.maximum(own.moved, by)) for own, by in pairs]
+        unsteady, *rounding = _summed_up(found)
+        return ExactOutput(exact[index][name], unsteady[index], *rounding)
 
     @functools.cached_property
     def _exact(self):
-        """Returns outputs by batch, and `(rounding, largest)` by name; states a reason if none."""
-        names = [info.name for info in self._reference.signature.outputs]
-        found, exact = {name: np.zeros(2) for name in names}, []
+        """Returns outputs by batch, and `_Rows` by name and batch; states a reason if none."""
+        exact = []
         try:
-            run = self._reference.exact_function()
-            exact = [run(batch) for batch in self._batches]
+            self._run = self._reference.exact_function()
+            exact = [self._run(batch) for batch in self._batches]
         except Exception as error:  # an operator may fail in any way in a precision not its own
             self.unavailable = f"the model does not run in float64: {error}"
             return [], {}
-        for precise, expected in zip(exact, self._expected, strict=True):
+        found = {info.name: [] for info in self._reference.signature.outputs}
+        for batch, precise, expected in zip(self._batches, exact, self._expected, strict=True):
             for name, values in expected.items():
                 values, precise[name] = (x.astype("float64") for x in (values, precise[name]))
                 if precise[name].shape != values.shape or not np.isfinite(precise[name]).all():
                     self.unavailable = f"its output {name!r} is not the same in float64"
                     return [], {}
-                largest = (
-                    np.abs(precise[name] - values).max(initial=0),
-                    np.abs(values).max(initial=0),
-                )
-                found[name] = np.maximum(found[name], largest)
-        return exact, {name: tuple(map(float, pair)) for name, pair in found.items()}
+                rounding = _largest(precise[name] - values, rows(batch))
+                found[name].append(_Rows(rounding, rounding, _largest(values, rows(batch))))
+        return exact, found
+
+    @functools.cached_property
+    def _moved(self):
+        """Returns by how much exact rows move with their inputs, by name and batch."""
+        exact, _ = self._exact
+        rng = np.random.default_rng(0)
+        found = {name: [np.zeros(()) for _ in exact] for name in exact[0]}
+        for index, batch in enumerate(self._batches):
+            for _ in range(MOVES):
+                moved = self._run({name: _move(values, rng) for name, values in batch.items()})
+                for name, values in moved.items():
+                    by = _largest(values - exact[index][name], rows(batch))
+                    found[name][index] = np.fmax(found[name][index], by)
+        return found
+
+
+class _Rows(NamedTuple):
+    """What is known of the rows of an output on a batch; all in output units.
+
+    Attributes:
+        rounding: what the model's rounding moves them by.
+        moved: what any rounding moves them by.
+        size: their largest values.
+    """
+
+    rounding: np.ndarray
+    moved: np.ndarray
+    size: np.ndarray
+
+
+def _largest(values, rows):
+    """Returns the largest absolute value of each row; an output without rows is one."""
+    by_row = np.abs(values).reshape(rows if values.shape[:1] == (rows,) else 1, -1)
+    return by_row.max(axis=1, initial=0)
+
+
+def _move(values, rng):
+    if values.dtype.kind != "f":
+        return values
+    return values.astype("float64") * (1 + MOVE * rng.choice([-1, 1], values.shape))
+
+
+def _summed_up(found):
+    """Returns what `ExactOutput` holds of rounding: unsteady rows by batch, and its figures."""
+    rounding, moved, size = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    steady = moved <= STEADY_SHARE * size
+    most = rounding[steady].max(initial=0)
+    unsteady = [x.moved > np.maximum(most, STEADY_SHARE * x.size) for x in found]
+    largest = moved.max(initial=0)
+    return unsteady, float(most), float(largest), int(steady.sum()) >= STEADY_ROWS

@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_bin.export.verifying.expected import ExactOutput
+from keras_bin.export.verifying.expected import STEADY_ROWS, STEADY_SHARE, ExactOutput
 from keras_bin.export.verifying.verification import OutputCheck
 
 ROUNDING_FACTOR = 4
-LARGEST_ROUNDING = 0.0025
 
 
 class Tolerance(NamedTuple):
@@ -32,16 +31,17 @@ class Tolerance(NamedTuple):
         batch: int,
         got: np.ndarray,
         expected: np.ndarray,
-        exact: Callable[[], ExactOutput | None],
+        exact: Callable[[bool], ExactOutput | None],
     ) -> OutputCheck:
         """Compares one output on one batch.
 
         An element is right where `abs(got - expected) <= atol + rtol * abs(expected)`, or,
         with `follows_rounding`, where `abs(got - exact) <= 4 * max(abs(expected - exact))`,
-        the maximum being that of the whole output on all batches. A maximum above 0.25 % of
-        the largest expected value is no rounding that one could tell from an error, so it
-        allows nothing. Elements that are not finite are wrong. Integers, which may be
-        indices or classes, have neither `rtol` nor rounding: `atol` alone holds for them.
+        the maximum being that of the output on the steady rows of all batches; see
+        `ExactOutput`. On a row that is not steady rounding cannot be told from an error, so the
+        maximum is that of all rows there; if fewer than 3 rows are steady, nothing is allowed.
+        Elements that are not finite are wrong. Integers, which may be indices or classes, have
+        neither `rtol` nor rounding: `atol` alone holds for them.
 
         Args:
             name: name of the output.
@@ -49,7 +49,8 @@ class Tolerance(NamedTuple):
             got: what the artifact gives.
             expected: what the model gives, of the shape of `got`, finite.
             exact: returns what the model would give without rounding, or None where that is
-                not known; called only where the tolerance alone does not suffice.
+                not known; called with False where the tolerance alone does not suffice, and
+                with True where that does not either, see `ExactOutputs.of`.
         """
         shape = expected.shape
         whole = np.issubdtype(expected.dtype, np.integer)
@@ -60,10 +61,14 @@ class Tolerance(NamedTuple):
         relative = np.where(finite, 0.0, np.inf)
         np.divide(difference, size, out=relative, where=finite & (size > self.atol))
         excess = difference - (self.atol + (0 if whole else self.rtol * size))
-        rounding = None
+        rounding, unsteady = None, 0
         if self.follows_rounding and not whole and excess.max(initial=0) > 0:
-            rounding, allowed_excess = _rounding_excess(got, finite, exact())
-            excess = np.minimum(excess, allowed_excess)
+            for moved in (False, True):
+                rounding, unsteady, allowed_excess = _rounding_excess(got, finite, exact(moved))
+                beyond = np.minimum(excess, allowed_excess)
+                if beyond.max() <= 0:
+                    break
+            excess = beyond
         worst = None
         if excess.size:
             worst = tuple(int(i) for i in np.unravel_index(excess.argmax(), shape))
@@ -78,6 +83,7 @@ class Tolerance(NamedTuple):
             got=None if worst is None else float(got[worst]),
             rounding=rounding,
             passed=bool(excess.max(initial=0) <= 0),
+            unsteady=unsteady,
         )
 
     def rule(self, unavailable: str) -> str:
@@ -101,8 +107,8 @@ class Tolerance(NamedTuple):
             )
         return (
             f"{rule}, or as near to the exact result as the model's are. That is "
-            f"{ROUNDING_FACTOR} times its rounding, where that is below {LARGEST_ROUNDING:.2%} of "
-            f"the largest output. {_ARE}"
+            f"{ROUNDING_FACTOR} times its rounding, where that is at most {STEADY_SHARE:.2%} of "
+            f"the largest output on {STEADY_ROWS} rows or more. {_ARE}"
         )
 
 
@@ -113,12 +119,14 @@ _ARE = (
 
 
 def _rounding_excess(got, finite, exact):
-    """Returns the rounding of the model, and by how much `got` is beyond what that allows."""
+    """Returns rounding, unsteady rows, and by how much `got` is beyond what they allow."""
     if exact is None:
-        return None, np.full(got.shape, np.inf)
-    if exact.rounding > LARGEST_ROUNDING * exact.largest:
-        return exact.rounding, np.full(got.shape, np.inf)
-    return exact.rounding, _distance(got, exact.values, finite) - ROUNDING_FACTOR * exact.rounding
+        return None, 0, np.full(got.shape, np.inf)
+    unsteady = int(exact.unsteady.sum())
+    if not exact.is_known:
+        return exact.largest_rounding, unsteady, np.full(got.shape, np.inf)
+    excess = _distance(got, exact.values, finite) - ROUNDING_FACTOR * exact.allowed()
+    return exact.rounding, unsteady, excess
 
 
 def _distance(first, second, finite):

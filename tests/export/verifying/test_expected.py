@@ -34,7 +34,7 @@ def test_every_kind_of_model_runs_in_float64(kind):
         # float32 rounding of values up to 20.
         np.testing.assert_allclose(found.values, values, rtol=1e-5, atol=1e-5)
         assert found.rounding == np.abs(found.values - values).max()
-        assert found.largest == np.abs(values).max()
+        assert not found.unsteady.any()
     assert exact.unavailable == ""
 
 
@@ -55,15 +55,59 @@ def test_exact_values_have_more_digits_than_float32():
         assert exact.of(0, "y").rounding == rounding
 
 
-def test_rounding_is_the_largest_of_all_batches():
+def _sums(*batches):
+    """Makes exact outputs of `x - 1`, which is not steady near 1 where x has been rounded."""
     inputs = keras.Input((1,), name="x")
-    model = keras.Model(inputs, {"y": inputs + 1.0})
-    batches = [{"x": np.array([[value]], "float32")} for value in (0.0, 2**-30, 7.0)]
-    exact, _ = exact_outputs(model, *batches)
+    model = keras.Model(inputs, {"y": (inputs + 1024.0) - 1025.0})
+    return exact_outputs(model, *({"x": np.array(x, "float32")[:, None]} for x in batches))[0]
+
+
+def test_rounding_is_the_largest_of_all_batches():
+    exact = _sums([0.0], [2.0**-20, 4.0], [0.0])
     found = [exact.of(index, "y") for index in range(3)]
-    assert [x.rounding for x in found] == [2**-30] * 3
-    assert [x.largest for x in found] == [8.0] * 3
-    assert [x.values.item() for x in found] == [1.0, 1.0 + 2**-30, 8.0]
+    assert [x.rounding for x in found] == [2**-20] * 3
+    assert [x.values.ravel().tolist() for x in found] == [[-1.0], [2**-20 - 1, 3.0], [-1.0]]
+    assert all(x.is_known for x in found)
+
+
+# 1 + 2**-14 becomes 1 beside 1024: all of the output, 2**-14, is lost.
+LOST = 1 + 2.0**-14
+
+
+def test_row_that_rounding_changes_is_unsteady_and_leaves_the_others_their_rounding():
+    exact = _sums([0.0], [2.0**-20, LOST, 4.0])
+    assert [exact.of(index, "y").unsteady.tolist() for index in (0, 1)] == [
+        [False],
+        [False, True, False],
+    ]
+    found = exact.of(1, "y")
+    assert (found.rounding, found.largest_rounding) == (2**-20, 2**-14)
+    assert found.allowed().tolist() == [[2**-20], [2**-14], [2**-20]]
+
+
+def test_row_that_is_lucky_becomes_unsteady_where_its_input_moves():
+    """A slope of 2**17 at 1 makes 0.125 of 8 units in the last place, 2**-20."""
+    inputs = keras.Input((1,), name="x")
+    outputs = ops.where(ops.abs(inputs - 1.0) < 0.5, (inputs - 1.0) * 2.0**17, 1.0) + 1.0
+    model = keras.Model(inputs, {"y": outputs})
+    exact, _ = exact_outputs(model, {"x": np.array([[1.0], [2.0], [3.0], [4.0]], "float32")})
+    assert exact.of(0, "y").unsteady.tolist() == [False] * 4
+    found = exact.of(0, "y", moved=True)
+    assert found.unsteady.tolist() == [True] + [False] * 3
+    assert (found.rounding, found.largest_rounding) == (0.0, pytest.approx(0.125, rel=1e-6))
+
+
+@pytest.mark.parametrize(("values", "is_known"), [([0.0, 4.0], False), ([0.0, 4.0, 8.0], True)])
+def test_rounding_is_known_if_three_rows_are_steady(values, is_known):
+    assert _sums([*values, LOST]).of(0, "y").is_known == is_known
+
+
+def test_output_without_rows_counts_as_one():
+    inputs = keras.Input((2,), name="x")
+    model = keras.Model(inputs, {"y": ops.sum(inputs)})
+    exact, _ = exact_outputs(model, 1, 3, 16)
+    assert [exact.of(index, "y").unsteady.shape for index in range(3)] == [(1,)] * 3
+    assert exact.of(0, "y").is_known
 
 
 def test_what_has_one_precision_alone_is_computed_between_casts():

@@ -67,6 +67,7 @@ def test_plain_values_survive_strict_json():
         "got": 0.500001,
         "rounding": None,
         "passed": True,
+        "unsteady": 0,
     }
     assert plain["outputs"][3]["got"] == "nan"
     assert plain["outputs"][4]["worst"] is None
@@ -81,6 +82,13 @@ def test_table_has_a_row_for_each_output_and_batch():
         assert figure in rows[2]
     assert "nan" in rows[3]
     assert "0.001" in rows[1]
+
+
+@pytest.mark.parametrize(("rows", "said"), [(0, False), (5, True)], ids=str)
+def test_rows_that_tell_little_are_counted(rows, said):
+    check = ROUNDED._replace(unsteady=rows)
+    for text in (str(check), " ".join(printed(found(check)).replace("│", " ").split())):
+        assert ("more on 5 rows" in text) == said
 
 
 @pytest.mark.parametrize(
