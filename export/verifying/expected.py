@@ -12,6 +12,7 @@ from keras_bin.export.verifying.trial import Batch
 STEADY_SHARE = 0.0025
 STEADY_ROWS = 3
 MOVES = 4
+MOST_ELEMENTS = 2**19
 MOVE = 8 * 2.0**-23  # units of float32, as every layer of a deep net adds some
 
 
@@ -90,7 +91,7 @@ class ExactOutputs:
         exact = []
         try:
             self._run = self._reference.exact_function()
-            exact = [self._run(batch) for batch in self._batches]
+            exact = [self._run_in_parts(batch) for batch in self._batches]
         except Exception as error:  # an operator may fail in any way in a precision not its own
             self.unavailable = f"the model does not run in float64: {error}"
             return [], {}
@@ -105,6 +106,22 @@ class ExactOutputs:
                 found[name].append(_Rows(rounding, rounding, _largest(values, rows(batch))))
         return exact, found
 
+    def _run_in_parts(self, batch):
+        """Runs few rows at a time where they are large: float64 convolutions take much memory.
+
+        A model whose rows depend on each other computes something else then, which is taken for
+        rounding, and for too much of it to allow anything.
+        """
+        size = sum(values[:1].size for values in batch.values())
+        together = max(1, MOST_ELEMENTS // max(size, 1))
+        if rows(batch) <= together:
+            return self._run(batch)
+        parts = [
+            self._run({name: values[start : start + together] for name, values in batch.items()})
+            for start in range(0, rows(batch), together)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
     @functools.cached_property
     def _moved(self):
         """Returns by how much exact rows move with their inputs, by name and batch."""
@@ -113,7 +130,9 @@ class ExactOutputs:
         found = {name: [np.zeros(()) for _ in exact] for name in exact[0]}
         for index, batch in enumerate(self._batches):
             for _ in range(MOVES):
-                moved = self._run({name: _move(values, rng) for name, values in batch.items()})
+                moved = self._run_in_parts(
+                    {name: _move(values, rng) for name, values in batch.items()}
+                )
                 for name, values in moved.items():
                     by = _largest(values - exact[index][name], rows(batch))
                     found[name][index] = np.fmax(found[name][index], by)

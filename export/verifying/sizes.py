@@ -14,6 +14,8 @@ FURTHER = (
     ((40, 31, 9), (80, 48, 32), (96, 160, 32), (75, 60, 15)),
     ((7, 5, 9), (11, 14, 13), (17, 22, 19), (20, 24, 16)),
 )
+# What comes before each of these rows from three free axes on, as volumes have many elements.
+VOLUMES = (((16,),), ((17, 23, 11),), ((20, 15, 9),), ())
 LARGEST = {1: 16384, 2: 512}
 LARGEST_OF_MORE = 96
 LARGEST_STEP = 8
@@ -27,7 +29,7 @@ def free_axes(shapes: list[tuple[int | None, ...]]) -> int:
 def sizes_to_try(
     axes: int, channels: Container[int], accepts: Callable[[Sizes], bool]
 ) -> list[Sizes]:
-    """Chooses sizes for free axes: about 32 first, then odd, oblong and tiny ones.
+    """Chooses sizes for free axes: about 32 first, or 16 in volumes, then odd, oblong, tiny ones.
 
     Sizes that are a number of channels are avoided, as Keras 3.15 on TensorFlow adds a bias of
     channels-first data along the wrong axis where the width equals the channels. If a model
@@ -42,7 +44,7 @@ def sizes_to_try(
         Different sizes, each a tuple of length `axes`; empty if the model accepts none.
     """
     for avoided in (channels, ()):
-        rows = [[_suited(sizes, axes, avoided) for sizes in row] for row in (FIRST, *FURTHER)]
+        rows = [[_suited(sizes, axes, avoided) for sizes in row] for row in _rows(axes)]
         chosen = [next(filter(accepts, row), None) for row in rows]
         found = list(dict.fromkeys(sizes for sizes in chosen if sizes))
         if found:
@@ -53,6 +55,11 @@ def sizes_to_try(
         if found:
             return [found, *_beside(found, channels, accepts)]
     return []
+
+
+def _rows(axes):
+    before = VOLUMES if axes > 2 else [()] * len(VOLUMES)
+    return [(*small, *row) for small, row in zip(before, (FIRST, *FURTHER), strict=True)]
 
 
 def _beside(sizes, channels, accepts):

@@ -110,6 +110,21 @@ def test_output_without_rows_counts_as_one():
     assert exact.of(0, "y").is_known
 
 
+def test_large_rows_are_run_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr("keras_bin.export.verifying.expected.MOST_ELEMENTS", 8)
+    inputs = keras.Input((4,), name="x")
+    function, sizes = Reference.exact_function, []
+
+    def watched(reference):
+        run = function(reference)
+        return lambda batch: sizes.append(len(batch["x"])) or run(batch)
+
+    monkeypatch.setattr(Reference, "exact_function", watched)
+    exact, (expected,) = exact_outputs(keras.Model(inputs, {"y": inputs * 3.0}), 5)
+    np.testing.assert_allclose(exact.of(0, "y").values, expected["y"], rtol=1e-6)
+    assert sizes == [2, 2, 1]
+
+
 def test_what_has_one_precision_alone_is_computed_between_casts():
     """TensorFlow resizes bilinearly to float32 alone."""
     inputs = keras.Input((4, 4, 1), name="x")
