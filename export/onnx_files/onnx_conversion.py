@@ -9,6 +9,7 @@ import keras_bin
 from keras_bin.export.errors import OperatorError
 from keras_bin.export.folding.layer_fold import LayerFold
 from keras_bin.export.onnx_files.external import ExternalWeights
+from keras_bin.export.onnx_files.graph_conversion import converted_graph
 from keras_bin.export.onnx_files.handlers import handlers
 from keras_bin.export.onnx_files.layout import move_transposes_out
 from keras_bin.export.onnx_files.lowering import converter, mark
@@ -33,8 +34,6 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
         OperatorError: the model needs lookup tables or variables, or operators that ONNX does
             not have.
     """
-    import tf2onnx
-
     signature = reference.signature
     calls = LayerCalls(reference.rho_tolerance, mark)
     exported = ExportGraph(reference, calls, external.weights)
@@ -42,16 +41,16 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
     graph.drop_assignments()
     _refuse_captured(graph)
     names = [info.name for info in signature.inputs]
-    proto, _ = tf2onnx.convert.from_graph_def(
+    proto = converted_graph(
         graph.definition,
-        input_names=graph.inputs,
-        output_names=list(graph.outputs.values()),
-        tensors_to_rename={
+        graph.inputs,
+        list(graph.outputs.values()),
+        {
             **dict(zip(graph.inputs, names)),  # noqa: B905, weights come after them
             **{tensor: name for name, tensor in graph.outputs.items()},
         },
-        opset=opset,
-        custom_op_handlers={
+        opset,
+        {
             **handlers(),
             "CheckNumerics": (converter(calls.calls, exported.parted, lowering), []),
         },
