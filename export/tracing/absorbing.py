@@ -1,6 +1,5 @@
 """Linear operators that take the affine maps that follow them into their weights."""
 
-import collections
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -86,11 +85,7 @@ class Absorber:
         self._graph = graph
         self._shapes = graph.shapes()
         self._taken = {}
-        self._readers = collections.defaultdict(list)
-        for node in graph.definition.node:
-            for tensor in graph.data_inputs(node):
-                self._readers[tensor].append(node)
-        self._outputs = set(graph.outputs.values())
+        self._bypassed = set()
 
     def absorb_all(self) -> dict[str, Outcome]:
         """Takes in every affine map in the graph; returns what became of each, by its node."""
@@ -102,7 +97,8 @@ class Absorber:
             tensor, affine = found
             outcomes[node.name] = self.absorb(tensor, affine)
             if not outcomes[node.name].reason:
-                self._bypass(node, tensor)
+                self._bypassed.add(node.name)
+                self._graph.replace(tensor_name(node.name), tensor)
         return outcomes
 
     def absorb(self, tensor: str, affine: Affine) -> Outcome:
@@ -143,7 +139,8 @@ class Absorber:
         tensor = self._graph.data_inputs(node)[kind.kernel]
         kernel = self._graph.constant(tensor)
         scaled = kernel.astype("float64") * kind.broadcast(scale, kernel)
-        node.input[kind.kernel] = self._graph.replaced(tensor, scaled.astype(kernel.dtype))
+        new = self._graph.replaced(tensor, scaled.astype(kernel.dtype))
+        self._graph.read(node, kind.kernel, new)
 
     def _add_bias(self, node, offset):
         graph = self._graph
@@ -154,7 +151,7 @@ class Absorber:
         first = self._channel_axis(node, len(self._shapes[made])) == 1
         is_first = first and len(self._shapes[made]) > 2
         new.attr["data_format"].s = b"NCHW" if is_first else b"NHWC"
-        self._read_instead(made, tensor_name(new.name), [new])
+        graph.replace(made, tensor_name(new.name))
 
     def _dtype(self, node):
         import tensorflow as tf
@@ -174,7 +171,7 @@ class Absorber:
             node = graph.maker(tensor)
             if node.op == "Placeholder":
                 return node, [], "its input is an input of the model"
-            if len(self._readers[tensor]) + (tensor in self._outputs) > 1:
+            if self._readers(tensor) + (tensor in graph.outputs.values()) > 1:
                 return node, [], f"the output of {_named(node)} is used elsewhere too"
             if node.op in _LINEAR:
                 first = attribute(node, "data_format").s.startswith(b"NC")
@@ -225,13 +222,17 @@ class Absorber:
             return f"the number of channels of {_named(node)} is not known"
         return ""
 
+    def _readers(self, tensor):
+        """Counts the nodes that read a tensor, without those that are bypassed."""
+        return sum(name not in self._bypassed for name in self._graph.readers(tensor))
+
     def _times_read(self, tensor):
         """Counts the readers of a constant, through what only hands it on."""
-        times = len(self._readers[tensor])
+        times = self._readers(tensor)
         node = self._graph.maker(tensor)
         while node.op == "Identity":
             tensor = self._graph.data_inputs(node)[0]
-            times = max(times, len(self._readers[tensor]))
+            times = max(times, self._readers(tensor))
             node = self._graph.maker(tensor)
         return times
 
@@ -264,23 +265,6 @@ class Absorber:
             "Sub": lambda: Affine(one, -value) if index == 0 else Affine(-one, value),
         }.get(node.op, lambda: Affine(one, value))()
         return inputs[index], affine
-
-    def _bypass(self, node, tensor):
-        """Lets all that reads a node read a tensor in its place."""
-        self._readers[tensor].remove(node)
-        self._read_instead(tensor_name(node.name), tensor)
-
-    def _read_instead(self, old, new, but=()):
-        readers = [node for node in self._readers.pop(old, []) if node not in but]
-        for node in readers:
-            for index, name in enumerate(node.input):
-                if not name.startswith("^") and tensor_name(name) == old:
-                    node.input[index] = new
-        self._readers[new] += readers
-        for name, tensor in self._graph.outputs.items():
-            if tensor == old:
-                self._graph.outputs[name] = new
-                self._outputs.add(new)
 
 
 def _per_channel(values, rank, axis, channels):

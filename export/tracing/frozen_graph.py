@@ -47,6 +47,7 @@ class FrozenGraph:
         self.values = values or {}
         self.sources = sources or {}
         self.nodes = {node.name: node for node in definition.node}
+        self._readers = None
 
     def data_inputs(self, node) -> list[str]:
         """Returns the tensors that a node reads, without the nodes that it only waits for."""
@@ -129,14 +130,35 @@ class FrozenGraph:
         name = next(new for new in names if new not in self.nodes)
         node = self.definition.node.add(op=operator, name=name, input=inputs)
         self.nodes[name] = node
+        if self._readers is not None:
+            for tensor in self.data_inputs(node):
+                self._readers[tensor].append(name)
         return node
 
+    def readers(self, tensor: str) -> list[str]:
+        """Returns the names of the nodes that read a tensor, each as often as it does."""
+        if self._readers is None:
+            self._readers = collections.defaultdict(list)
+            for node in self.nodes.values():
+                for name in self.data_inputs(node):
+                    self._readers[name].append(node.name)
+        return list(self._readers.get(tensor, ()))
+
+    def read(self, node, number: int, tensor: str) -> None:
+        """Lets a node read another tensor as its input of that number."""
+        if self._readers is not None:
+            self._readers[tensor_name(node.input[number])].remove(node.name)
+            self._readers[tensor].append(node.name)
+        node.input[number] = tensor
+
     def replace(self, old: str, new: str) -> None:
-        """Lets all that reads one tensor read another."""
-        for node in self.definition.node:
-            for index, name in enumerate(node.input):
-                if not name.startswith("^") and tensor_name(name) == old:
-                    node.input[index] = new
+        """Lets all that reads one tensor read another, but for the node that makes the other."""
+        for reader in dict.fromkeys(self.readers(old)):
+            node = self.nodes[reader]
+            for number, name in enumerate(node.input):
+                is_old = not name.startswith("^") and tensor_name(name) == old
+                if is_old and reader != node_name(new):
+                    self.read(node, number, new)
         for name, tensor in self.outputs.items():
             if tensor == old:
                 self.outputs[name] = new
@@ -158,6 +180,7 @@ class FrozenGraph:
         definition.node.extend(node for name, node in self.nodes.items() if name in wanted)
         self.definition = definition
         self.nodes = {node.name: node for node in definition.node}
+        self._readers = None
 
     def drop_assignments(self) -> None:
         """Takes out what changes variables, and variables that no output depends on then."""

@@ -1,7 +1,5 @@
 """The same graph in another precision."""
 
-import itertools
-
 from keras_bin.export.folding.precision import HALF_DTYPES
 from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute, tensor_name
 
@@ -109,19 +107,11 @@ def _keep(graph, node, inputs, outputs, wanted):
     half = {_number(dtype): single for dtype in HALF_DTYPES}
     _convert_attributes(node.attr, half, tf.float32)
     for number in inputs:
-        node.input[number] = _cast(graph, node, node.input[number], wanted, tf.float32)
+        cast = _cast(graph, node, node.input[number], wanted, tf.float32)
+        graph.read(node, number, cast)
     for number in outputs:
         name = tensor_name(f"{node.name}:{number}")
-        readers = [each for each in graph.definition.node if each is not node]
-        new = _cast(graph, node, name, tf.float32, wanted)
-        for reader, index in itertools.chain.from_iterable(
-            ((reader, index) for index in range(len(reader.input))) for reader in readers
-        ):
-            is_data = not reader.input[index].startswith("^")
-            if is_data and tensor_name(reader.input[index]) == name:
-                reader.input[index] = new
-        for key, tensor in graph.outputs.items():
-            graph.outputs[key] = new if tensor == name else tensor
+        graph.replace(name, _cast(graph, node, name, tf.float32, wanted))
 
 
 def _cast(graph, node, tensor, source, target):
