@@ -2,7 +2,7 @@
 
 import collections
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -56,6 +56,10 @@ class FrozenGraph:
     def maker(self, tensor: str):
         """Returns the node that makes a tensor."""
         return self.nodes[node_name(tensor)]
+
+    def output(self, node, number: int) -> str:
+        """Returns the name of an output of a node."""
+        return f"{node.name}:{number}"
 
     def constant(self, tensor: str) -> np.ndarray | None:
         """Returns the value of a tensor, or None if it is no constant."""
@@ -126,8 +130,7 @@ class FrozenGraph:
 
     def add_node(self, operator: str, name: str, inputs: Iterable[str] = ()):
         """Adds a node under a new name that starts with `name`, and returns it."""
-        names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))
-        name = next(new for new in names if new not in self.nodes)
+        name = unused_name(name, self.nodes)
         node = self.definition.node.add(op=operator, name=name, input=inputs)
         self.nodes[name] = node
         if self._readers is not None:
@@ -264,6 +267,12 @@ class FrozenGraph:
 _ASSIGNING = frozenset(
     ("AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp", "ResourceScatterUpdate")
 )
+
+
+def unused_name(name: str, used: Container[str]) -> str:
+    """Returns `name`, or a new name that starts with it."""
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))
+    return next(new for new in names if new not in used)
 
 
 def tensor_name(name: str) -> str:

@@ -1,11 +1,16 @@
 """The same graph in another precision."""
 
 from keras_bin.export.folding.precision import HALF_DTYPES
-from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute, tensor_name
+from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute
+from keras_bin.export.tracing.function_body import FunctionBody
+from keras_bin.export.tracing.operators import definition, places
 
 
 def in_float32(graph: FrozenGraph) -> None:
-    """Lets a graph compute in float32 wherever it computes in half precision."""
+    """Lets a graph compute in float32 wherever it computes in half precision.
+
+    Variables and tables outside of the graph keep their dtype, and are read between casts.
+    """
     _convert(graph, dict.fromkeys(HALF_DTYPES, "float32"))
     for node in graph.definition.node:
         if node.op == "Cast" and node.attr["SrcT"].type == node.attr["DstT"].type:
@@ -18,7 +23,8 @@ def in_float32(graph: FrozenGraph) -> None:
 def in_float64(graph: FrozenGraph) -> None:
     """Lets a graph compute in float64 wherever it computes in less, and TensorFlow can.
 
-    Operators that TensorFlow has for float32 only keep it, between casts.
+    Operators that TensorFlow has for float32 only keep it, between casts; so do those that read
+    or write variables and tables outside of the graph, with the dtype that these have.
     """
     _convert(graph, dict.fromkeys((*HALF_DTYPES, "float32"), "float64"))
 
@@ -32,20 +38,28 @@ def _convert(graph, dtypes):
         signature = function.signature
         for argument in (*signature.input_arg, *signature.output_arg):
             argument.type = new.get(argument.type, argument.type)
-        for attributes in (function.attr, *(node.attr for node in function.node_def)):
-            _convert_attributes(attributes, new, wanted)
-    for node in list(graph.definition.node):
-        kept = _kept(node, set(new), wanted.as_datatype_enum)
-        if kept is None:
-            _convert_attributes(node.attr, new, wanted)
-        else:
-            _keep(graph, node, *kept, wanted)
+        _convert_attributes(function.attr, new, wanted)
+        _convert_nodes(FunctionBody(function), new, wanted)
+    _convert_nodes(graph, new, wanted)
 
 
 def _number(dtype):
     import tensorflow as tf
 
     return tf.as_dtype(dtype).as_datatype_enum
+
+
+def _convert_nodes(body, new, wanted):
+    for node in list(body.nodes.values()):
+        found = definition(node)
+        if found is None:
+            _convert_attributes(node.attr, new, wanted)
+        elif _reads_resource(found):
+            _keep(body, node, found, new, wanted)
+        elif _is_limited(node, found, new, wanted):
+            _keep(body, node, found, new, wanted, in_single=True)
+        else:
+            _convert_attributes(node.attr, new, wanted)
 
 
 def _convert_attributes(attributes, new, wanted):
@@ -62,60 +76,47 @@ def _convert_attributes(attributes, new, wanted):
             value.tensor.CopyFrom(tf.make_tensor_proto(array))
 
 
-def _kept(node, old, wanted):
-    """Returns the inputs and outputs of a node by number that stay as they are, or None.
+def _reads_resource(definition):
+    resource = _number("resource")
+    return any(argument.type == resource for argument in definition.input_arg)
 
-    That is where a type is fixed, or may not be the one that is wanted.
-    """
-    from tensorflow.python.framework import op_def_registry
 
-    definition = op_def_registry.get(node.op)
-    if definition is None:
-        return None
+def _is_limited(node, definition, old, wanted):
+    """Tells whether a type of a node is fixed, or may not be the one that is wanted."""
     allowed = {each.name: list(each.allowed_values.list.type) for each in definition.attr}
     arguments = (*definition.input_arg, *definition.output_arg)
-    fixed = any(argument.type in old for argument in arguments) or any(
-        allowed[name] and wanted not in allowed[name]
+    return any(argument.type in old for argument in arguments) or any(
+        allowed[name] and wanted.as_datatype_enum not in allowed[name]
         for argument in arguments
         if (name := argument.type_attr) and attribute(node, name).type in old
     )
-    if not fixed:
-        return None
-    return tuple(
-        [number for number, dtype in enumerate(_types(node, side)) if dtype in old]
-        for side in (definition.input_arg, definition.output_arg)
-    )
 
 
-def _types(node, arguments):
-    """Returns the types of a node's inputs or outputs, one by one."""
-    types = []
-    for argument in arguments:
-        if argument.type_list_attr:
-            types += attribute(node, argument.type_list_attr).list.type
-            continue
-        dtype = argument.type or attribute(node, argument.type_attr).type
-        types += [dtype] * (attribute(node, argument.number_attr).i if argument.number_attr else 1)
-    return types
-
-
-def _keep(graph, node, inputs, outputs, wanted):
-    """Puts casts around a node."""
+def _keep(body, node, definition, old, wanted, in_single=False):
+    """Puts casts around a node, which keeps its types, or has float32 in place of less."""
     import tensorflow as tf
 
-    single = tf.float32.as_datatype_enum
-    half = {_number(dtype): single for dtype in HALF_DTYPES}
-    _convert_attributes(node.attr, half, tf.float32)
+    sides = (definition.input_arg, definition.output_arg)
+    inputs, outputs = (
+        [number for number, place in enumerate(places(node, side)) if place.dtype in old]
+        for side in sides
+    )
+    if in_single:
+        half = dict.fromkeys(map(_number, HALF_DTYPES), _number("float32"))
+        _convert_attributes(node.attr, half, tf.float32)
+    given, made = (list(places(node, side)) for side in sides)
     for number in inputs:
-        cast = _cast(graph, node, node.input[number], wanted, tf.float32)
-        graph.read(node, number, cast)
+        dtype = given[number].dtype
+        cast = _cast(body, node, node.input[number], wanted.as_datatype_enum, dtype)
+        body.read(node, number, cast)
     for number in outputs:
-        name = tensor_name(f"{node.name}:{number}")
-        graph.replace(name, _cast(graph, node, name, tf.float32, wanted))
+        tensor = body.output(node, number)
+        dtype = made[number].dtype
+        body.replace(tensor, _cast(body, node, tensor, dtype, wanted.as_datatype_enum))
 
 
-def _cast(graph, node, tensor, source, target):
-    cast = graph.add_node("Cast", f"{node.name}_cast", [tensor])
-    cast.attr["SrcT"].type = source.as_datatype_enum
-    cast.attr["DstT"].type = target.as_datatype_enum
-    return tensor_name(cast.name)
+def _cast(body, node, tensor, source, target):
+    cast = body.add_node("Cast", f"{node.name}_cast", [tensor])
+    cast.attr["SrcT"].type = source
+    cast.attr["DstT"].type = target
+    return body.output(cast, 0)

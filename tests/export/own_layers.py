@@ -1,6 +1,7 @@
 """Layers and models of a user's own, which do more than their parts say."""
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 import keras_bin
@@ -82,3 +83,31 @@ class HoldsRectified(layers.Layer):
 
     def call(self, inputs):
         return self.norm(inputs)
+
+
+class Counting(layers.Layer):
+    """Adds the number of its calls, which it counts in float32.
+
+    Args:
+        steps: how often it counts a call, in a loop; by default once, outside of loops.
+    """
+
+    def __init__(self, steps=0, **kwargs):
+        super().__init__(**kwargs)
+        self.steps = steps
+
+    def build(self, input_shape):
+        self.calls = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, dtype="float32"
+        )
+
+    def call(self, inputs):
+        if self.steps:
+            tf.while_loop(lambda step: step < self.steps, self._count, [tf.constant(0)])
+        else:
+            self.calls.assign_add(1.0)
+        return inputs + ops.cast(self.calls, inputs.dtype)
+
+    def _count(self, step):
+        self.calls.value.assign_add(1.0)
+        return [step + 1]

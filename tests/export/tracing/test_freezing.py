@@ -9,6 +9,7 @@ from keras import layers
 from keras_bin.export.folding.graph import as_functional
 from keras_bin.export.signature import model_signature
 from tests.export.models import BIN, KINDS, classifier
+from tests.export.own_layers import Counting
 from tests.export.tracing.graphs import image, kinds, run, stacked, traced
 from tests.export.values import arrays, predict
 
@@ -53,17 +54,6 @@ def test_lookup_table_is_outside():
     inputs = keras.Input((6,), dtype="int64")
     model = keras.Model(inputs, BIN()(layers.Embedding(10, 3)(lookup(inputs))))
     assert len(traced(model)[0].captured) == 1
-
-
-class Counting(layers.Layer):
-    """Adds the number of its calls."""
-
-    def build(self, input_shape):
-        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
-
-    def call(self, inputs):
-        self.calls.assign_add(1.0)
-        return inputs + self.calls
 
 
 def test_variable_that_a_call_assigns_stays_a_variable():

@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 from keras_bin.export.tracing.precision import in_float32, in_float64
-from tests.export.models import HALF_KINDS
+from tests.export.models import HALF_KINDS, KINDS, of_policy
+from tests.export.own_layers import Counting
 from tests.export.tracing.graphs import image, run, stacked, traced
 
 
@@ -55,3 +57,56 @@ def test_integers_stay_integers():
     ids = np.arange(8, dtype="int32").reshape(2, 4)
     (got,) = run(graph, ids).values()
     np.testing.assert_array_equal(got, np.float64(model.layers[-1].embeddings)[ids % 5])
+
+
+KEPT = {
+    **HALF_KINDS,
+    "pure_float16_loop": lambda: of_policy(KINDS["recurrent"], "float16"),
+    "pure_bfloat16": lambda: of_policy(KINDS["functional"], "bfloat16"),
+    "pure_float16_lookup": lambda: of_policy(KINDS["masked"], "float16"),
+}
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_variables_that_stay_are_read_in_their_own_precision(kind):
+    model = KEPT[kind]()
+    kept, signature = traced(model, keep_variables=True)
+    constant, _ = traced(model)
+    (info,) = signature.inputs
+    x = np.abs(image(2, *info.shape[1:])).clip(0, 3).astype(info.dtype)
+    in_float32(kept)
+    in_float32(constant)
+    assert len(kept.captured) == len(model.weights)
+    ((got,), (expected,)) = run(kept, x).values(), run(constant, x).values()
+    assert got.dtype == "float32"
+    # The same operations, some of them done once and for all.
+    np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
+
+
+class Pricing(layers.Layer):
+    """Looks a float up, in a table outside of the graph."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        prices = tf.lookup.KeyValueTensorInitializer([0, 1], [0.5, 0.25], tf.int64, tf.float32)
+        self.table = tf.lookup.StaticHashTable(prices, 7.0)
+
+    def call(self, inputs):
+        return inputs / 3 + self.table.lookup(ops.cast(inputs > 1, "int64"))
+
+
+RESOURCES = {
+    "counter": (Counting, lambda x: x + 1),
+    "counter in a loop": (lambda: Counting(2), lambda x: x + 2),
+    "table": (Pricing, lambda x: x / 3 + np.where(x > 1, 0.25, 0.5)),
+}
+
+
+@pytest.mark.parametrize(("layer", "right"), RESOURCES.values(), ids=RESOURCES)
+def test_what_is_outside_of_a_graph_does_not_keep_it_from_float64(layer, right):
+    inputs = keras.Input((3,), name="x")
+    graph, _ = traced(keras.Model(inputs, layer()(inputs)))
+    in_float64(graph)
+    x = image(2, 3).astype("float64")
+    (got,) = run(graph, x).values()
+    np.testing.assert_allclose(got, right(x), rtol=1e-14, atol=0)

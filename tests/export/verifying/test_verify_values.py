@@ -9,6 +9,7 @@ from keras_bin.export import DtypeError, ShapeError, ValuesError, fold
 from keras_bin.export.signature import model_signature, run_model
 from keras_bin.export.verifying.artifact import Artifact
 from tests.export.models import BIN
+from tests.export.own_layers import Counting
 from tests.export.values import compared, randomize
 
 
@@ -91,6 +92,17 @@ def test_model_that_has_no_float64_form_is_told_so():
     wrong = right._replace(run=lambda batch: {"y": batch["x"]})
     with pytest.raises(ValuesError, match=r"not known, as the model does not run in float64: "):
         compared(wrong, model)
+
+
+def test_rounding_of_a_model_that_counts_is_that_of_the_same_calls():
+    inputs = keras.Input((2,), name="x")
+    model = keras.Model(inputs, {"y": Counting()(inputs / 3)})
+    wrong = Artifact(model_signature(model), lambda batch: {"y": batch["x"]})
+    with pytest.raises(ValuesError) as caught:
+        compared(wrong, model)
+    roundings = [check.rounding for check in caught.value.verification.outputs]
+    assert max(roundings) < 1e-6
+    assert float(model.layers[-1].calls) == 0
 
 
 def test_all_wrong_outputs_are_reported():

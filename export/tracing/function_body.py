@@ -1,0 +1,50 @@
+"""Bodies of functions that a graph calls, such as those of loops."""
+
+from collections.abc import Iterable
+
+from keras_bin.export.tracing.frozen_graph import node_name, unused_name
+from keras_bin.export.tracing.operators import definition, places
+
+
+class FunctionBody:
+    """The body of a function, which can be changed as a `FrozenGraph` can.
+
+    Tensors are named `"<node>:<argument>:<number>"`, as TensorFlow does inside of functions.
+
+    Args:
+        function: the FunctionDef; it is changed in place.
+
+    Attributes:
+        nodes: the nodes by name.
+    """
+
+    def __init__(self, function):
+        self._function = function
+        self.nodes = {node.name: node for node in function.node_def}
+
+    def output(self, node, number: int) -> str:
+        """Returns the name of an output of a node."""
+        place = list(places(node, definition(node).output_arg))[number]
+        return f"{node.name}:{place.argument}:{place.index}"
+
+    def add_node(self, operator: str, name: str, inputs: Iterable[str] = ()):
+        """Adds a node under a new name that starts with `name`, and returns it."""
+        arguments = [argument.name for argument in self._function.signature.input_arg]
+        name = unused_name(name, {*self.nodes, *arguments})
+        node = self._function.node_def.add(op=operator, name=name, input=inputs)
+        self.nodes[name] = node
+        return node
+
+    def read(self, node, number: int, tensor: str) -> None:
+        """Lets a node read another tensor as its input of that number."""
+        node.input[number] = tensor
+
+    def replace(self, old: str, new: str) -> None:
+        """Lets all that reads one tensor read another, but for the node that makes the other."""
+        for node in self._function.node_def:
+            for number, name in enumerate(node.input):
+                if name == old and node.name != node_name(new):
+                    node.input[number] = new
+        for name, tensor in self._function.ret.items():
+            if tensor == old:
+                self._function.ret[name] = new
