@@ -1,4 +1,4 @@
-"""Running a model to see what it takes and what its layers get, and leaving it as it was."""
+"""Running a model to see what it takes and what its layers get."""
 
 import contextlib
 from collections.abc import Sequence
@@ -12,10 +12,7 @@ Batch = dict[str, np.ndarray]
 
 
 class Trial:
-    """A Functional model that is run on made-up inputs.
-
-    As a context manager it brings weights and states, such as those of seed generators and
-    counters, back to what they were.
+    """A Functional model that is run on made-up inputs; see `unchanged` for what calls assign.
 
     Args:
         model: a Functional model.
@@ -26,19 +23,6 @@ class Trial:
         self.layers = list({id(layer): layer for layer in model._flatten_layers()}.values())
         self._model = model
         self._signature = signature
-        self._before = []
-
-    def __enter__(self):
-        # TensorFlow writes what is assigned to a new place while an old value is held.
-        self._before = [(variable, keras.ops.copy(variable)) for variable in self._model.variables]
-        return self
-
-    def __exit__(self, *_exception):
-        for variable, value in self._before:
-            now, before = map(keras.ops.convert_to_numpy, (variable, value))
-            if not np.array_equal(now, before):
-                variable.assign(value)
-        self._before = []
 
     def is_finite(self, batch: Batch) -> bool:
         """Tells whether the model runs on a batch, and every output has values, all finite."""
