@@ -38,21 +38,33 @@ class ExportSource:
     def snapping_difference(self, batches: list[Batch]) -> float | None:
         """Returns what changing gates does to the outputs, at most, or None if none changed.
 
+        Text has no difference.
+
         Args:
             batches: what `Reference.batches` returns.
+
+        Raises:
+            ValueError: see `Reference.outputs`, for the model with its gates as they are.
+            ValuesError: likewise.
         """
         if not self.reference.gates.changed:
             return None
         own = Reference(self.reference.model, None)
         largest = 0.0
-        with unchanged(self.reference.model):
-            for batch in batches:
-                moved = self.reference.outputs(batch)
-                for name, values in own.outputs(batch).items():
-                    # float64 also for booleans, and for integers that would overflow
-                    difference = values.astype("float64") - moved[name]
-                    largest = max(largest, np.abs(difference).max(initial=0.0))
+        for batch in batches:
+            moved = self._outputs(self.reference, batch)
+            for name, values in self._outputs(own, batch).items():
+                if values.dtype.kind in "OSU":  # text
+                    continue
+                # float64 also for booleans, and for integers that would overflow
+                difference = values.astype("float64") - moved[name]
+                largest = max(largest, np.abs(difference).max(initial=0.0))
         return float(largest)
+
+    def _outputs(self, reference, batch):
+        """Runs from the same counts and seeds each time."""
+        with unchanged(self.reference.model):
+            return reference.outputs(batch)
 
     def report(
         self,

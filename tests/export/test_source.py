@@ -3,10 +3,12 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers, ops
 
 from keras_bin.export.source import ExportSource
 from tests import reference
 from tests.export.models import BIN, HALF_KINDS, IMAGE, bin_model
+from tests.export.own_layers import Counting
 from tests.export.values import arrays, randomize
 
 
@@ -52,6 +54,45 @@ def test_largest_difference_of_all_outputs_counts_whatever_their_dtype():
     steps = source.snapping_difference([{"image": arrays(model, 5)[0]}])
     assert steps == int(steps)
     assert 1 <= steps < 20  # as uint8, one step down would be 255
+
+
+class Drawing(layers.Layer):
+    """Adds the number of its calls, and random numbers."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.counting, self.seeds = Counting(), keras.random.SeedGenerator(3)
+
+    def build(self, input_shape):
+        self.counting.build(input_shape)
+
+    def call(self, inputs):
+        return self.counting(inputs) + keras.random.normal(ops.shape(inputs), seed=self.seeds)
+
+
+def test_counts_and_random_numbers_are_no_difference():
+    inputs = keras.Input(IMAGE, name="image")
+    model = randomize(keras.Model(inputs, Drawing()(0 * BIN()(inputs) + inputs)), rho=0.1)
+    before = [np.array(variable) for variable in model.variables]
+    batches = [{"image": arrays(model, rows)[0]} for rows in (1, 3)]
+    assert ExportSource(model, rho_tolerance=0.125).snapping_difference(batches) == 0
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value, err_msg=variable.path)
+
+
+def _as_text(x):
+    import tensorflow as tf
+
+    return tf.as_string(x)
+
+
+def test_text_has_no_difference():
+    inputs = keras.Input(IMAGE, name="image")
+    y = BIN()(inputs)
+    text = layers.Lambda(_as_text, output_shape=IMAGE)(y)
+    model = randomize(keras.Model(inputs, {"text": text, "y": y * 0.0}), rho=0.1)
+    source = ExportSource(model, rho_tolerance=0.125)
+    assert source.snapping_difference([{"image": arrays(model, 2)[0]}]) == 0
 
 
 def test_gates_are_summed_up_as_they_are_exported():
