@@ -1,6 +1,6 @@
 """The values that an artifact must have: those of the model itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -32,6 +32,10 @@ class Reference:
         model: a built Keras model; see `keras_bin.export.folding.graph.as_functional`.
         rho_tolerance: see `fold`; None leaves every rho as it is.
 
+    Raises:
+        ValueError: what `model` is called on is not known, an output has no name or that of an
+            input, a rho is not finite, or a half-precision model cannot be traced.
+
     Attributes:
         model: a Functional model over the same layers.
         signature: the signature of an artifact.
@@ -61,7 +65,7 @@ class Reference:
 
         Raises:
             ValueError: the model does not run on the batch, or computes something else in half
-                precision than in float32.
+                precision than in float32, or nothing finite.
             ValuesError: an output is not finite.
         """
         try:
@@ -108,25 +112,39 @@ class Reference:
         """Checks that the model itself, in half precision, computes about the same."""
         bfloat = any(layer.compute_dtype == "bfloat16" for layer in self.model._flatten_layers())
         unit = 2**-8 if bfloat else 2**-11
-        wrong = []
+        overflowed, wrong = [], []
         for name in own:
             values = expected[name]
             if values.dtype.kind != "f":
                 continue
-            difference = np.abs(own[name].astype("float64") - values)
+            half = own[name].astype("float64")
+            count = np.count_nonzero(np.isfinite(values) & ~np.isfinite(half))
+            if count:
+                overflowed.append(f"{name!r}: {count} of {values.size} values")
+            difference = np.abs(half - values)
             largest = np.abs(values).max(initial=np.finfo("float16").tiny)
             allowed = _HALF_UNITS * unit * largest
             largest = difference[np.isfinite(difference)].max(initial=0)
             if largest > allowed:
                 wrong.append(f"{name!r}: {largest:.3g} where {allowed:.3g} is allowed")
+        if overflowed:
+            raise ValueError(
+                "A half-precision model's own outputs must be finite where those in float32 are, "
+                "in which it is exported; give inputs on which they are as `samples`, or let the "
+                f"model compute in float32 or bfloat16. Not finite are: {', '.join(overflowed)}"
+            )
         if wrong:
             raise ValueError(
                 "A half-precision model must compute about the same in float32, in which it is "
                 f"exported. Largest differences: {', '.join(wrong)}"
             )
 
-    def exact_function(self):
-        """Returns a function from the arrays of a batch to its outputs in float64."""
+    def exact_function(self) -> Callable[[Batch], dict[str, np.ndarray]]:
+        """Returns a function from the arrays of a batch to its outputs in float64.
+
+        Raises:
+            ValueError: the model cannot be traced.
+        """
         function = self._graph_function(in_float64)
 
         def run(batch: Batch) -> dict[str, np.ndarray]:

@@ -96,6 +96,36 @@ def test_half_precision_model_that_computes_something_else_in_float32_is_refused
         Reference(model).outputs({"x": np.ones((2, 3), "float32")})
 
 
+def overflowing(function):
+    inputs = keras.Input((2, 2, 1), dtype="float16", name="x")
+    return keras.Model(inputs, {"y": function(inputs), "z": inputs * 2})
+
+
+def test_half_precision_model_that_overflows_is_refused_with_the_way_out():
+    """250 * 250 * 2 is above 65504, the largest float16."""
+    model = overflowing(lambda x: x * 250 * 250 / 250)
+    x = np.float32([[[[1], [2]], [[-2], [0.5]]]])
+    with pytest.raises(
+        ValueError,
+        match=r"(?s)as `samples`.*float32 or bfloat16.*Not finite .*: 'y': 2 of 4 values$",
+    ):
+        Reference(model).outputs({"x": x})
+    got = Reference(model).outputs({"x": x / 2})["y"]
+    np.testing.assert_allclose(got, 125 * x, rtol=1e-6, atol=0)
+
+
+def test_blank_images_on_which_half_precision_overflows_are_left_out():
+    """For zeros, 1 / 9e-8 is above the largest float16."""
+    model = overflowing(lambda x: 1 / (x * x + (0 * x + 3e-4) * (0 * x + 3e-4)))
+    reference = Reference(model)
+    batches = reference.batches(None)
+    for batch in batches:
+        reference.outputs(batch)
+    assert not any((image == 0).all() for batch in batches for image in batch["x"])
+    usual = Reference(overflowing(lambda x: x)).batches(None)
+    assert any((image == 0).all() for batch in usual for image in batch["x"])
+
+
 def test_outputs_that_are_not_finite_are_refused():
     inputs = keras.Input((2,), name="x")
     model = keras.Model(inputs, {"y": keras.ops.log(inputs)})
