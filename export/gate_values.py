@@ -39,6 +39,21 @@ def gate_change(layer: keras.layers.Layer, rho_tolerance: float | None = 0.0) ->
     return GateChange(int(np.count_nonzero(outside)), int(np.count_nonzero(moved)))
 
 
+def finite_rho(layer: BatchInstanceNormalization) -> np.ndarray:
+    """Returns the gates of a built layer.
+
+    Raises:
+        ValueError: one is not finite.
+    """
+    rho = keras.ops.convert_to_numpy(layer.rho)
+    if not np.isfinite(rho).all():
+        raise ValueError(
+            "`rho` must be finite; its training has diverged, or it was set from outside, "
+            f"so load an earlier state. Received: {layer.path}/rho={rho}"
+        )
+    return rho
+
+
 class GateValues:
     """Every rho of a model, clipped to [0, 1] and moved to the ends by a tolerance.
 
@@ -57,12 +72,7 @@ class GateValues:
         for layer in bin_layers(model):
             if layer.rho is None:  # held by another layer, and never called
                 continue
-            before = keras.ops.convert_to_numpy(layer.rho)
-            if not np.isfinite(before).all():
-                raise ValueError(
-                    "`rho` must be finite; its training has diverged, or it was set from outside, "
-                    f"so load an earlier state. Received: {layer.path}/rho={before}"
-                )
+            before = finite_rho(layer)
             self._changes[id(layer)] = gate_change(layer, rho_tolerance)
             after = before if rho_tolerance is None else snap(before, rho_tolerance)
             self._values.append((layer.rho, after.astype(before.dtype)))

@@ -12,6 +12,7 @@ from keras_bin.export.folding.constants import snap
 from keras_bin.export.folding.deep_copy import DeepCopies
 from keras_bin.export.folding.graph import as_functional, check_model, is_graph
 from keras_bin.export.folding.precision import global_policy, in_single_precision, is_half_precision
+from keras_bin.export.gate_values import finite_rho
 from keras_bin.gates import bin_layers
 
 
@@ -170,13 +171,7 @@ class ModelCopy:
         for layer in bin_layers(self.model):
             if layer.rho is None:  # held by another layer, and never called
                 continue
-            rho = keras.ops.convert_to_numpy(layer.rho)
-            if not np.isfinite(rho).all():
-                raise ValueError(
-                    "`rho` must be finite; its training has diverged, or it was set from outside, "
-                    f"so load an earlier state. Received: {layer.path}/rho={rho}"
-                )
-            layer.rho.assign(snap(rho, self._rho_tolerance))
+            layer.rho.assign(snap(finite_rho(layer), self._rho_tolerance))
 
 
 def _not_rebuildable(layer, method, error):
