@@ -21,6 +21,9 @@ class ExportSource:
         model: the model to export.
         rho_tolerance: see `fold`.
 
+    Raises:
+        ValueError: see `Reference`.
+
     Attributes:
         reference: the model, whose values an artifact must have.
         rho: the gates of each BIN layer, as they are exported.

@@ -72,13 +72,15 @@ def export_onnx(
         ImportError: a package of the `onnx` extra is missing.
         IsADirectoryError: `path` is a folder.
         NotADirectoryError: the folder of `path` is a file, or inside one.
+        OSError: the disk is full, or fails.
         PermissionError: the folder of `path` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow.
         TypeError: `model` is not a Keras model.
         ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `opset`,
             `lowering` or a tolerance is out of range, `samples` cannot be used, or `path` is an
             address of an object store.
-        VerificationError: the written file differs from `model`; a ValueError.
+        VerificationError: the written file differs from `model`, or ONNX has no operators for it
+            (OperatorError); a ValueError.
 
     Example:
     >>> import keras, keras_bin, tempfile

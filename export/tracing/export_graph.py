@@ -26,6 +26,10 @@ class ExportGraph:
         weights: variables that stay inputs of the graph.
         keep_variables: whether all variables stay variables, for a model above 2 GB.
 
+    Raises:
+        ValueError: the model cannot be traced, or a weight of a normalization layer is not finite
+            or a variance of one is negative.
+
     Attributes:
         graph: the `FrozenGraph`.
         layers: a `LayerFold` for each normalization layer, in the order of computation.

@@ -1,4 +1,4 @@
-"""Graphs without variables, as TensorFlow's GraphDef holds them."""
+"""Graphs that hold their weights as constants, as TensorFlow's GraphDef does."""
 
 import collections
 import itertools

@@ -116,7 +116,16 @@ def compare(
     atol: float | None,
     rtol: float | None,
 ) -> Verification:
-    """Compares a loaded artifact with a model on batches of inputs; see `verify`."""
+    """Compares a loaded artifact with a model on batches of inputs; see `verify`.
+
+    Raises:
+        NamesError: inputs or outputs are called otherwise; as the next three.
+        ShapeError: an input or output has another shape.
+        DtypeError: an input or output has another dtype.
+        ValuesError: an output differs by more than is allowed, or is not finite.
+        VerificationError: the artifact does not run.
+        ValueError: the model does not run on a batch; see `Reference.outputs`.
+    """
     check_signatures(artifact.signature, reference.signature)
     tolerance = Tolerance(
         ATOL if atol is None else float(atol),
