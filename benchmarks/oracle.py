@@ -5,6 +5,7 @@ Nothing here is the exporter's: what it calls verified is run again, on other in
 
 import dataclasses
 import re
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,31 @@ class Difference:
     largest: float | None
     share: float | None
     size: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Attempt:
+    """What became of a step.
+
+    Attributes:
+        seconds: how long it took.
+        found: what it returned; None if it failed.
+        error: class and text of what it raised; empty if it did not fail.
+    """
+
+    seconds: float
+    found: Any = None
+    error: str = ""
+
+
+def attempt(step: Callable[[], Any]) -> Attempt:
+    """Runs a step; whatever a net makes the exporter raise is a result."""
+    start = time.perf_counter()
+    try:
+        found, error = step(), ""
+    except Exception as raised:
+        found, error = None, in_words(raised)
+    return Attempt(time.perf_counter() - start, found, error)
 
 
 def call(model: keras.Model, inputs: Sequence[np.ndarray], training: bool) -> Any:
@@ -94,9 +120,20 @@ def output_names(report: ExportReport) -> list[str]:
     return list(dict.fromkeys(check.name for check in report.verification.outputs))
 
 
-def plain_text(error: BaseException) -> str:
-    """Returns the message of an error without the colours that Keras gives it."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+def in_words(error: BaseException) -> str:
+    """Returns class and message of an error, without the colours that Keras gives it."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return f"{type(error).__name__}: {text}"
+
+
+def within(share: float | None, allowed: float = ALLOWED) -> bool:
+    """Tells whether the share of a difference is finite and no larger than what is allowed."""
+    return share is not None and share <= allowed
+
+
+def allowed_share(rounding: float) -> float:
+    """Returns what a model's own rounding allows, `ALLOWED` at least."""
+    return max(ALLOWED, ROUNDINGS * rounding)
 
 
 def difference(got: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> Difference:

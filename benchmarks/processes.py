@@ -1,8 +1,9 @@
-"""What is measured in fresh processes: memory and first step of a training, and JAX."""
+"""Programs in processes of their own: memory and first step of a training, JAX, and others."""
 
 import functools
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,6 +40,36 @@ def run_module(module: str, *arguments: str) -> dict:
     if done.returncode:
         raise RuntimeError(f"python -m {module} {' '.join(arguments)} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_limited(limit: float, module: str, *arguments: str) -> str:
+    """Runs a module of this repository in a fresh Python, on the CPU, for a limited time.
+
+    Args:
+        limit: seconds after which it is ended.
+        module: its name.
+        *arguments: what follows the name on the command line.
+
+    Returns:
+        Why it ended before it was done; empty if it did not.
+    """
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=limit,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the limit of {limit:g} s was reached"
+    if not done.returncode:
+        return ""
+    last = (done.stderr.strip().splitlines() or [""])[-1]
+    return f"the process ended with {done.returncode}: {last}"
 
 
 @functools.cache

@@ -3,7 +3,8 @@
     python -m benchmarks.campaign [--nets 200] [--seed 0] [--only SEED ...] [--quick]
 
 Inputs, reference and comparison are this program's own: an artifact that the exporter calls
-verified is run again. Prints tables and, in a full run, writes them to `benchmarks/results/`.
+verified is run again. Prints tables and, in a full run, writes them to `benchmarks/results/`, anew
+after every few nets, so that a run that was interrupted leaves those that it got done.
 Ends with 1 if anything was exported that computes something else.
 """
 
@@ -11,10 +12,9 @@ import argparse
 import dataclasses
 import json
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -25,8 +25,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.campaign.judge import WRONG
 from benchmarks.campaign.tables import counts, no_result, sections
-from benchmarks.processes import ROOT
-from benchmarks.report import command_line, document, rich_table, wide_console, write
+from benchmarks.processes import run_limited
+from benchmarks.report import (
+    RESULTS,
+    command_line,
+    document,
+    rich_table,
+    wide_console,
+    write,
+)
 
 EVERY = 5
 TOGETHER = 10
@@ -70,24 +77,16 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def try_nets(plan: CampaignPlan, advance: Callable[[int], None]) -> list[dict]:
-    """Tries nets, some in a process; one that ends it has no result, and the rest go on.
-
-    Args:
-        plan: which.
-        advance: is told how many are done.
-    """
-    tried = []
+def try_nets(plan: CampaignPlan) -> Iterator[list[dict]]:
+    """Tries nets, and yields those of each process; one that ends it has no result."""
     waiting = list(plan.seeds)
     while waiting:
         together = waiting[:TOGETHER]
         found, ended = _run_child(together, plan)
-        if ended and len(found) < len(together):
-            found.append(no_result(together[len(found)], ended))
-        tried += found
+        if len(found) < len(together):
+            found.append(no_result(together[len(found)], ended or "the process left it out"))
         waiting = waiting[len(found) :]
-        advance(len(found))
-    return tried
+        yield found
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -97,22 +96,31 @@ def main(arguments: list[str] | None = None) -> int:
     seeds = options.only or range(options.seed, options.seed + count)
     plan = CampaignPlan(tuple(seeds))
     console = wide_console()
+    tried, paths = [], []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("nets", total=len(plan.seeds))
-        tried = try_nets(plan, lambda done: progress.advance(task, done))
-    found = sections(tried, plan.every)
-    for section in found:
+        for found in try_nets(plan):
+            tried += found
+            progress.advance(task, len(found))
+            if not (options.only or options.quick):
+                paths = _write(tried, plan)
+    for section in sections(tried, plan.every):
         if section.rows:
             console.print(rich_table(section))
     if options.only:
         _show(tried, console)
-    elif not options.quick:
-        run = document(found, plan, command_line("benchmarks.campaign"), None)
-        for path in write(run, ["campaign"]):
-            console.print(f"Written: {path}")
+    for path in paths:
+        console.print(f"Written: {path}")
     console.print(counts(tried))
     return int(any(v["status"] == WRONG for net in tried for v in net["verdicts"].values()))
+
+
+def _write(tried, plan):
+    run = document(
+        sections(tried, plan.every), plan, command_line("benchmarks.campaign"), accelerator=None
+    )
+    return write(run, ["campaign"], RESULTS)
 
 
 def _show(tried: Sequence[dict], console: Console) -> None:
@@ -126,24 +134,9 @@ def _run_child(seeds, plan):
     """Runs `benchmarks.campaign.child`; returns the nets that it got done, and why it ended."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "nets.jsonl"
-        command = [sys.executable, "-m", "benchmarks.campaign.child", *map(str, seeds)]
-        command += ["--every", str(plan.every), "--to", str(path)]
+        options = ["--every", str(plan.every), "--to", str(path)]
         limit = plan.limit * len(seeds)
-        try:
-            done = subprocess.run(
-                command,
-                cwd=ROOT,
-                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=limit,
-            )
-            last = (done.stderr.strip().splitlines() or [""])[-1]
-            ended = f"the process ended with {done.returncode}: {last}"
-        except subprocess.TimeoutExpired:
-            ended = f"the limit of {limit:g} s was reached"
+        ended = run_limited(limit, "benchmarks.campaign.child", *map(str, seeds), *options)
         lines = path.read_text().splitlines() if path.exists() else []
         return [json.loads(line) for line in lines], ended
 

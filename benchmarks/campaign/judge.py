@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,16 +13,17 @@ from benchmarks.campaign.generate import Net, generate
 from benchmarks.campaign.inputs import Arrays, all_inputs
 from benchmarks.campaign.weights import OUTSIDE
 from benchmarks.oracle import (
-    ALLOWED,
-    ROUNDINGS,
     UNIT,
+    allowed_share,
+    attempt,
     difference,
+    in_words,
     load_onnx,
     load_saved_model,
     model_outputs,
     output_names,
-    plain_text,
     rounding,
+    within,
 )
 from keras_bin import rho_weights
 from keras_bin.export import export_onnx, export_saved_model, fold
@@ -90,15 +90,14 @@ class Judge:
             got = run(self.inputs[fed])
             share = difference(got, self.expected[fed]).share
         except Exception as error:  # an artifact that does not run is a result
-            return Verdict(WRONG, fed=fed, message=f"{type(error).__name__}: {plain_text(error)}")
-        if _within(share, ALLOWED):
+            return Verdict(WRONG, fed=fed, message=in_words(error))
+        if within(share):
             return Verdict(RIGHT, share=share, fed=fed)
-        if _within(share, ROUNDINGS * self._rounding(fed)):
+        allowed = allowed_share(self._rounding(fed))
+        if within(share, allowed):
             return Verdict(ROUNDED, share=share, fed=fed)
-        if self.gates_outside:
-            clipped = difference(got, self._clipped(fed)).share
-            if _within(clipped, max(ALLOWED, ROUNDINGS * self._rounding(fed))):
-                return Verdict(CLIPPED, share=share, fed=fed)
+        if self.gates_outside and within(difference(got, self._clipped(fed)).share, allowed):
+            return Verdict(CLIPPED, share=share, fed=fed)
         return Verdict(WRONG, share=share, fed=fed)
 
     @functools.cache  # noqa: B019 - a judge lives as long as its net
@@ -142,21 +141,14 @@ def try_net(seed: int, folder: Path, saved_model: bool) -> dict:
         return judge.judge(load_saved_model(report.path, output_names(report)))
 
     steps = {"ONNX": onnx, "fold": folded, **({"SavedModel": saved} if saved_model else {})}
-    verdicts = {name: dataclasses.asdict(_timed(step)) for name, step in steps.items()}
+    verdicts = {name: dataclasses.asdict(_verdict(step)) for name, step in steps.items()}
     return {"description": net.description, "verdicts": verdicts}
 
 
-def _timed(step):
-    start = time.perf_counter()
-    try:
-        verdict = step()
-    except Exception as error:  # whatever a net makes the exporter raise is a result
-        verdict = Verdict(REFUSED, message=f"{type(error).__name__}: {plain_text(error)}")
-    return dataclasses.replace(verdict, seconds=time.perf_counter() - start)
-
-
-def _within(share, allowed):
-    return share is not None and share <= allowed
+def _verdict(step):
+    tried = attempt(step)
+    verdict = tried.found or Verdict(REFUSED, message=tried.error)
+    return dataclasses.replace(verdict, seconds=tried.seconds)
 
 
 def _badness(verdict):

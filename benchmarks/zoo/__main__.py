@@ -13,12 +13,9 @@ names what they import. A network whose package is missing is listed as such.
 """
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -28,7 +25,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.environment import installed
 from benchmarks.oracle import ALLOWED, ROUNDINGS
-from benchmarks.processes import ROOT
+from benchmarks.processes import run_limited
 from benchmarks.report import (
     RESULTS,
     Section,
@@ -89,7 +86,7 @@ def export_net(name: str, limit: float) -> dict:
         return {"net": name, "note": missing}
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found.json"
-        ended = _run_child(name, found, limit)
+        ended = run_limited(limit, "benchmarks.zoo.child", name, "--to", str(found))
         return row(name, json.loads(found.read_text()) if found.exists() else {}, ended)
 
 
@@ -143,27 +140,6 @@ def _rows_of_today():
         return {}
     (section,) = json.loads(path.read_text())["sections"]
     return {written["net"]: read_row(written) for written in section["rows"]}
-
-
-def _run_child(name, found, limit):
-    """Runs `benchmarks.zoo.child`; returns why it ended too early, an empty text if it did not."""
-    command = [sys.executable, "-m", "benchmarks.zoo.child", name, "--to", str(found)]
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=limit,
-        )
-        if not done.returncode:
-            return ""
-        last = (done.stderr.strip().splitlines() or [""])[-1]
-        return f"the process ended with {done.returncode}: {last}"
-    return f"the limit of {limit:g} s was reached"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import argparse
 import dataclasses
 import json
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,14 +16,15 @@ import numpy as np
 
 from benchmarks.oracle import (
     ALLOWED,
-    ROUNDINGS,
+    allowed_share,
+    attempt,
     difference,
     load_onnx,
     load_saved_model,
     model_outputs,
     output_names,
-    plain_text,
     rounding,
+    within,
 )
 from benchmarks.zoo.nets import NETS
 from benchmarks.zoo.transposes import count_operators
@@ -33,16 +33,6 @@ from keras_bin.export import export_onnx, export_saved_model, fold
 
 IMAGES = 2
 SAMPLES = 3  # the fewest that a verification takes
-
-
-def attempt(step: Callable[[], dict]) -> dict:
-    """Runs a step; what it returns comes with its seconds, or with how it failed."""
-    start = time.perf_counter()
-    try:
-        found = step()
-    except Exception as error:  # whatever a network makes the exporter raise is a result
-        found = {"error": type(error).__name__, "message": plain_text(error)}
-    return {"seconds": time.perf_counter() - start, **found}
 
 
 def steps(name: str, folder: Path) -> dict[str, Callable[[], dict]]:
@@ -66,10 +56,9 @@ def steps(name: str, folder: Path) -> dict[str, Callable[[], dict]]:
         return {"parameters": model.count_params()}
 
     def compared(run: Callable) -> dict:
-        apart = difference(run(made["inputs"]), made["expected"])
-        allowed = ALLOWED
-        if apart.share is None or apart.share > ALLOWED:
-            allowed = max(ALLOWED, ROUNDINGS * rounding(made["model"], made["inputs"]))
+        apart, allowed = difference(run(made["inputs"]), made["expected"]), ALLOWED
+        if not within(apart.share):
+            allowed = allowed_share(rounding(made["model"], made["inputs"]))
         return {"difference": dataclasses.asdict(apart), "allowed": allowed}
 
     def samples(model: keras.Model) -> dict[str, np.ndarray] | None:
@@ -102,7 +91,8 @@ def main() -> None:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for key, step in steps(options.net, Path(folder)).items():
-            found[key] = attempt(step)
+            tried = attempt(step)
+            found[key] = {"seconds": tried.seconds, **(tried.found or {"error": tried.error})}
             options.to.write_text(json.dumps(found))
             if "error" in found["build"]:
                 break

@@ -3,6 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from benchmarks.oracle import within
+
 FORMATS = ("fold", "ONNX", "SavedModel")
 LONGEST = 300  # characters of a message in a table; JSON holds all of it
 
@@ -50,11 +52,9 @@ def headline(message: str) -> str:
 def outcome(found: Mapping) -> Outcome:
     """Reads what `benchmarks.zoo.child` wrote of one step that came to an end."""
     if "error" in found:
-        message = f"{found['error']}: {found['message']}"
-        return Outcome("refused", found["seconds"], message=message)
+        return Outcome("refused", found["seconds"], message=found["error"])
     apart = found["difference"]
-    right = apart["share"] is not None and apart["share"] <= found["allowed"]
-    status = "ok" if right else "wrong"
+    status = "ok" if within(apart["share"], found["allowed"]) else "wrong"
     return Outcome(status, found["seconds"], apart["largest"], apart["size"])
 
 
@@ -66,10 +66,9 @@ def row(name: str, found: Mapping, ended: str = "") -> dict:
         found: what `benchmarks.zoo.child` wrote, by step.
         ended: why its process ended before all steps were done; empty if it did not.
     """
-    build = found.get("build", {"error": "no result", "message": ended})
+    build = found.get("build", {"error": f"no result: {ended}"})
     if "error" in build:
-        said = headline(f"does not build: {build['error']}: {build['message']}")
-        return {"net": name, "note": said}
+        return {"net": name, "note": headline(f"does not build: {build['error']}")}
     outcomes = {step: outcome(found[step]) for step in FORMATS if step in found}
     for step in FORMATS[len(outcomes) :]:
         outcomes[step] = Outcome("no result", message=ended) if ended else Outcome("not tried")

@@ -186,17 +186,39 @@ def test_process_that_ends_costs_one_net_only(monkeypatch):
         Path(command[-1]).write_text("\n".join(lines))
         return subprocess.CompletedProcess(command, -9 if 7 in seeds else 0, "", "killed")
 
-    monkeypatch.setattr(program.subprocess, "run", run)
-    done = []
-    found = program.try_nets(program.CampaignPlan(tuple(range(12))), done.append)
+    monkeypatch.setattr(subprocess, "run", run)
+    parts = list(program.try_nets(program.CampaignPlan(tuple(range(12)))))
+    found = [net for part in parts for net in part]
     assert [net["seed"] for net in found] == list(range(12))
     assert found[7]["verdicts"]["ONNX"]["message"] == "the process ended with -9: killed"
     assert calls == [list(range(10)), list(range(8, 12))]
-    assert sum(done) == 12
+    assert [len(part) for part in parts] == [8, 4]
+
+
+def test_process_that_leaves_nets_out_does_not_stop_the_rest(monkeypatch):
+    monkeypatch.setattr(program, "run_limited", lambda *arguments: "")
+    (first, second) = program.try_nets(program.CampaignPlan((3, 4)))
+    assert [net["seed"] for net in first + second] == [3, 4]
+    assert first[0]["verdicts"]["ONNX"]["message"] == "the process left it out"
+
+
+def test_interrupted_campaign_has_written_what_it_got_done(monkeypatch, tmp_path):
+    def try_nets(plan):
+        yield [tried(0, RIGHT, share=2e-6)]
+        yield [tried(1, REFUSED, "no")]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "try_nets", try_nets)
+    monkeypatch.setattr(program, "RESULTS", tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        program.main(["--nets", "3"])
+    (path,) = tmp_path.glob("*-campaign.json")
+    rows = {row["format"]: row for row in json.loads(path.read_text())["sections"][0]["rows"]}
+    assert (rows["ONNX"][RIGHT], rows["ONNX"][REFUSED]) == (1, 1)
 
 
 def test_something_wrong_ends_with_1(monkeypatch, capsys):
-    monkeypatch.setattr(program, "try_nets", lambda plan, advance: [tried(3, WRONG, share=1.0)])
+    monkeypatch.setattr(program, "try_nets", lambda plan: [[tried(3, WRONG, share=1.0)]])
     assert program.main(["--only", "3"]) == 1
     assert "3: net 3" in capsys.readouterr().out
 

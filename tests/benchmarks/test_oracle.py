@@ -10,13 +10,16 @@ from onnx import TensorProto, helper
 from benchmarks.oracle import (
     UNIT,
     Difference,
+    allowed_share,
+    attempt,
     call,
     difference,
+    in_words,
     load_onnx,
     load_saved_model,
     model_outputs,
-    plain_text,
     rounding,
+    within,
 )
 
 INFINITE = float("inf")
@@ -110,4 +113,23 @@ def test_saved_model_is_read_in_the_order_of_names_that_is_told(tmp_path):
 
 
 def test_message_has_no_colours():
-    assert plain_text(ValueError("\x1b[1mNo.\x1b[0m ")) == "No."
+    assert in_words(ValueError("\x1b[1mNo.\x1b[0m ")) == "ValueError: No."
+
+
+def test_step_that_fails_says_how_and_one_that_does_not_what_it_found():
+    def fails():
+        raise TypeError("of text")
+
+    failed, done = attempt(fails), attempt(lambda: {"a": 1})
+    assert (failed.found, failed.error) == (None, "TypeError: of text")
+    assert (done.found, done.error) == ({"a": 1}, "")
+    assert failed.seconds >= 0 <= done.seconds
+
+
+@pytest.mark.parametrize(
+    ("share", "rounding", "right"),
+    [(1e-3, 0, True), (2e-3, 0, False), (2e-3, 5e-4, True), (3e-3, 5e-4, False), (None, 1, False)],
+    ids=["at most", "above", "within rounding", "above rounding", "not finite"],
+)
+def test_share_is_right_up_to_a_thousandth_or_four_roundings(share, rounding, right):
+    assert within(share, allowed_share(rounding)) == right
