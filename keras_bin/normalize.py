@@ -41,15 +41,13 @@ import functools
 import keras
 from keras import ops
 
+from keras_bin.averages import at_least_one, element_count, spatial_mean
 from keras_bin.statistics import (
     BatchMoments,
-    at_least_one,
     batch_moments,
     blend,
     branch_scales,
-    element_count,
     instance_moments,
-    spatial_mean,
 )
 
 

@@ -30,16 +30,15 @@ import math
 import numbers
 from typing import Any, NamedTuple
 
-import keras
 from keras import ops
 
-_PILOT_SHARE = 16
-
-# TensorFlow's kernels and its XLA for CPUs add one element after the other, so a long mean is
-# taken of parts of at most 16 neighbours, and then of the parts. XLA makes code of it that is
-# several times faster, unless fewer than 33 parts are left: it then fuses both into one long sum.
-_LARGEST_PART, _FEWEST_PARTS = 16, 33
-_LONGEST_SUM = _LARGEST_PART * _FEWEST_PARTS - 1
+from keras_bin.averages import (
+    at_least_one,
+    element_count,
+    first_element,
+    first_rows,
+    spatial_mean,
+)
 
 
 class InstanceMoments(NamedTuple):
@@ -116,7 +115,7 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
     """
     if valid is None:
         count = element_count(x, axes)
-        pilot = spatial_mean(_first_rows(x, axes[0]), axes)
+        pilot = spatial_mean(first_rows(x, axes[0]), axes)
 
         def average(values):
             return spatial_mean(values, axes)
@@ -158,76 +157,6 @@ def moments_about(x, pilot, axes) -> InstanceMoments:
         deviation = ops.mean(rows, axis, keepdims=True)
         variance = ops.mean(variance + ops.square(rows - deviation), axis, keepdims=True)
     return InstanceMoments(distance, pilot, deviation, variance, element_count(x, axes))
-
-
-def first_element(x, axes):
-    """Returns the first element of each sample and channel; subtracted from a constant, it gives 0.
-
-    Args:
-        x: a tensor.
-        axes: the spatial axes, all but batch and channel, ascending.
-    """
-    return x[tuple(slice(1) if axis in axes else slice(None) for axis in range(len(x.shape)))]
-
-
-def spatial_mean(x, axes):
-    """Averages over `axes`, ascending, and keeps them with size 1."""
-    if keras.backend.backend() != "tensorflow":
-        return ops.mean(x, axes, keepdims=True)
-    first, last = axes[0], axes[-1]
-    sizes = x.shape[first : last + 1]
-    adjacent = len(axes) == len(sizes)
-    factors = _factors(math.prod(sizes)) if adjacent and None not in sizes else ()
-    if not factors:
-        for axis in reversed(axes):
-            x = ops.mean(x, axis, keepdims=True)
-        return x
-    inner = [*factors] + [1] * (len(axes) - 1)
-    x = ops.reshape(x, [-1, *x.shape[1:first], *inner, *x.shape[last + 1 :]])
-    for axis in range(first + len(factors) - 1, first, -1):
-        x = ops.mean(x, axis)
-    return ops.mean(x, first, keepdims=True)
-
-
-def _factors(elements):
-    """Splits a number of elements into factors, () if that is not possible.
-
-    The last is the number of neighbours that are added up first, the first the number of parts
-    that are added up last. That is at most 527, all others are at most 16.
-    """
-    factors = []
-    while elements > _LONGEST_SUM or not factors:
-        largest = min(_LARGEST_PART, elements // _FEWEST_PARTS)
-        part = next((n for n in range(largest, 1, -1) if elements % n == 0), None)
-        if part is None:
-            break
-        factors.insert(0, part)
-        elements //= part
-    return (elements, *factors) if 0 < elements <= _LONGEST_SUM else ()
-
-
-def _first_rows(x, axis):
-    """Returns the first 16th of `x` along `axis`, at least one element."""
-    # Rounded up without a negative number, whose division ONNX rounds the other way.
-    rows = (_size(x, axis) + _PILOT_SHARE - 1) // _PILOT_SHARE
-    return x[(slice(None),) * axis + (slice(rows),)]
-
-
-def _size(x, axis):
-    """Returns the size of `x` along `axis`, a scalar tensor if it is not known yet."""
-    # Not `ops.shape` for all: it adds operators to TensorFlow's graph even where none is needed.
-    return ops.shape(x)[axis] if x.shape[axis] is None else x.shape[axis]
-
-
-def element_count(x, axes):
-    """Returns the number of elements along `axes`, a scalar tensor if it is not known yet."""
-    count = math.prod(_size(x, axis) for axis in axes)
-    return count if isinstance(count, int) else ops.cast(count, x.dtype)
-
-
-def at_least_one(count):
-    """Returns `count` where it is not 0, else 1."""
-    return max(count, 1) if isinstance(count, int) else ops.maximum(count, 1)
 
 
 def batch_moments(instance: InstanceMoments, replica_sum=None) -> BatchMoments:

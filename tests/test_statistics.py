@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.statistics import (
-    _factors,
     batch_moments,
     blend,
     branch_scales,
@@ -162,24 +161,6 @@ def test_float32_moments_are_as_exact_as_the_spread_of_the_input(masked, deviati
     np.testing.assert_allclose(instance.variance, spread**2, rtol=1e-5, atol=0)
     found = np.ravel(batch_moments(instance).variance)
     np.testing.assert_allclose(found, exact.var((0, 1, 2)), rtol=1e-5, atol=0)
-
-
-@pytest.mark.parametrize(
-    ("elements", "factors"),
-    [
-        (25, (25,)),
-        (67, (67,)),
-        (196, (49, 4)),
-        (256, (64, 4)),
-        (784, (49, 16)),
-        (3136, (196, 16)),
-        (16384, (64, 16, 16)),
-        (113 * 113, ()),
-        (0, ()),
-    ],
-)
-def test_means_are_taken_in_short_sums(elements, factors):
-    assert _factors(elements) == factors
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
