@@ -1,6 +1,7 @@
 """Layers and models of a user's own, which do more than their parts say."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
@@ -62,6 +63,24 @@ class Doubled(Doubling, keras.Model):
 
 class DoubledBIN(Doubling, keras_bin.BINModel):
     """A BINModel with a call of its own."""
+
+
+class Sloped(keras_bin.BINModel):
+    """A model into whose config Keras writes the default slope, whatever the slope is."""
+
+    def __init__(self, slope=0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.slope, self.norm = slope, BIN()
+
+    def call(self, inputs, training=None):
+        return ops.leaky_relu(self.norm(inputs, training=training), self.slope)
+
+
+def sloped():
+    """A model of which 0.1 would be the default slope, and 0.9 is the slope."""
+    model = Sloped(slope=0.9)
+    model(np.zeros((4, *IMAGE), "float32"))
+    return model
 
 
 class Rectified(BIN):

@@ -5,13 +5,12 @@ import numpy as np
 import pytest
 from keras import layers
 
-import keras_bin
 from keras_bin.export.folding.layer_fold import ABSORBED, AFFINE, INSTANCE, MIXED, UNFOLDED
 from keras_bin.export.tracing.export_graph import ExportGraph
 from keras_bin.export.tracing.forms import LayerCalls
 from keras_bin.export.verifying.reference import Reference
 from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
-from tests.export.own_layers import Branch, HidesBIN, Rectified, around
+from tests.export.own_layers import Branch, HidesBIN, Rectified, around, sloped
 from tests.export.tracing.graphs import image, kinds, run
 from tests.export.values import arrays, layers_of, predict, randomize
 
@@ -56,23 +55,6 @@ class _Calls:
 
     def __call__(self):
         return self._held["n"] if isinstance(self._held, dict) else self._held[0]
-
-
-class Sloped(keras_bin.BINModel):
-    """A model whose config forgets what it was made with."""
-
-    def __init__(self, slope=0.1, **kwargs):
-        super().__init__(**kwargs)
-        self.slope, self.norm = slope, BIN()
-
-    def call(self, inputs, training=None):
-        return keras.ops.leaky_relu(self.norm(inputs, training=training), self.slope)
-
-
-def sloped():
-    model = Sloped(slope=0.9)
-    model(np.zeros((4, *IMAGE), "float32"))
-    return model
 
 
 class MadeInBuild(layers.Layer):

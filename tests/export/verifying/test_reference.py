@@ -4,22 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-import keras_bin
 from keras_bin.export import ValuesError
 from keras_bin.export.verifying.reference import Reference
-from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
+from tests.export.models import HALF_KINDS, IMAGE, KINDS, bin_model, classifier
+from tests.export.own_layers import Sloped
 from tests.export.values import arrays, predict, randomize
-
-
-class Sloped(keras_bin.BINModel):
-    """A model whose config forgets what it was made with."""
-
-    def __init__(self, slope=0.1, **kwargs):
-        super().__init__(**kwargs)
-        self.slope, self.norm = slope, BIN()
-
-    def call(self, inputs, training=None):
-        return keras.ops.leaky_relu(self.norm(inputs, training=training), self.slope)
 
 
 def test_reference_is_the_model_itself():
