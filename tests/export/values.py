@@ -70,6 +70,13 @@ def predict(model, values):
     return [ops.convert_to_numpy(y) for y in keras.tree.flatten(model(inputs, training=False))]
 
 
+def assert_same(folded, model):
+    """Checks that two models of an input compute the same, up to rounding."""
+    x = np.random.default_rng(4).normal(1.5, 2, (4, *folded.input_shape[1:])).astype("float32")
+    # float32 rounding of values up to 10.
+    np.testing.assert_allclose(folded(x), model.predict(x, verbose=0), rtol=1e-5, atol=1e-5)
+
+
 def snapshot(model):
     """Copies of all weights, by path."""
     return {weight.path: np.array(weight) for weight in model.weights}

@@ -1,32 +1,18 @@
 """A folded model that computes something else than the model is not returned."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
-import keras_bin
 from keras_bin import FoldedBatchInstanceNormalization as Folded
-from keras_bin.export import fold, fold_report
+from keras_bin.export import fold
 from keras_bin.export.errors import ValuesError
 from keras_bin.export.folding.comparing import check_folded
 from keras_bin.export.folding.folding import Folding
-from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model
+from tests.export.models import BIN, HALF_KINDS, KINDS, bin_model
 from tests.export.own_layers import around
-from tests.export.values import layers_of, randomize, snapshot
-
-
-def images(rows=4):
-    return np.random.default_rng(rows).normal(1.5, 2, (rows, *IMAGE)).astype("float32")
-
-
-def assert_same(folded, model):
-    # float32 rounding of values up to 10.
-    np.testing.assert_allclose(
-        folded(images()), model.predict(images(), verbose=0), rtol=1e-5, atol=1e-5
-    )
+from tests.export.values import layers_of, randomize
 
 
 @pytest.mark.parametrize("kind", ["functional", "masked", "dicts", "fixed_batch", "operations"])
@@ -141,172 +127,3 @@ def test_whole_numbers_are_compared(dtype):
     layer.offset.assign([9.0, 0.0, 0.0])
     with pytest.raises(ValuesError, match="by up to"):
         check_folded(model, folded)
-
-
-class Sloped(keras_bin.BINModel):
-    """Keras writes the default slope into its config."""
-
-    def __init__(self, slope=0.1, **kwargs):
-        super().__init__(**kwargs)
-        self.norm = BIN()
-        self.slope = slope
-
-    def call(self, inputs):
-        return ops.leaky_relu(self.norm(inputs), self.slope)
-
-
-class Set(keras.Model):
-    """What it computes was set after it was made."""
-
-    def __init__(self):
-        super().__init__()
-        self.norm = BIN()
-        self.factor = 1.0
-
-    def call(self, inputs):
-        return self.factor * self.norm(inputs)
-
-
-class Forgetful(layers.Layer):
-    def __init__(self, power, norm=None, **kwargs):
-        super().__init__(**kwargs)
-        self.power = power
-        self.norm = norm
-
-    def call(self, inputs):
-        y = ops.abs(inputs) ** self.power
-        return y if self.norm is None else self.norm(y)
-
-    def get_config(self):
-        return {**super().get_config(), "power": 1}
-
-
-def sloped():
-    model = Sloped(slope=0.9)
-    model(images())
-    return randomize(model)
-
-
-def set_later():
-    model = Set()
-    model(images())
-    model.factor = 7.0
-    return randomize(model)
-
-
-INCOMPLETE = {
-    "default argument": sloped,
-    "default argument, inside": lambda: around(Sloped(slope=0.9)),
-    "set later": set_later,
-    "config that lies": lambda: around(Forgetful(2), BIN()),
-    "config that lies, around BIN": lambda: around(Forgetful(2, BIN())),
-}
-
-
-@pytest.mark.parametrize("name", INCOMPLETE)
-def test_what_a_config_does_not_say_is_kept(name):
-    model = INCOMPLETE[name]()
-    before = snapshot(model)
-    folded = fold(model)
-    assert len(layers_of(folded, Folded)) == 1
-    assert_same(folded, model)
-    for weight in folded.weights:
-        weight.assign(weight * 0 + 7)
-    for path, value in snapshot(model).items():
-        np.testing.assert_array_equal(value, before[path], err_msg=path)
-
-
-class Trains(layers.Layer):
-    """Its own call uses the statistics of the batch, whatever Keras says."""
-
-    def __init__(self, norm, **kwargs):
-        super().__init__(**kwargs)
-        self.norm = norm
-
-    def call(self, inputs):
-        return self.norm(inputs, training=True)
-
-
-class Reads(layers.Layer):
-    """Reads the weights of its BIN layer."""
-
-    def __init__(self, norm, **kwargs):
-        super().__init__(**kwargs)
-        self.norm = norm
-
-    def call(self, inputs):
-        return self.norm(inputs) * ops.mean(self.norm.gamma)
-
-
-class CallsMethod(layers.Layer):
-    def __init__(self, norm, **kwargs):
-        super().__init__(**kwargs)
-        self.norm = norm
-        self.method = norm.call
-
-    def call(self, inputs):
-        return self.norm(self.method(self.norm(inputs)))
-
-
-@pytest.mark.parametrize("own", [Trains, Reads, CallsMethod])
-def test_bin_layer_of_which_its_owner_wants_more_stays_as_it_is(own):
-    model = around(layers.Conv2D(3, 1), own(BIN(name="norm")), BIN(name="last"))
-    folded = fold(model)
-    assert len(layers_of(folded, BIN)) == len(layers_of(folded, Folded)) == 1
-    unfolded, last = sorted(fold_report(model), key=lambda each: each.became, reverse=True)
-    assert unfolded.layer.endswith("/norm")
-    assert (unfolded.became, last.layer) == ("unfolded", "last")
-    assert unfolded.reason.startswith("a layer of the model's own does more with BIN layers than")
-    assert_same(folded, model)
-
-
-def test_batch_normalization_that_its_owner_trains_stays_as_it_is():
-    model = around(Trains(layers.BatchNormalization()))
-    assert_same(fold(model), model)
-
-
-class Calls(layers.Layer):
-    """Calls a layer that only its function knows."""
-
-    def __init__(self, norm, wrap, **kwargs):
-        super().__init__(**kwargs)
-        self.norm = norm
-        self.function = wrap(norm)
-
-    def call(self, inputs):
-        return self.function(self.norm(inputs))
-
-
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lambda norm: lambda x: norm(x),
-        lambda norm: functools.partial(lambda norm, x: norm()(x), lambda: norm),
-    ],
-    ids=["closure", "closure in a partial"],
-)
-def test_layer_that_only_a_function_knows_is_refused_by_name(wrap):
-    model = around(Calls(BIN(name="norm"), wrap), BIN(name="last"))
-    before = snapshot(model)
-    with pytest.raises(ValuesError, match=r"(?s)through a function.*export_onnx.*'calls\S*/norm'"):
-        fold(model)
-    for path, value in snapshot(model).items():
-        np.testing.assert_array_equal(value, before[path], err_msg=path)
-
-
-class FindsById(layers.Layer):
-    """Looks a layer up by what a copy of it does not have."""
-
-    def __init__(self, norm, **kwargs):
-        super().__init__(**kwargs)
-        self.norm = norm
-        self.by_id = {id(norm): norm}
-
-    def call(self, inputs):
-        return self.by_id[id(self.norm)](inputs)
-
-
-def test_layer_whose_copy_does_not_run_is_refused_by_name():
-    model = around(FindsById(BIN(), name="finds"))
-    with pytest.raises(ValueError, match=r"(?s)export_onnx, which.*'finds' of type FindsById"):
-        fold(model)
