@@ -14,6 +14,7 @@ from keras_bin.export.onnx_files.handlers import handlers
 from keras_bin.export.onnx_files.layout import move_transposes_out
 from keras_bin.export.onnx_files.lowering import converter, mark
 from keras_bin.export.plain import plain
+from keras_bin.export.tracing.dilated import join_dilated_convolutions
 from keras_bin.export.tracing.export_graph import ExportGraph
 from keras_bin.export.tracing.forms import LayerCalls
 from keras_bin.export.tracing.frozen_graph import node_name
@@ -39,6 +40,7 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
     exported = ExportGraph(reference, calls, external.weights)
     graph = exported.graph
     graph.drop_assignments()
+    join_dilated_convolutions(graph)
     _refuse_captured(graph)
     names = [info.name for info in signature.inputs]
     proto = converted_graph(
