@@ -55,8 +55,8 @@ def _repeat(graph, tile):
         return None
     axis, x = int(tiled[0]) - 1, added.input[0]
     shape, merged = graph.get_shape(x), graph.get_shape(readers[0].output[0])
-    # Spatial axes of pictures and volumes that have known sizes and their channels last.
-    if shape is None or len(shape) not in (4, 5) or not 1 <= axis < len(shape) - 1:
+    # Spatial axes of series, pictures and volumes that have known sizes and their channels last.
+    if shape is None or len(shape) not in (3, 4, 5) or not 1 <= axis < len(shape) - 1:
         return None
     wider = [*shape[: axis + 1], 1, *shape[axis + 1 :]]
     repeated = [*shape[:axis], shape[axis] * factors[axis + 1], *shape[axis + 1 :]]
