@@ -103,8 +103,9 @@ def zoo_section(rows: dict[str, dict]) -> Section:
         f"output differs by at most {ALLOWED:g} * (1 + its value), or by {ROUNDINGS} times "
         "what the outputs change by when every weight and input moves by one unit in its last "
         "place; it is wrong if not. "
-        "Transposes are inner ones where they neither take an input of the ONNX file nor give an "
-        f"output. {counts(ordered)}.",
+        "Transposes are inner ones where an order of axes that suits convolutions would save them: "
+        "those of attention, or at an input, an output or a Reshape, are not. "
+        f"{counts(ordered)}.",
         ordered,
     )
 

@@ -102,7 +102,7 @@ def connected(node, constants) -> list[str]:
     names = []
     if node.op_type in _ELEMENTWISE or node.op_type == "Concat":
         names = [*node.input, *node.output]
-    elif node.op_type in _FIRST_ONLY:
+    elif node.op_type in _FIRST_ONLY and not is_reducing(node):
         names = [node.input[0], *node.output]
     return [name for name in names if name and name not in constants]
 

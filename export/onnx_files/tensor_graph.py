@@ -112,13 +112,18 @@ class TensorGraph:
 
     def view_of(self, node) -> View | None:
         """Returns what a node does to its first input if that is a view of it, else None."""
-        if node.op_type not in _VIEWS or self.sizes(node.input[0]) is None:
-            return None
+        known = all(self.sizes(name) is not None for name in (node.input[0], node.output[0]))
+        view = self._view_of(node) if node.op_type in _VIEWS and known else None
+        # tf2onnx states wrong shapes in some loops.
+        return view if view is not None and len(view) == len(self.sizes(node.output[0])) else None
+
+    def _view_of(self, node):
         if node.op_type == "Reshape":
             return views.of_shapes(self.sizes(node.input[0]), self.sizes(node.output[0]))
         rank = len(self.sizes(node.input[0]))
         if node.op_type == "Transpose":
-            return tuple(attribute(node, "perm") or reversed(range(rank)))
+            perm = tuple(attribute(node, "perm") or reversed(range(rank)))
+            return perm if len(perm) == rank else None
         axes = self.constant(node.input[1]) if len(node.input) > 1 else None
         if axes is None:
             return None
@@ -226,7 +231,9 @@ def _in_order(nodes, makers):
             missing = [
                 each
                 for each in before
-                if each is not None and id(each) in kept and id(each) not in done
+                if each is not None
+                and id(each) in kept
+                and id(each) not in done
                 and each is not node
             ]
             if id(node) in done or not missing:

@@ -1,8 +1,9 @@
 """Counting the transposes of an ONNX graph."""
 
 import collections
+from typing import NamedTuple
 
-from keras_bin.export.onnx_files.following import connected
+from keras_bin.export.onnx_files.following import connected, is_reducing
 
 # What wants its channels first, and is why a model whose channels are last gets transposes.
 _CHANNELS_FIRST = frozenset(
@@ -18,13 +19,13 @@ _RESHAPING = ("Identity", "Squeeze", "Unsqueeze")
 def inner_transposes(proto) -> int:
     """Returns the number of Transpose nodes inside a graph, which a better layout would save.
 
-    Counted is what stands before or after an operator that wants its channels first, such as
-    Conv, directly or with operators in between that do not mind the order of axes. All others are
-    the model's own: attention, for one, splits heads between Reshape and MatMul.
+    Operators that do not mind the order of axes, such as Relu and Add, form regions. Counted is
+    what borders on a region with an operator that wants its channels first, such as Conv, unless
+    it has to be there: where it reads an input of the graph or makes an output, where images have
+    their channels last, and where it is the only Transpose between such a region and another that
+    ends at an operator with an order of its own, such as Reshape or MatMul. All others are the
+    model's own: attention, for one, splits heads between Reshape and MatMul.
 
-    A Transpose that reads an input of the graph or makes one of its outputs is at an edge, where
-    images have their channels last. Next to a Reshape it is not counted either: where axes are
-    merged or split, as in the head of a detector, the order of the elements is the model's own.
     Graphs of loops and branches are counted, too.
 
     Args:
@@ -44,19 +45,32 @@ def _inner(graph):
     count = 0
     for node in graph.node:
         if node.op_type == "Transpose":
-            before, after = _before(node.input[0], makers), _after(node.output[0], readers)
-            kinds = {each.op_type for each in readers[node.output[0]]}
-            count += (
-                edges.isdisjoint({before, *after})
-                and not (before in makers and makers[before].op_type == "Reshape")
-                and kinds != {"Reshape"}
-                and any(
-                    _is_near_channels_first(name, makers, readers, constants)
-                    for name in (node.input[0], node.output[0])
-                )
+            ends = {_before(node.input[0], makers), *_after(node.output[0], readers)}
+            sides = [
+                _region(name, makers, readers, constants, edges)
+                for name in (node.input[0], node.output[0])
+            ]
+            wanted = any(side.channels_first for side in sides)
+            needed = any(
+                side.bound and side.transposes == 1 and not side.channels_first for side in sides
             )
+            count += wanted and not needed and edges.isdisjoint(ends)
         count += sum(_inner(attribute.g) for attribute in node.attribute if attribute.HasField("g"))
     return count
+
+
+class _Region(NamedTuple):
+    """What is around operators that do not mind the order of axes.
+
+    Attributes:
+        transposes: how many Transposes.
+        channels_first: whether there is an operator that wants its channels first.
+        bound: whether there is an edge of the graph, or an operator with an order of its own.
+    """
+
+    transposes: int
+    channels_first: bool
+    bound: bool
 
 
 def _before(name, makers):
@@ -74,18 +88,22 @@ def _after(name, readers):
             yield from _after(node.output[0], readers)
 
 
-def _is_near_channels_first(start, makers, readers, constants):
-    """Returns whether operators that do not mind the order lead to one that wants channels first."""
-    seen, waiting = set(), [start]
+def _region(start, makers, readers, constants, edges):
+    seen, waiting, around = set(), [start], {}
+    bound = False
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
         seen.add(name)
-        nodes = [makers[name]] if name in makers else []
-        for node in [*nodes, *readers[name]]:
-            if node.op_type in _CHANNELS_FIRST and name in (node.input[0], *node.output):
-                return True
+        bound |= name in edges
+        for node in [*([makers[name]] if name in makers else []), *readers[name]]:
             names = connected(node, constants)
-            waiting += names if name in names else []
-    return False
+            if name in names:
+                waiting += names
+            elif not is_reducing(node) and node.op_type != "Shape":
+                around[id(node)] = node.op_type
+    kinds = list(around.values())
+    first = _CHANNELS_FIRST.intersection(kinds)
+    bound |= len(kinds) > kinds.count("Transpose") + sum(kind in first for kind in kinds)
+    return _Region(kinds.count("Transpose"), bool(first), bound)

@@ -89,10 +89,10 @@ def _padding(graph, before, after):
     """Returns what is padded and not cropped, of shape (axes, 2); None if sizes decide on it."""
     names = [graph.data_inputs(node)[2] for node in (before, after)]
     constants = [graph.constant(name) for name in names]
-    if None not in [None if each is None else True for each in constants]:
-        padding = constants[0] - constants[1]
-    else:
+    if any(each is None for each in constants):
         padding = _difference(graph, names)
+    else:
+        padding = constants[0] - constants[1]
     return padding if padding is not None and (padding >= 0).all() else None
 
 
@@ -139,7 +139,7 @@ def _values(graph, names, node, value):
 def _join(graph, found, after, padding):
     data = graph.data_inputs(found.before)[0]
     pads = np.zeros((len(found.dilations), 2), int)
-    axes = [axis for axis in range(1, len(found.dilations))]
+    axes = list(range(1, len(found.dilations)))
     if found.added is not None:
         added = graph.constant(graph.data_inputs(found.added)[1])
         axes.remove(int(added) % 4)
