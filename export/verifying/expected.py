@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_bin.export.verifying.moving import largest_by_row, moved_by
 from keras_bin.export.verifying.reference import Reference
 from keras_bin.export.verifying.samples import rows
 from keras_bin.export.verifying.trial import Batch
 
 STEADY_SHARE = 0.0025
 STEADY_ROWS = 3
-MOVES = 4
 MOST_ELEMENTS = 2**19
 MOVE = 8 * 2.0**-23  # units of float32, as every layer of a deep net adds some
 
@@ -102,8 +102,8 @@ class ExactOutputs:
                 if precise[name].shape != values.shape or not np.isfinite(precise[name]).all():
                     self.unavailable = f"its output {name!r} is not the same in float64"
                     return [], {}
-                rounding = _largest(precise[name] - values, rows(batch))
-                found[name].append(_Rows(rounding, rounding, _largest(values, rows(batch))))
+                rounding = largest_by_row(precise[name] - values, rows(batch))
+                found[name].append(_Rows(rounding, rounding, largest_by_row(values, rows(batch))))
         return exact, found
 
     def _run_in_parts(self, batch):
@@ -126,17 +126,11 @@ class ExactOutputs:
     def _moved(self):
         """Returns by how much exact rows move with their inputs, by name and batch."""
         exact, _ = self._exact
-        rng = np.random.default_rng(0)
-        found = {name: [np.zeros(()) for _ in exact] for name in exact[0]}
-        for index, batch in enumerate(self._batches):
-            for _ in range(MOVES):
-                moved = self._run_in_parts(
-                    {name: _move(values, rng) for name, values in batch.items()}
-                )
-                for name, values in moved.items():
-                    by = _largest(values - exact[index][name], rows(batch))
-                    found[name][index] = np.fmax(found[name][index], by)
-        return found
+        by_batch = [
+            moved_by(self._run_in_parts, batch, outputs, MOVE)
+            for batch, outputs in zip(self._batches, exact, strict=True)
+        ]
+        return {name: [found[name] for found in by_batch] for name in exact[0]}
 
 
 class _Rows(NamedTuple):
@@ -151,18 +145,6 @@ class _Rows(NamedTuple):
     rounding: np.ndarray
     moved: np.ndarray
     size: np.ndarray
-
-
-def _largest(values, rows):
-    """Returns the largest absolute value of each row; an output without rows is one."""
-    by_row = np.abs(values).reshape(rows if values.shape[:1] == (rows,) else 1, -1)
-    return by_row.max(axis=1, initial=0)
-
-
-def _move(values, rng):
-    if values.dtype.kind != "f":
-        return values
-    return values.astype("float64") * (1 + MOVE * rng.choice([-1, 1], values.shape))
 
 
 def _summed_up(found):

@@ -1,5 +1,6 @@
 """The values that an artifact must have: those of the model itself."""
 
+import functools
 from collections.abc import Callable, Mapping
 
 import keras
@@ -14,12 +15,11 @@ from keras_bin.export.tracing.freezing import frozen
 from keras_bin.export.tracing.frozen_graph import FrozenGraph
 from keras_bin.export.tracing.grouped import part_grouped_convolutions
 from keras_bin.export.tracing.precision import in_float32, in_float64
+from keras_bin.export.verifying.half import check_half, half_unit
+from keras_bin.export.verifying.moving import moved_by
 from keras_bin.export.verifying.samples import rows, sample_batches
 from keras_bin.export.verifying.state import unchanged
 from keras_bin.export.verifying.trial import Batch
-
-# A half-precision model may be this many units of its last digit away from float32.
-_HALF_UNITS = 64
 
 
 class Reference:
@@ -50,6 +50,7 @@ class Reference:
         self.rho_tolerance = rho_tolerance
         self.gates = GateValues(self.model, rho_tolerance)
         self.is_half = is_half_precision(self.model)
+        self._half_unit = half_unit(self.model)
         self._single = self._graph_function(in_float32) if self.is_half else None
 
     def batches(self, samples: Mapping[str, np.ndarray] | None) -> list[Batch]:
@@ -79,7 +80,11 @@ class Reference:
                 "inputs that it accepts as `samples`. "
                 f"Received: samples of shape {shapes}, on which the model failed with: {error}"
             ) from error
-        self._check_half(expected, own)
+        if self.is_half:
+            moved = functools.cache(
+                lambda: moved_by(self._run_single, batch, expected, self._half_unit)
+            )
+            check_half(own, expected, rows(batch), self._half_unit, moved)
         wrong = [
             f"{name!r}, batch of {rows(batch)}: {values.size - finite} of {values.size} values"
             for name, values in expected.items()
@@ -96,8 +101,13 @@ class Reference:
 
     def _run(self, batch):
         if self.is_half:
-            return _numpy(self._single(*self._arguments(batch)))
+            return self._run_single(batch)
         return self._run_model(batch)
+
+    def _run_single(self, batch):
+        infos = self.signature.inputs
+        arrays = [np.asarray(batch[info.name], info.dtype) for info in infos]
+        return _numpy(self._single(*arrays))
 
     def _run_model(self, batch):
         with self.gates.in_force():
@@ -107,37 +117,6 @@ class Reference:
 
     def _arguments(self, batch):
         return [batch[info.name] for info in self.signature.inputs]
-
-    def _check_half(self, expected, own):
-        """Checks that the model itself, in half precision, computes about the same."""
-        bfloat = any(layer.compute_dtype == "bfloat16" for layer in self.model._flatten_layers())
-        unit = 2**-8 if bfloat else 2**-11
-        overflowed, wrong = [], []
-        for name in own:
-            values = expected[name]
-            if values.dtype.kind != "f":
-                continue
-            half = own[name].astype("float64")
-            count = np.count_nonzero(np.isfinite(values) & ~np.isfinite(half))
-            if count:
-                overflowed.append(f"{name!r}: {count} of {values.size} values")
-            difference = np.abs(half - values)
-            largest = np.abs(values).max(initial=np.finfo("float16").tiny)
-            allowed = _HALF_UNITS * unit * largest
-            largest = difference[np.isfinite(difference)].max(initial=0)
-            if largest > allowed:
-                wrong.append(f"{name!r}: {largest:.3g} where {allowed:.3g} is allowed")
-        if overflowed:
-            raise ValueError(
-                "A half-precision model's own outputs must be finite where those in float32 are, "
-                "in which it is exported; give inputs on which they are as `samples`, or let the "
-                f"model compute in float32 or bfloat16. Not finite are: {', '.join(overflowed)}"
-            )
-        if wrong:
-            raise ValueError(
-                "A half-precision model must compute about the same in float32, in which it is "
-                f"exported. Largest differences: {', '.join(wrong)}"
-            )
 
     def exact_function(self) -> Callable[[Batch], dict[str, np.ndarray]]:
         """Returns a function from the arrays of a batch to its outputs in float64.

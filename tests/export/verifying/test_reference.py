@@ -1,5 +1,7 @@
 """The model itself is the reference, with the gates that are exported."""
 
+from contextlib import nullcontext
+
 import keras
 import numpy as np
 import pytest
@@ -83,6 +85,21 @@ def test_half_precision_model_that_computes_something_else_in_float32_is_refused
         ValueError, match=r"^A half-precision model must compute about the same.*'y'"
     ):
         Reference(model).outputs({"x": np.ones((2, 3), "float32")})
+
+
+@pytest.mark.parametrize(
+    ("shift", "refused"), [(0.0, False), (2e-4, True)], ids=["rounding", "another value"]
+)
+def test_half_precision_may_be_off_by_what_rounding_makes_of_a_row(shift, refused):
+    """Near 1, where float16 has steps of 2**-10, the rounding of 1.0003 is made a thousandfold."""
+    inputs = keras.Input((2,), dtype="float16", name="x")
+    y = keras.ops.tanh((inputs - 1.0) * 1024.0) + keras.ops.floor(inputs * 0 + 1 - shift)
+    reference = Reference(keras.Model(inputs, {"y": y}))
+    x = np.float32([[1.0003, 1.0003], [3.0, -3.0]])
+    context = pytest.raises(ValueError, match="own digits are lost") if refused else nullcontext()
+    with context:
+        got = reference.outputs({"x": x})["y"]
+        np.testing.assert_allclose(got[0], 1 + np.tanh(0.0003 * 1024), rtol=1e-3)
 
 
 def overflowing(function):

@@ -1,0 +1,67 @@
+"""Comparing a half-precision model with itself in float32, in which it is exported."""
+
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+
+from keras_bin.export.verifying.moving import largest_by_row
+
+# An output may be this many units in the last place of its largest value away from float32, or this
+# many times what its rows move by when inputs move by one.
+_UNITS = 64
+_MOVES = 4
+
+
+def half_unit(model: keras.Model) -> float:
+    """Returns what half-precision layers of a model round by, relative to a value."""
+    bfloat = any(layer.compute_dtype == "bfloat16" for layer in model._flatten_layers())
+    return 2**-8 if bfloat else 2**-11
+
+
+def check_half(
+    half: Mapping[str, np.ndarray],
+    single: Mapping[str, np.ndarray],
+    rows: int,
+    unit: float,
+    moved: Callable[[], Mapping[str, np.ndarray]],
+) -> None:
+    """Checks that a model computes about the same in half precision and in float32.
+
+    Args:
+        half: outputs of the model by name.
+        single: those in float32.
+        rows: of the batch.
+        unit: that of `half_unit`.
+        moved: returns by how much each row of an output in float32 moves when inputs move by
+            `unit`; an instance normalization makes much of the rounding of blank images.
+
+    Raises:
+        ValueError: it does not, or an output is not finite in half precision alone.
+    """
+    overflowed, wrong = [], []
+    for name, values in single.items():
+        if values.dtype.kind != "f":
+            continue
+        own = half[name].astype("float64")
+        count = np.count_nonzero(np.isfinite(values) & ~np.isfinite(own))
+        if count:
+            overflowed.append(f"{name!r}: {count} of {values.size} values")
+            continue
+        both = np.isfinite(own) & np.isfinite(values)
+        apart = largest_by_row(np.where(both, own - values, 0), rows)
+        allowed = _UNITS * unit * np.abs(values[both]).max(initial=np.finfo("float16").tiny)
+        if np.any(apart > allowed) and np.any(apart > np.fmax(allowed, _MOVES * moved()[name])):
+            wrong.append(f"{name!r}: {apart.max():.3g} where {allowed:.3g} is allowed")
+    if overflowed:
+        raise ValueError(
+            "A half-precision model's own outputs must be finite where those in float32 are, in "
+            "which it is exported; give inputs on which they are as `samples`, or let the model "
+            f"compute in float32 or bfloat16. Not finite are: {', '.join(overflowed)}"
+        )
+    if wrong:
+        raise ValueError(
+            "A half-precision model must compute about the same in float32, in which it is "
+            "exported; on inputs on which it does not, its own digits are lost. Give others as "
+            f"`samples`, or let it compute in float32. Largest differences: {', '.join(wrong)}"
+        )
