@@ -1,5 +1,6 @@
 """What TensorFlow's operators take and give."""
 
+import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -43,3 +44,23 @@ def places(node, arguments) -> Iterator[Place]:
             dtypes = [dtype] * (attribute(node, number).i if number else 1)
         for index, dtype in enumerate(dtypes):
             yield Place(argument.name, index, dtype)
+
+
+@functools.cache
+def has_kernel(operator: str, attribute_name: str, dtype: int) -> bool:
+    """Tells whether TensorFlow can run an operator of some type on a CPU.
+
+    Args:
+        operator: its name.
+        attribute_name: the attribute that holds the type.
+        dtype: the number of the dtype.
+    """
+    from tensorflow.python.framework import kernels
+
+    found = kernels.get_registered_kernels_for_op(operator).kernel
+    allowed = [
+        {each.name: each.allowed_values.list.type for each in kernel.constraint}
+        for kernel in found
+        if kernel.device_type == "CPU"
+    ]
+    return not allowed or any(dtype in types.get(attribute_name, [dtype]) for types in allowed)

@@ -3,7 +3,7 @@
 from keras_bin.export.folding.precision import HALF_DTYPES
 from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute
 from keras_bin.export.tracing.function_body import FunctionBody
-from keras_bin.export.tracing.operators import definition, places
+from keras_bin.export.tracing.operators import definition, has_kernel, places
 
 
 def in_float32(graph: FrozenGraph) -> None:
@@ -82,11 +82,10 @@ def _reads_resource(definition):
 
 
 def _is_limited(node, definition, old, wanted):
-    """Tells whether a type of a node is fixed, or may not be the one that is wanted."""
-    allowed = {each.name: list(each.allowed_values.list.type) for each in definition.attr}
+    """Tells whether a type of a node is fixed, or it cannot run with the one that is wanted."""
     arguments = (*definition.input_arg, *definition.output_arg)
     return any(argument.type in old for argument in arguments) or any(
-        allowed[name] and wanted.as_datatype_enum not in allowed[name]
+        not has_kernel(node.op, name, wanted.as_datatype_enum)
         for argument in arguments
         if (name := argument.type_attr) and attribute(node, name).type in old
     )

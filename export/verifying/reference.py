@@ -11,6 +11,7 @@ from keras_bin.export.folding.graph import as_functional
 from keras_bin.export.folding.precision import is_half_precision
 from keras_bin.export.gate_values import GateValues
 from keras_bin.export.signature import model_signature, run_model, serving_function
+from keras_bin.export.tracing.channels_last import compute_channels_last
 from keras_bin.export.tracing.freezing import frozen
 from keras_bin.export.tracing.frozen_graph import FrozenGraph
 from keras_bin.export.tracing.grouped import part_grouped_convolutions
@@ -141,6 +142,7 @@ class Reference:
 
         graph = self._graph()
         convert(graph)
+        compute_channels_last(graph)
         return graph.function(
             [
                 tf.TensorSpec(info.shape, graph.dtype(tensor), name=info.name)
