@@ -27,7 +27,8 @@ class ExportReport:
         cast_to_float32: whether the model was half precision and the artifact is float32.
         snapping_difference: largest absolute difference that clipping gates to [0, 1], and moving
             them to its ends, makes to an output, or None if no gate was changed.
-        inner_transposes: number of transposes inside an ONNX file; None for a SavedModel.
+        inner_transposes: number of transposes inside an ONNX file that a better layout would
+            save; None for a SavedModel.
         size: bytes of all files of the artifact, as the report was made: a SavedModel's folder,
             or an ONNX file and the one with its weights.
     """
