@@ -25,8 +25,8 @@ class ExactOutput(NamedTuple):
     Attributes:
         values: the output on one batch, float64.
         unsteady: tells for each row of it whether it is not steady, bool.
-        rounding: largest absolute difference of the model's output from the exact one, over the
-            steady rows of all batches.
+        rounding: what rounding moves the model's output by, at most, over the steady rows of all
+            batches: the largest absolute difference from the exact one.
         largest_rounding: likewise over all rows.
         is_known: whether at least 3 rows of all batches are steady.
     """
@@ -72,8 +72,8 @@ class ExactOutputs:
         Args:
             index: of the batch.
             name: of the output.
-            moved: whether moves of the inputs by 8 units in the last place count as well. They show
-                rows on which the model's own rounding was small by chance.
+            moved: whether what exact outputs move by when inputs move by 8 units in the last place
+                counts as rounding, too: the model's own may be small by chance.
         """
         exact, differences = self._exact
         if self.unavailable:
@@ -81,7 +81,7 @@ class ExactOutputs:
         found = differences[name]
         if moved:
             pairs = zip(found, self._moved[name], strict=True)
-            found = [own._replace(moved=np.maximum(own.moved, by)) for own, by in pairs]
+            found = [own._replace(rounding=np.maximum(own.rounding, by)) for own, by in pairs]
         unsteady, *rounding = _summed_up(found)
         return ExactOutput(exact[index][name], unsteady[index], *rounding)
 
@@ -103,7 +103,7 @@ class ExactOutputs:
                     self.unavailable = f"its output {name!r} is not the same in float64"
                     return [], {}
                 rounding = largest_by_row(precise[name] - values, rows(batch))
-                found[name].append(_Rows(rounding, rounding, largest_by_row(values, rows(batch))))
+                found[name].append(_Rows(rounding, largest_by_row(values, rows(batch))))
         return exact, found
 
     def _run_in_parts(self, batch):
@@ -137,21 +137,19 @@ class _Rows(NamedTuple):
     """What is known of the rows of an output on a batch; all in output units.
 
     Attributes:
-        rounding: what the model's rounding moves them by.
-        moved: what any rounding moves them by.
+        rounding: what rounding moves them by.
         size: their largest values.
     """
 
     rounding: np.ndarray
-    moved: np.ndarray
     size: np.ndarray
 
 
 def _summed_up(found):
     """Returns what `ExactOutput` holds of rounding: unsteady rows by batch, and its figures."""
-    rounding, moved, size = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    steady = moved <= STEADY_SHARE * size
+    rounding, size = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    steady = rounding <= STEADY_SHARE * size
     most = rounding[steady].max(initial=0)
-    unsteady = [x.moved > np.maximum(most, STEADY_SHARE * x.size) for x in found]
-    largest = moved.max(initial=0)
+    unsteady = [batch.rounding > most for batch in found]
+    largest = rounding.max(initial=0)
     return unsteady, float(most), float(largest), int(steady.sum()) >= STEADY_ROWS

@@ -44,10 +44,12 @@ def verify(
     If neither is given, an output may also be as near to the exact result as the model is:
     `abs(got - exact) <= 4 * max(abs(expected - exact))` over an output on all batches, where
     `exact` comes from the model's graph in float64. Deep nets need that, for their float32
-    rounding alone; it is looked at only where the first rule fails. Rows on which rounding
-    moves the model by more than 0.25 % of its largest output there tell little: they are
-    counted as `unsteady`, and have a maximum of their own. A model that does not run in float64,
-    or is steady on fewer than 3 rows, is left with the first rule.
+    rounding alone; it is looked at only where the first rule fails. Where it does not suffice,
+    what `exact` moves by when inputs move by 8 units in the last place counts as rounding, too,
+    as the model's own may be small by chance. Rows on which rounding moves the model by more than
+    0.25 % of its largest output there tell little: they are counted as `unsteady`, and have a
+    maximum of their own. A model that does not run in float64, or is steady on fewer than 3 rows,
+    is left with the first rule.
 
     `expected` comes from `model` itself, in inference mode, as by `predict`. A half-precision
     model is compared in float32, as its graph computes in that precision, and rho values outside
