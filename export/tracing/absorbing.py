@@ -62,12 +62,14 @@ _LINEAR = {
     "Conv2D": _Linear(0, 1, _last),
     "Conv3D": _Linear(0, 1, _last),
     "MatMul": _Linear(0, 1, _last),
+    "BatchMatMulV2": _Linear(0, 1, _last),
     "DepthwiseConv2dNative": _Linear(0, 1, _depthwise),
     "Conv2DBackpropInput": _Linear(2, 1, _before_last),
     "Conv3DBackpropInputV2": _Linear(2, 1, _before_last),
 }
 # They hand on what they get, in a shape with the same last axis or in batches of other sizes.
 _TRANSPARENT = ("BatchToSpaceND", "Identity", "Reshape", "Squeeze")
+_TRANSPOSING = ("transpose_a", "transpose_b", "adj_x", "adj_y")
 _ADDING = ("Add", "AddV2", "BiasAdd")
 
 
@@ -216,8 +218,10 @@ class Absorber:
             return f"the weights of {_named(node)} are no constants"
         if self._times_read(inputs[kind.kernel]) > 1:
             return f"the weights of {_named(node)} are used elsewhere too"
-        if attribute(node, "transpose_b").b or attribute(node, "transpose_a").b:
+        if any(attribute(node, name).b for name in _TRANSPOSING):
             return f"the weights of {_named(node)} are transposed"
+        if node.op == "BatchMatMulV2" and kernel.ndim != 2:
+            return f"{_named(node)} has other weights for every sample"
         if shape[self._channel_axis(node, len(shape))] is None:
             return f"the number of channels of {_named(node)} is not known"
         return ""

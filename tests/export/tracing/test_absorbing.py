@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers, ops
 
 from tests.export.tracing.graphs import absorbed, image, kinds, run, stacked
@@ -49,7 +50,7 @@ ABSORBING = {
     "channels first": (
         [layers.DepthwiseConv2D(3, data_format="channels_first"), BN(axis=1)],
         (3, 8, 9),
-        {"Transpose": 2, "DepthwiseConv2dNative": 1, "BiasAdd": 1},
+        {"DepthwiseConv2dNative": 1, "BiasAdd": 1},
     ),
     "permuted": (
         [layers.Conv2D(4, 3), layers.Permute((3, 1, 2)), BN(axis=1)],
@@ -74,6 +75,8 @@ def test_linear_operator_absorbs_what_follows(stack, shape, expected):
     model = stacked(*stack, shape=shape)
     graph, outcomes = absorbed(model)
     found = kinds(graph)
+    if "Transpose" not in expected:  # some versions of Keras put them around channels-first layers
+        found.pop("Transpose", None)
     if "Shape" in found:  # a transposed convolution computes the size of its output
         found = {op: found[op] for op in expected}
     assert found == expected
@@ -84,10 +87,26 @@ def test_linear_operator_absorbs_what_follows(stack, shape, expected):
     np.testing.assert_allclose(got, predict(model, [x])[0], rtol=1e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize(
+    ("weights", "absorbs"), [((3, 4), True), ((5, 3, 4), False)], ids=["one", "one for each row"]
+)
+def test_product_of_batches_absorbs_if_it_has_one_kernel(weights, absorbs):
+    values = np.random.default_rng(0).normal(size=weights).astype("float32")
+    product = layers.Lambda(lambda x: tf.raw_ops.BatchMatMulV2(x=x, y=values))
+    model = stacked(product, layers.Rescaling([1.0, 2, 3, 4], 0.5), shape=(5, 6, 3))
+    graph, outcomes = absorbed(model)
+    assert ("Mul" not in kinds(graph)) == absorbs
+    assert all(bool(outcome.reason) != absorbs for outcome in outcomes.values())
+    x = image(3, 5, 6, 3)
+    (got,) = run(graph, x).values()
+    np.testing.assert_allclose(got, predict(model, [x])[0], rtol=1e-4, atol=2e-5)
+
+
 def test_dense_layer_on_images_absorbs():
     model = stacked(layers.Dense(4), BN(), shape=(5, 6, 3))
     graph, _ = absorbed(model)
-    assert kinds(graph)["MatMul"] == kinds(graph)["BiasAdd"] == 1
+    products = [kinds(graph).get(kind, 0) for kind in ("MatMul", "BatchMatMulV2")]
+    assert sum(products) == kinds(graph)["BiasAdd"] == 1
     assert not {"AddV2", "Rsqrt"} & set(kinds(graph))
     x = image(3, 5, 6, 3)
     (got,) = run(graph, x).values()
