@@ -17,30 +17,28 @@ MOVE = 8 * 2.0**-23  # units of float32, as every layer of a deep net adds some
 
 
 class ExactOutput(NamedTuple):
-    """One output without rounding, and what rounding does to it.
+    """One output on one batch without rounding, and what rounding does to it.
 
     A row, one sample of a batch, is steady if rounding moves its output by at most 0.25 % of its
     largest value there, or by no more than that of other steady rows.
 
     Attributes:
-        values: the output on one batch, float64.
-        unsteady: tells for each row of it whether it is not steady, bool.
-        rounding: what rounding moves the model's output by, at most, over the steady rows of all
-            batches: the largest absolute difference from the exact one.
-        largest_rounding: likewise over all rows.
-        is_known: whether at least 3 rows of all batches are steady.
+        values: the output, float64.
+        rounding: for each row what rounding may move it by: what it does, or as much as it does to
+            other steady rows, up to 0.25 % of the row's largest value. For rows that are not
+            steady that of all rows.
+        unsteady: tells for each row whether it is not steady, bool.
+        is_known: whether at least 3 rows of all batches are steady, and not 0.
     """
 
     values: np.ndarray
+    rounding: np.ndarray
     unsteady: np.ndarray
-    rounding: float
-    largest_rounding: float
     is_known: bool
 
-    def allowed(self) -> np.ndarray:
-        """Returns the rounding that a row may have, in a shape that broadcasts with the values."""
-        by_row = np.where(self.unsteady, self.largest_rounding, self.rounding)
-        return by_row.reshape(-1, *[1] * (self.values.ndim - 1))
+    def by_row(self) -> np.ndarray:
+        """Returns `rounding` in a shape that broadcasts with the values."""
+        return self.rounding.reshape(-1, *[1] * (self.values.ndim - 1))
 
 
 class ExactOutputs:
@@ -82,8 +80,7 @@ class ExactOutputs:
         if moved:
             pairs = zip(found, self._moved[name], strict=True)
             found = [own._replace(rounding=np.maximum(own.rounding, by)) for own, by in pairs]
-        unsteady, *rounding = _summed_up(found)
-        return ExactOutput(exact[index][name], unsteady[index], *rounding)
+        return _exact_output(exact[index][name], found[index], found)
 
     @functools.cached_property
     def _exact(self):
@@ -145,11 +142,15 @@ class _Rows(NamedTuple):
     size: np.ndarray
 
 
-def _summed_up(found):
-    """Returns what `ExactOutput` holds of rounding: unsteady rows by batch, and its figures."""
-    rounding, size = (np.concatenate(parts) for parts in zip(*found, strict=True))
+def _exact_output(values, of_batch, of_all):
+    rounding, size = (np.concatenate(parts) for parts in zip(*of_all, strict=True))
     steady = rounding <= STEADY_SHARE * size
     most = rounding[steady].max(initial=0)
-    unsteady = [batch.rounding > most for batch in found]
-    largest = rounding.max(initial=0)
-    return unsteady, float(most), float(largest), int(steady.sum()) >= STEADY_ROWS
+    unsteady = of_batch.rounding > most
+    own = np.fmax(of_batch.rounding, np.fmin(most, STEADY_SHARE * of_batch.size))
+    return ExactOutput(
+        values,
+        np.where(unsteady, rounding.max(initial=0), own),
+        unsteady,
+        is_known=np.count_nonzero(steady & (size > 0)) >= STEADY_ROWS,
+    )

@@ -49,7 +49,8 @@ def check_half(
             overflowed.append(f"{name!r}: {count} of {values.size} values")
             continue
         both = np.isfinite(own) & np.isfinite(values)
-        apart = largest_by_row(np.where(both, own - values, 0), rows)
+        apart = np.subtract(own, values, out=np.zeros(own.shape), where=both)
+        apart = largest_by_row(apart, rows)
         allowed = _UNITS * unit * np.abs(values[both]).max(initial=np.finfo("float16").tiny)
         if np.any(apart > allowed) and np.any(apart > np.fmax(allowed, _MOVES * moved()[name])):
             wrong.append(f"{name!r}: {apart.max():.3g} where {allowed:.3g} is allowed")

@@ -36,10 +36,10 @@ class Tolerance(NamedTuple):
         """Compares one output on one batch.
 
         An element is right where `abs(got - expected) <= atol + rtol * abs(expected)`, or,
-        with `follows_rounding`, where `abs(got - exact) <= 4 * max(abs(expected - exact))`,
-        the maximum being that of the output on the steady rows of all batches; see
-        `ExactOutput`. On a row that is not steady rounding cannot be told from an error, so the
-        maximum is that of all rows there; if fewer than 3 rows are steady, nothing is allowed.
+        with `follows_rounding`, where `abs(got - exact) <= 4 * rounding`, which is that of the
+        row, or of other rows up to 0.25 % of the row's largest value; see `ExactOutput`. On a
+        row that is not steady rounding cannot be told from an error, so it is that of all rows
+        there; if fewer than 3 rows are steady, nothing is allowed.
         Elements that are not finite are wrong. Integers, which may be indices or classes, have
         neither `rtol` nor rounding: `atol` alone holds for them.
 
@@ -122,11 +122,13 @@ def _rounding_excess(got, finite, exact):
     """Returns rounding, unsteady rows, and by how much `got` is beyond what they allow."""
     if exact is None:
         return None, 0, np.full(got.shape, np.inf)
+    steady = exact.rounding[~exact.unsteady]
+    rounding = float((steady if steady.size else exact.rounding).max(initial=0))
     unsteady = int(exact.unsteady.sum())
     if not exact.is_known:
-        return exact.largest_rounding, unsteady, np.full(got.shape, np.inf)
-    excess = _distance(got, exact.values, finite) - ROUNDING_FACTOR * exact.allowed()
-    return exact.rounding, unsteady, excess
+        return rounding, unsteady, np.full(got.shape, np.inf)
+    excess = _distance(got, exact.values, finite) - ROUNDING_FACTOR * exact.by_row()
+    return rounding, unsteady, excess
 
 
 def _distance(first, second, finite):

@@ -24,13 +24,12 @@ class OutputCheck(NamedTuple):
             it; None where the output has no elements.
         expected: value of the Keras model there.
         got: value of the artifact there.
-        rounding: largest absolute difference of the Keras model from its float64 copy, in
-            this output on all batches, unsteady rows apart, where that was looked at; None
-            elsewhere.
+        rounding: what rounding moves the Keras model by at most, in this output on this batch,
+            unsteady rows apart, where that was looked at; None elsewhere.
         passed: whether every element is right.
         unsteady: number of rows on which rounding alone moves the Keras model by more than 0.25 %
             of its largest value there, where that was looked at. They tell little of an artifact,
-            and may differ by 4 times that rounding.
+            and may differ by 4 times the largest rounding of any row.
     """
 
     name: str
