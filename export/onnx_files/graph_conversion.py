@@ -42,8 +42,26 @@ def converted_graph(
         )
         for names_of_passes in (_FIRST, _SECOND):
             passes = {name: getattr(optimizer, name) for name in names_of_passes}
+            if "GlobalPoolOptimizer" in passes:
+                passes["GlobalPoolOptimizer"] = _pools_of_pictures()
             found = optimizer.optimize_graph(found, optimizers=passes)
         return found.make_model("keras-bin")
+
+
+def _pools_of_pictures():
+    """Returns tf2onnx's optimizer that makes pools of reductions, but for those of series.
+
+    There it would take the mean over channels, as of a layer normalization, for a pool.
+    """
+    from tf2onnx.optimizer import GlobalPoolOptimizer
+
+    class Optimizer(GlobalPoolOptimizer):
+        """Knows pictures and volumes alone."""
+
+        def _optimize_reduce(self, node, graph):
+            return graph.get_rank(node.input[0]) != 3 and super()._optimize_reduce(node, graph)
+
+    return Optimizer
 
 
 _FIRST = (

@@ -31,7 +31,8 @@ def move_transposes_out(proto):
     """
     graph = TensorGraph(proto)
     changed = _shorten(graph)
-    while _change_one(graph):
+    refused = set()
+    while _change_one(graph, refused):
         changed = True
     return graph.model() if changed else proto
 
@@ -77,15 +78,26 @@ def _regions(graph):
         yield _Region(len(graph.sizes(next(iter(tensors)))), nodes, tensors, made)
 
 
-def _change_one(graph):
-    """Lets one region take the view that saves most; returns whether there was one."""
+def _change_one(graph, refused):
+    """Lets one region take the view that saves most; returns whether one was tried.
+
+    What a region saves is estimated. A change that does not save anything in the whole graph is
+    taken back, and added to those that are refused, so that changes come to an end.
+    """
     for region in _regions(graph):
         same = views.identity(region.rank)
         costs = {view: _cost(graph, region, view) for view in (same, *_candidates(graph, region))}
         best = min(costs, key=costs.get)
-        if costs[best] < costs[same]:
-            _apply(graph, region, best)
-            return True
+        change = frozenset(region.tensors), best
+        if costs[best] >= costs[same] or change in refused:
+            continue
+        nodes, before = graph.nodes_as_they_are(), graph.cost()
+        _apply(graph, region, best)
+        if graph.cost() >= before:
+            graph.nodes = nodes
+            graph.index()
+            refused.add(change)
+        return True
     return False
 
 

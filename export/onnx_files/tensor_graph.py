@@ -1,6 +1,7 @@
 """An ONNX graph whose tensors can be looked at through views."""
 
 import collections
+import copy
 import itertools
 
 import numpy as np
@@ -38,7 +39,9 @@ class TensorGraph:
         self.inputs = {value.name for value in graph.graph.input} - set(self._initializers)
         self.outputs = {value.name for value in graph.graph.output}
         self._sizes = _sizes(proto)
-        self._names = set(self._sizes) | {name for node in self.nodes for name in node.output}
+        self._names = set(self._sizes) | {
+            name for node in self.nodes for name in (node.name, *node.output)
+        }
         self.index()
 
     def model(self):
@@ -71,6 +74,21 @@ class TensorGraph:
             for name in dict.fromkeys(names_read(node)):
                 self.readers[name].append(node)
 
+    def nodes_as_they_are(self) -> list:
+        """Returns copies of the nodes, to which `nodes` can be set back."""
+        return copy.deepcopy(self.nodes)
+
+    def cost(self) -> tuple[int, int, int]:
+        """Counts transposes that neither read an input nor make an output, all, and other steps."""
+        transposes = [node for node in self.nodes if node.op_type == "Transpose"]
+        inner = [
+            node
+            for node in transposes
+            if node.input[0] not in self.inputs and node.output[0] not in self.outputs
+        ]
+        steps = [node for node in self.nodes if node.op_type in ("Squeeze", "Unsqueeze")]
+        return len(inner), len(transposes), len(steps)
+
     def sizes(self, tensor: str) -> list[int | None] | None:
         """Returns the shape of a tensor, None where its rank is not known."""
         return self._sizes.get(tensor)
@@ -95,7 +113,8 @@ class TensorGraph:
         """Adds a node with one output, and returns that."""
         import onnx
 
-        self.nodes.append(onnx.helper.make_node(operator, inputs, [output], output, **attributes))
+        name = self.new_name(output)
+        self.nodes.append(onnx.helper.make_node(operator, inputs, [output], name, **attributes))
         self._sizes[output] = sizes
         return output
 

@@ -81,8 +81,7 @@ def _added_axis(graph, added, removed):
 
 def _readers(graph, tensor):
     """Counts the nodes that read a tensor, and the outputs that are it."""
-    reading = sum(tensor in graph.data_inputs(node) for node in graph.definition.node)
-    return reading + list(graph.outputs.values()).count(tensor)
+    return len(graph.readers(tensor)) + list(graph.outputs.values()).count(tensor)
 
 
 def _padding(graph, before, after):
@@ -155,5 +154,5 @@ def _join(graph, found, after, padding):
         convolution.attr["padding"].s = b"EXPLICIT"
         convolution.attr["explicit_paddings"].list.i[:] = pads.ravel().tolist()
     convolution.attr["dilations"].list.i[:] = found.dilations
-    (convolution if found.added is None else found.added).input[0] = data
+    graph.read(convolution if found.added is None else found.added, 0, data)
     graph.replace(tensor_name(after.name), found.last)

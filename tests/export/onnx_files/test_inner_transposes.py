@@ -46,6 +46,14 @@ def pooled_net(length):
     return keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling1D()(x)))
 
 
+def layer_normalized_net(length):
+    x = inputs = keras.Input((length, 4), name="x")
+    for _ in range(2):
+        y = layers.LayerNormalization()(layers.Conv1D(8, 3, padding="same")(x))
+        x = layers.Conv1D(8, 1)(x) + layers.Activation("relu")(y)
+    return keras.Model(inputs, layers.Conv1D(2, 1)(x))
+
+
 def up_and_down_net(length):
     """A U-Net of series."""
     inputs = keras.Input((length, 4), name="x")
@@ -113,6 +121,8 @@ NETS = {
     "dilated, free": (dilated_same_net, None),
     "pooled": (pooled_net, 32),
     "pooled, free": (pooled_net, None),
+    "layer normalized": (layer_normalized_net, 32),
+    "layer normalized, free": (layer_normalized_net, None),
     "up and down": (up_and_down_net, 32),
     "up and down, free": (up_and_down_net, None),
     "dilated pictures": (dilated_picture_net, 20),
@@ -146,6 +156,17 @@ def test_no_transpose_is_left_inside(build, size, tmp_path):
     )
     (got,) = session.run(None, {"x": x.astype("float32")})
     np.testing.assert_allclose(got, model(x.astype("float32")), rtol=1e-4, atol=1e-4)
+
+
+def test_outputs_that_are_one_another_in_other_orders_have_nodes_of_their_own(tmp_path):
+    inputs = keras.Input((2, 1), name="x")
+    y = layers.Reshape((2, 1))(inputs)
+    z = layers.Permute((2, 1))(ops.concatenate([y, inputs, y], -1))
+    model = keras.Model(inputs, [y, z])
+    session = onnxruntime.InferenceSession(export_onnx(model, tmp_path / "model.onnx").path)
+    x = np.float32([[[1], [2]]])
+    got = session.run(None, {"x": x})
+    np.testing.assert_array_equal(got[1], [[[1, 2]] * 3])
 
 
 @pytest.mark.parametrize("length", [32, None], ids=["fixed", "free"])
