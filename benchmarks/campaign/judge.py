@@ -68,6 +68,9 @@ class Judge:
         reference: the model that is right: that of the net, or its twin in float32.
         seed: of the net.
         unit: unit in the last place of the reference.
+
+    Raises:
+        ValueError: the reference is finite on none of its inputs.
     """
 
     def __init__(self, net: Net, reference: keras.Model, seed: int, unit: float):
@@ -79,11 +82,13 @@ class Judge:
             outputs = model_outputs(reference, inputs)
             if all(np.isfinite(output).all() for output in outputs):
                 self.inputs[fed], self.expected[fed] = inputs, outputs
+        if not self.inputs:
+            raise ValueError("A net must be finite on an input to be compared. Received: none")
 
     def judge(self, run: Callable[[Arrays], Arrays]) -> Verdict:
         """Feeds an artifact, and compares."""
         found = [self._compare(fed, run) for fed in self.inputs]
-        return max(found, key=_badness, default=Verdict(RIGHT))
+        return max(found, key=_badness)
 
     def _compare(self, fed, run):
         try:

@@ -112,6 +112,13 @@ def test_what_does_not_run_is_wrong(judge):
     assert (verdict.status, verdict.message) == (WRONG, "RuntimeError: no kernel")
 
 
+def test_net_that_is_finite_nowhere_is_not_called_right():
+    net = net_of([0.2, 0.7])
+    net.model.get_layer("norm").gamma.assign([np.nan, 1.0])
+    with pytest.raises(ValueError, match="finite on an input"):
+        Judge(net, net.model, 0, UNIT)
+
+
 def test_what_differs_by_the_rounding_of_the_net_is_told_apart():
     net = net_of([0.0, 0.0])
     net.model.get_layer("norm").gamma.assign([1e6, 1e6])
