@@ -8,12 +8,16 @@ import numpy as np
 from keras_bin.export.verifying.moving import largest_by_row, moved_by
 from keras_bin.export.verifying.reference import Reference
 from keras_bin.export.verifying.samples import rows
+from keras_bin.export.verifying.state import unchanged
 from keras_bin.export.verifying.trial import Batch
 
 STEADY_SHARE = 0.0025
 STEADY_ROWS = 3
 MOST_ELEMENTS = 2**19
-MOVE = 8 * 2.0**-23  # units of float32, as every layer of a deep net adds some
+# Of the last place of float32. Inputs move by so many to tell which rows are steady, as every layer
+# of a deep net adds some rounding.
+UNITS = 8
+MOVE = UNITS * 2.0**-23
 
 
 class ExactOutput(NamedTuple):
@@ -70,8 +74,9 @@ class ExactOutputs:
         Args:
             index: of the batch.
             name: of the output.
-            moved: whether what exact outputs move by when inputs move by 8 units in the last place
-                counts as rounding, too: the model's own may be small by chance.
+            moved: whether what exact outputs move by when inputs move counts as well, as the
+                model's own rounding may be small by chance: moves of two units in the last place as
+                rounding, and moves of 8 where rows are told steady.
         """
         exact, differences = self._exact
         if self.unavailable:
@@ -79,7 +84,12 @@ class ExactOutputs:
         found = differences[name]
         if moved:
             pairs = zip(found, self._moved[name], strict=True)
-            found = [own._replace(rounding=np.maximum(own.rounding, by)) for own, by in pairs]
+            found = [
+                own._replace(
+                    rounding=np.maximum(own.rounding, 2 * by / UNITS), moved=np.maximum(own.moved, by)
+                )
+                for own, by in pairs
+            ]
         return _exact_output(exact[index][name], found[index], found)
 
     @functools.cached_property
@@ -88,7 +98,7 @@ class ExactOutputs:
         exact = []
         try:
             self._run = self._reference.exact_function()
-            exact = [self._run_in_parts(batch) for batch in self._batches]
+            exact = self._run_all(self._batches)
         except Exception as error:  # an operator may fail in any way in a precision not its own
             self.unavailable = f"the model does not run in float64: {error}"
             return [], {}
@@ -100,8 +110,13 @@ class ExactOutputs:
                     self.unavailable = f"its output {name!r} is not the same in float64"
                     return [], {}
                 rounding = largest_by_row(precise[name] - values, rows(batch))
-                found[name].append(_Rows(rounding, largest_by_row(values, rows(batch))))
+                found[name].append(_Rows(rounding, rounding, largest_by_row(values, rows(batch))))
         return exact, found
+
+    def _run_all(self, batches):
+        """Runs all batches one after the other, and leaves counts and seeds as they were."""
+        with unchanged(self._reference.model):
+            return [self._run_in_parts(batch) for batch in batches]
 
     def _run_in_parts(self, batch):
         """Runs few rows at a time where they are large: float64 convolutions take much memory.
@@ -123,10 +138,7 @@ class ExactOutputs:
     def _moved(self):
         """Returns by how much exact rows move with their inputs, by name and batch."""
         exact, _ = self._exact
-        by_batch = [
-            moved_by(self._run_in_parts, batch, outputs, MOVE)
-            for batch, outputs in zip(self._batches, exact, strict=True)
-        ]
+        by_batch = moved_by(self._run_all, self._batches, exact, MOVE)
         return {name: [found[name] for found in by_batch] for name in exact[0]}
 
 
@@ -135,22 +147,24 @@ class _Rows(NamedTuple):
 
     Attributes:
         rounding: what rounding moves them by.
+        moved: what several roundings at once may move them by.
         size: their largest values.
     """
 
     rounding: np.ndarray
+    moved: np.ndarray
     size: np.ndarray
 
 
 def _exact_output(values, of_batch, of_all):
-    rounding, size = (np.concatenate(parts) for parts in zip(*of_all, strict=True))
-    steady = rounding <= STEADY_SHARE * size
+    rounding, moved, size = (np.concatenate(parts) for parts in zip(*of_all, strict=True))
+    steady = moved <= STEADY_SHARE * size
     most = rounding[steady].max(initial=0)
-    unsteady = of_batch.rounding > most
+    unsteady = of_batch.moved > np.fmax(most, STEADY_SHARE * of_batch.size)
     own = np.fmax(of_batch.rounding, np.fmin(most, STEADY_SHARE * of_batch.size))
     return ExactOutput(
         values,
-        np.where(unsteady, rounding.max(initial=0), own),
+        np.where(unsteady, moved.max(initial=0), own),
         unsteady,
         is_known=np.count_nonzero(steady & (size > 0)) >= STEADY_ROWS,
     )

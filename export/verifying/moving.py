@@ -17,24 +17,31 @@ def largest_by_row(values: np.ndarray, rows: int) -> np.ndarray:
 
 
 def moved_by(
-    run: Callable[[Batch], Batch], batch: Batch, outputs: Batch, share: float
-) -> dict[str, np.ndarray]:
+    run: Callable[[list[Batch]], list[Batch]],
+    batches: list[Batch],
+    outputs: list[Batch],
+    share: float,
+) -> list[dict[str, np.ndarray]]:
     """Returns by how much the rows of each output move at most; integers among inputs do not.
 
     Args:
-        run: computes outputs of a batch.
-        batch: the inputs.
+        run: computes outputs of all batches, each time from the same state.
+        batches: the inputs.
         outputs: what `run` makes of them.
         share: how far inputs move, up or down at random, relative to their values.
     """
     rng = np.random.default_rng(0)
-    found = {}
+    found = [{} for _ in batches]
     for _ in range(TIMES):
-        moved = run({name: _moved(values, share, rng) for name, values in batch.items()})
-        for name, values in moved.items():
-            if values.dtype.kind == "f":
-                by = largest_by_row(values - outputs[name].astype("float64"), rows(batch))
-                found[name] = np.fmax(found.get(name, 0), by)
+        moved = [
+            {name: _moved(values, share, rng) for name, values in batch.items()}
+            for batch in batches
+        ]
+        for batch, new, old, by in zip(batches, run(moved), outputs, found, strict=True):
+            for name, values in new.items():
+                if values.dtype.kind == "f":
+                    difference = values - old[name].astype("float64")
+                    by[name] = np.fmax(by.get(name, 0), largest_by_row(difference, rows(batch)))
     return found
 
 

@@ -83,7 +83,12 @@ class Reference:
             ) from error
         if self.is_half:
             moved = functools.cache(
-                lambda: moved_by(self._run_single, batch, expected, self._half_unit)
+                lambda: moved_by(
+                    lambda batches: [self._run_single(each) for each in batches],
+                    [batch],
+                    [expected],
+                    self._half_unit,
+                )[0]
             )
             check_half(own, expected, rows(batch), self._half_unit, moved)
         wrong = [

@@ -45,7 +45,7 @@ def verify(
     - exact) <= 4 * max(abs(expected - exact))` over an output on one row, or on other rows up to
     0.25 % of its largest value there, where `exact` comes from the model's graph in float64. Deep
     nets need that, for their float32 rounding alone; it is looked at only where the first rule
-    fails. Where it does not suffice, what `exact` moves by when inputs move by 8 units in the last
+    fails. Where it does not suffice, what `exact` moves by when inputs move by two units in the last
     place counts as rounding, too, as the model's own may be small by chance. Rows on which rounding
     moves the model by more than 0.25 % of its largest output there tell little: they are counted as
     `unsteady`, and have a maximum of their own. A model that does not run in float64, or is steady
