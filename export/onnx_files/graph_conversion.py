@@ -40,12 +40,37 @@ def converted_graph(
             output_names=outputs,
             tensors_to_rename=dict(names),
         )
-        for names_of_passes in (_FIRST, _SECOND):
-            passes = {name: getattr(optimizer, name) for name in names_of_passes}
-            if "GlobalPoolOptimizer" in passes:
-                passes["GlobalPoolOptimizer"] = _pools_of_pictures()
-            found = optimizer.optimize_graph(found, optimizers=passes)
-        return found.make_model("keras-bin")
+        found = optimizer.optimize_graph(found, optimizers=_passes(_FIRST))
+        if not any(map(_computes_its_shape, found.get_nodes())):
+            return found.make_model(_NAME)
+        first = found.make_model(_NAME)
+        second = optimizer.optimize_graph(found, optimizers=_passes(_SECOND)).make_model(_NAME)
+        return second if _ranks(second) == _ranks(first) else first
+
+
+def _computes_its_shape(node):
+    return node.type == "Reshape" and not node.inputs[1].is_const()
+
+
+def _ranks(model):
+    """Returns the number of axes of each output; the second round breaks them in some graphs."""
+    import onnx
+
+    inferred = onnx.ModelProto()
+    inferred.CopyFrom(model)
+    for value in inferred.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    outputs = onnx.shape_inference.infer_shapes(inferred, data_prop=True).graph.output
+    return {value.name: len(value.type.tensor_type.shape.dim) for value in outputs}
+
+
+def _passes(names):
+    from tf2onnx import optimizer
+
+    passes = {name: getattr(optimizer, name) for name in names}
+    if "GlobalPoolOptimizer" in passes:
+        passes["GlobalPoolOptimizer"] = _pools_of_pictures()
+    return passes
 
 
 def _pools_of_pictures():
@@ -64,6 +89,7 @@ def _pools_of_pictures():
     return Optimizer
 
 
+_NAME = "keras-bin"
 _FIRST = (
     "TransposeOptimizer",
     "UpsampleOptimizer",

@@ -86,7 +86,8 @@ class ExactOutputs:
             pairs = zip(found, self._moved[name], strict=True)
             found = [
                 own._replace(
-                    rounding=np.maximum(own.rounding, 2 * by / UNITS), moved=np.maximum(own.moved, by)
+                    rounding=np.maximum(own.rounding, 2 * by / UNITS),
+                    moved=np.maximum(own.moved, by),
                 )
                 for own, by in pairs
             ]

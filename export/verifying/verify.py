@@ -41,15 +41,16 @@ def verify(
     right where `abs(got - expected) <= atol + rtol * abs(expected)` and both are finite; `atol`
     and `rtol` are 1e-4 where they are not given. For integers, which may be indices, `rtol` is 0.
 
-    If neither is given, an output may also be as near to the exact result as the model is: `abs(got
-    - exact) <= 4 * max(abs(expected - exact))` over an output on one row, or on other rows up to
-    0.25 % of its largest value there, where `exact` comes from the model's graph in float64. Deep
-    nets need that, for their float32 rounding alone; it is looked at only where the first rule
-    fails. Where it does not suffice, what `exact` moves by when inputs move by two units in the last
-    place counts as rounding, too, as the model's own may be small by chance. Rows on which rounding
-    moves the model by more than 0.25 % of its largest output there tell little: they are counted as
-    `unsteady`, and have a maximum of their own. A model that does not run in float64, or is steady
-    on fewer than 3 rows, is left with the first rule.
+    If neither is given, an output may also be as near to the exact result as the model is:
+    `abs(got - exact) <= 4 * max(abs(expected - exact))` over an output on one row, or on other
+    rows up to 0.25 % of its largest value there, where `exact` comes from the model's graph in
+    float64. Deep nets need that, for their float32 rounding alone; it is looked at only where
+    the first rule fails. Where it does not suffice, what `exact` moves by when inputs move by
+    two units in the last place counts as rounding, too, as the model's own may be small by
+    chance. Rows on which rounding moves the model by more than 0.25 % of its largest output
+    there tell little: they are counted as `unsteady`, and have a maximum of their own. A model
+    that does not run in float64, or is steady on fewer than 3 rows, is left with the first
+    rule.
 
     `expected` comes from `model` itself, in inference mode, as by `predict`. A half-precision
     model is compared in float32, as its graph computes in that precision, and rho values outside
