@@ -31,7 +31,7 @@ class Tolerance(NamedTuple):
         batch: int,
         got: np.ndarray,
         expected: np.ndarray,
-        exact: Callable[[bool], ExactOutput | None],
+        exact: Callable[[], ExactOutput | None],
     ) -> OutputCheck:
         """Compares one output on one batch.
 
@@ -49,8 +49,7 @@ class Tolerance(NamedTuple):
             got: what the artifact gives.
             expected: what the model gives, of the shape of `got`, finite.
             exact: returns what the model would give without rounding, or None where that is
-                not known; called with False where the tolerance alone does not suffice, and
-                with True where that does not either, see `ExactOutputs.of`.
+                not known; called only where the tolerance alone does not suffice.
         """
         shape = expected.shape
         whole = np.issubdtype(expected.dtype, np.integer)
@@ -63,12 +62,8 @@ class Tolerance(NamedTuple):
         excess = difference - (self.atol + (0 if whole else self.rtol * size))
         rounding, unsteady = None, 0
         if self.follows_rounding and not whole and excess.max(initial=0) > 0:
-            for moved in (False, True):
-                rounding, unsteady, allowed_excess = _rounding_excess(got, finite, exact(moved))
-                beyond = np.minimum(excess, allowed_excess)
-                if beyond.max() <= 0:
-                    break
-            excess = beyond
+            rounding, unsteady, allowed_excess = _rounding_excess(got, finite, exact())
+            excess = np.minimum(excess, allowed_excess)
         worst = None
         if excess.size:
             worst = tuple(int(i) for i in np.unravel_index(excess.argmax(), shape))
