@@ -19,6 +19,14 @@ def test_upsampling_between_convolutions_needs_no_transpose():
     assert found == ["Transpose", "Conv", "Resize", "Resize", "Conv", "Transpose"]
 
 
+def test_upsampling_of_a_series_of_known_length_is_a_resize():
+    x = np.arange(2 * 3 * 4.0, dtype="float32").reshape(2, 3, 4)
+    proto = convert(lambda x: layers.UpSampling1D(3)(x), spec(x, free=[0]))
+    np.testing.assert_array_equal(run(proto, x)[0], np.repeat(x, 3, axis=1))
+    assert "Resize" in kinds(proto)
+    assert "Tile" not in kinds(proto)
+
+
 @pytest.mark.parametrize("free", [[0], [0, 1, 2]], ids=["static", "free"])
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 @pytest.mark.parametrize("axis", [0, 1, 2, 3])
