@@ -17,8 +17,8 @@ import tensorflow as tf
 from benchmarks.artifacts import VERIFIED_IMAGES, make_twins, write_onnx, write_saved_models
 from benchmarks.nets import NETS, Net
 from benchmarks.timing import interleave
-from keras_bin.export.onnx_files.onnx_graph import describe_onnx
-from keras_bin.export.report import size_on_disk
+from keras_bin.export.files.size import size_on_disk
+from keras_bin.export.onnx_files.reader import describe_onnx
 
 Bind = Callable[[np.ndarray], Callable[[], np.ndarray]]
 

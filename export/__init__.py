@@ -1,6 +1,8 @@
 """From a trained BIN network to a folded, verified artifact."""
 
-from keras_bin.export.errors import (
+from .folding.fold import fold, fold_report
+from .onnx_files.writer import export_onnx
+from .results.errors import (
     DtypeError,
     NamesError,
     OperatorError,
@@ -8,14 +10,12 @@ from keras_bin.export.errors import (
     ValuesError,
     VerificationError,
 )
-from keras_bin.export.folding.fold import fold, fold_report
-from keras_bin.export.folding.layer_fold import LayerFold
-from keras_bin.export.onnx_files.onnx_file import export_onnx
-from keras_bin.export.report import ExportReport
-from keras_bin.export.saved_models.prune import prune
-from keras_bin.export.saved_models.saved_model import export_saved_model
-from keras_bin.export.verifying.verification import OutputCheck, Verification
-from keras_bin.export.verifying.verify import verify
+from .results.layer_fold import LayerFold
+from .results.report import ExportReport
+from .results.verification import OutputCheck, Verification
+from .saved_models.prune import prune
+from .saved_models.writer import export_saved_model
+from .verifying.verify import verify
 
 __all__ = [
     "DtypeError",

@@ -4,13 +4,13 @@ import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keras_bin.export.keras_file import KerasFile, describe_keras_file
-from keras_bin.export.onnx_files.onnx_graph import OnnxFile, describe_onnx
-from keras_bin.export.plain import plain
-from keras_bin.export.remote import refuse_remote
-from keras_bin.export.report import size_on_disk
-from keras_bin.export.saved_models.saved_model_file import SavedModelFolder, describe_saved_model
-from keras_bin.export.saved_models.versions import is_version
+from .files.remote import refuse_remote
+from .files.size import size_on_disk
+from .models.keras_file import KerasFile, describe_keras_file
+from .onnx_files.reader import OnnxFile, describe_onnx
+from .results.plain import plain
+from .saved_models.reader import SavedModelFolder, describe_saved_model
+from .saved_models.versions import is_version
 
 
 class Version(NamedTuple):
@@ -60,8 +60,8 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
 
     Example:
     >>> import keras, keras_bin, tempfile
-    >>> from keras_bin.export import export_saved_model
-    >>> from keras_bin.export.describe import describe
+    >>> from . import export_saved_model
+    >>> from .describe import describe
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as base:

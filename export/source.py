@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_bin.export.folding.layer_fold import LayerFold
-from keras_bin.export.report import ExportReport
-from keras_bin.export.verifying.reference import Reference
-from keras_bin.export.verifying.state import unchanged
-from keras_bin.export.verifying.trial import Batch
-from keras_bin.export.verifying.verification import Verification
+from .models.state import unchanged
+from .results.layer_fold import LayerFold
+from .results.report import ExportReport
+from .results.verification import Verification
+from .sampling.trial import Batch
+from .verifying.reference import Reference
 
 
 class ExportSource:
@@ -76,6 +76,7 @@ class ExportSource:
         found: Verification,
         snapping_difference: float | None,
         seconds: float,
+        size: int,
         inner_transposes: int | None = None,
     ) -> ExportReport:
         """Sums up an export that was written to `path`."""
@@ -87,5 +88,6 @@ class ExportSource:
             snapping_difference=snapping_difference,
             inner_transposes=inner_transposes,
             seconds=seconds,
+            size=size,
             cast_to_float32=self.reference.is_half,
         )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import keras
 import numpy as np
 
+from keras_bin.keras_internals import all_layers
 from keras_bin.layer import BatchInstanceNormalization
 
 if TYPE_CHECKING:
@@ -13,9 +14,7 @@ if TYPE_CHECKING:
 
 def bin_layers(model: keras.layers.Layer) -> list[BatchInstanceNormalization]:
     """Returns the BIN layers of a model or layer, nested ones included, each once, in order."""
-    return [
-        layer for layer in model._flatten_layers() if isinstance(layer, BatchInstanceNormalization)
-    ]
+    return [layer for layer in all_layers(model) if isinstance(layer, BatchInstanceNormalization)]
 
 
 def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:

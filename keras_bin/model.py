@@ -9,10 +9,14 @@ import warnings
 import keras
 from keras import ops
 
-# Keras builds `Model(inputs, outputs)` as this class and exports it under no public name.
-from keras.src.models.functional import Functional
-
 from keras_bin.gates import bin_layers, rho_weights
+from keras_bin.keras_internals import (
+    Functional,
+    compute_loss,
+    fill_in_config,
+    takes_training,
+    track_loss,
+)
 from keras_bin.rho_update import RhoUpdate, check_optimizer
 
 
@@ -97,12 +101,10 @@ class BINModel(keras.Model):
         if self.built:
             self._prepare_rho_update()
 
+    @fill_in_config
     def get_config(self) -> dict:
         """Returns the config of `keras.Model`, with `rho_gradient_scale`."""
         return {**super().get_config(), "rho_gradient_scale": self.rho_gradient_scale}
-
-    # Keras fills in the config of a subclass only where `get_config` counts as its own.
-    get_config._is_default = True
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "BINModel":
@@ -143,16 +145,16 @@ class BINModel(keras.Model):
         import tensorflow as tf
 
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        training = {"training": True} if self._call_has_training_arg else {}
+        training = {"training": True} if takes_training(self) else {}
         with tf.GradientTape() as tape:
             y_pred = self(x, **training)
-            loss = self._compute_loss(
-                x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
+            loss = compute_loss(
+                self, x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True
             )
             # Keras divides the loss by the number of replicas; the tracker shows it whole.
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             given = next(each for each in keras.tree.flatten(x) if each is not None)
-            self._loss_tracker.update_state(loss * replicas, sample_weight=ops.shape(given)[0])
+            track_loss(self, loss * replicas, sample_weight=ops.shape(given)[0])
             loss = self.optimizer.scale_loss(loss)
 
         variables = self.trainable_variables

@@ -19,6 +19,14 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from keras_bin.keras_internals import (
+    calls_of,
+    exclude_too,
+    moving_average,
+    schedule_free_iterate,
+    updates,
+)
+
 
 class _Start(NamedTuple):
     """What a step starts from.
@@ -111,13 +119,13 @@ class RhoUpdate:
         return [self._start(rho, self._owner(rho)) for rho in self._rhos]
 
     def _start(self, rho, owner):
-        iterate = _iterate(owner, rho)
+        iterate = schedule_free_iterate(owner, rho)
         return _Start(
             rho=ops.copy(rho),
-            average=ops.copy(_average(owner, rho)) if owner.use_ema else None,
+            average=ops.copy(moving_average(owner, rho)) if owner.use_ema else None,
             iterate=None if iterate is None else ops.copy(iterate),
             iterations=ops.copy(owner.iterations),
-            calls=ops.copy(owner._iterations),
+            calls=ops.copy(calls_of(owner)),
         )
 
     def finish(self, starts: list[_Start]) -> None:
@@ -137,8 +145,8 @@ class RhoUpdate:
         the average is taken again, from the value that rho ends up with, which also keeps
         it in [0, 1].
         """
-        average = _average(owner, rho)
-        ran = ops.not_equal(owner._iterations, start.calls)  # loss scaling may skip a step
+        average = moving_average(owner, rho)
+        ran = ops.not_equal(calls_of(owner), start.calls)  # loss scaling may skip a step
         kept = owner.ema_momentum * ops.cast(start.iterations != 0, rho.dtype)
         stepped = rho.value
         overwritten = False
@@ -156,35 +164,20 @@ class RhoUpdate:
         rho.assign(ops.where(overwritten, new_average, new_rho))
 
     def _exclude_from_weight_decay(self):
-        for leaf in leaf_optimizers(self._optimizer):
-            _exclude_from_weight_decay(leaf, self._rhos)
+        for leaf in leaf_optimizers(self._optimizer) if self._rhos else ():
+            exclude_too(leaf, self._rhos)
 
     def _owner(self, rho):
         """Returns the optimizer that updates `rho`."""
         leaves = list(leaf_optimizers(self._optimizer))
         if len(leaves) == 1:
             return leaves[0]
-        return next(
-            leaf for leaf in leaves if leaf._var_key(rho) in leaf._trainable_variables_indices
-        )
+        return next(leaf for leaf in leaves if updates(leaf, rho))
 
     def _by_gradient(self, optimizer) -> bool:
         clips = optimizer.clipnorm or optimizer.clipvalue or optimizer.global_clipnorm
         # A subclass may do anything to a gradient, so SGD itself.
         return self._scales_gradients and type(optimizer) is keras.optimizers.SGD and not clips
-
-
-def _average(optimizer, rho):
-    index = optimizer._get_variable_index(rho)
-    return optimizer._model_variables_moving_average[index]
-
-
-def _iterate(optimizer, rho):
-    """Returns the iterate that ScheduleFreeAdamW (Keras >= 3.14) keeps for rho, or None."""
-    schedule_free = getattr(keras.optimizers, "ScheduleFreeAdamW", ())
-    if not isinstance(optimizer, schedule_free):
-        return None
-    return optimizer._momentums[optimizer._get_variable_index(rho)]
 
 
 def _lengthened(optimizer, rho, start, stepped, factor):
@@ -193,7 +186,7 @@ def _lengthened(optimizer, rho, start, stepped, factor):
     ScheduleFreeAdamW's own iterate of rho is set to the end of its lengthened step.
     """
     clip = rho.constraint or (lambda value: value)
-    iterate = _iterate(optimizer, rho)
+    iterate = schedule_free_iterate(optimizer, rho)
     if iterate is None or factor == 1:
         return clip(start.rho + factor * (stepped - start.rho))
     taken = ops.copy(iterate)
@@ -203,19 +196,3 @@ def _lengthened(optimizer, rho, start, stepped, factor):
     # the share is larger after the first step, and rho follows its iterate a little later.
     share = 1 / ops.cast(start.iterations + 1, rho.dtype)
     return clip(stepped + share * (iterate - taken))
-
-
-def _exclude_from_weight_decay(optimizer, rhos) -> None:
-    """Excludes the rhos, besides what the user has excluded already.
-
-    `exclude_from_weight_decay` replaces what an earlier call excluded, and has no public
-    reader, hence the two private names.
-    """
-    if not rhos:
-        return
-    excluded = getattr(optimizer, "_exclude_from_weight_decay", set())
-    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
-    optimizer.exclude_from_weight_decay(
-        var_list=rhos, var_names=None if pattern is None else [pattern.pattern]
-    )
-    optimizer._exclude_from_weight_decay |= excluded

@@ -10,7 +10,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from keras_bin.export.saved_models import saved_model
+from keras_bin.export.saved_models import writer
 from keras_bin.export.saved_models.serving_process import serving_process
 
 # Two logical devices, for the tests of tf.distribute; only possible before first use.
@@ -43,14 +43,14 @@ def _one_serving_process(tmp_path_factory):
                 started.append(stack.enter_context(serving_process(folder)))
             yield started[-1]
 
-        patch.setattr(saved_model, "serving_process", shared)
+        patch.setattr(writer, "serving_process", shared)
         yield
 
 
 @pytest.fixture
 def fresh_serving_process(monkeypatch):
     """Verifies the exports of one test in processes of their own, as users' exports are."""
-    monkeypatch.setattr(saved_model, "serving_process", serving_process)
+    monkeypatch.setattr(writer, "serving_process", serving_process)
 
 
 @pytest.fixture

@@ -3,13 +3,15 @@
 import keras
 import numpy as np
 
-from keras_bin.export.errors import ValuesError
-from keras_bin.export.folding.constants import snap
-from keras_bin.export.folding.graph import as_functional
-from keras_bin.export.folding.precision import HALF_DTYPES, is_half_precision
-from keras_bin.export.signature import named_tensors, run_model
-from keras_bin.export.verifying.samples import Batch, sample_batches
 from keras_bin.gates import rho_weights
+from keras_bin.keras_internals import all_layers, layers_held, layers_inside
+
+from ..models.graph import as_functional
+from ..models.half_precision import HALF_DTYPES, is_half_precision
+from ..models.rho_tolerance import snap
+from ..models.signature import named_tensors, run_model
+from ..results.errors import ValuesError
+from ..sampling.samples import Batch, sample_batches
 
 # Of the largest value of an output; the rounding of float32 nets is below a hundredth of it.
 TOLERANCE, HALF_TOLERANCE = 1e-3, 0.03
@@ -95,7 +97,7 @@ class _Source:
 
     def _outputs(self, batch, other_state=()):
         """Returns the outputs that are numbers, by name; none where they are not known."""
-        unbuilt = [layer for layer in self._model._flatten_layers() if not layer.built]
+        unbuilt = [layer for layer in all_layers(self._model) if not layer.built]
         try:
             outputs = self._run(self._model, batch, [*self._gates, *other_state])
         except Exception:  # it may want other values than those that are made up
@@ -137,9 +139,9 @@ class _Source:
         whole = self.run_folded(folded, batch, [])
         layers = [
             layer.path
-            for layer in self._model._flatten_layers(include_self=False)
+            for layer in layers_inside(self._model)
             if layer.weights
-            and not layer._layers
+            and not layers_held(layer)
             and self.differences(self.run_folded(folded, batch, layer.weights), whole)
         ]
         return f"uses the weights of {layers} and " if layers else ""

@@ -1,12 +1,12 @@
 """The constants that a BIN layer leaves behind at inference, in float64."""
 
-import numbers
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_bin.export.folding.layer_fold import AFFINE, INSTANCE, MIXED
 from keras_bin.statistics import branch_scales
+
+from ..results.layer_fold import AFFINE, INSTANCE, MIXED
 
 
 class Constants(NamedTuple):
@@ -33,7 +33,7 @@ class Constants(NamedTuple):
 
     @property
     def form(self) -> str:
-        """What is left of the layer, a word of `keras_bin.export.folding.layer_fold`."""
+        """What is left of the layer, a word of `keras_bin.export.results.layer_fold`."""
         if self.affine:
             return AFFINE
         return INSTANCE if self.scale is None else MIXED
@@ -113,27 +113,3 @@ def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> C
     if np.all(rho == 0):
         return Constants(None, beta, instance_scale, mean)
     return Constants(scale, beta, instance_scale, mean)
-
-
-def snap(rho, tolerance: float) -> np.ndarray:
-    """Returns rho in [0, 1], with values within `tolerance` of 0 or 1 moved there.
-
-    Args:
-        rho: shape `(channels,)`.
-        tolerance: from 0 up, below 0.5.
-    """
-    rho = np.clip(rho, 0, 1)
-    return np.where(rho <= tolerance, 0, np.where(rho >= 1 - tolerance, 1, rho))
-
-
-def check_rho_tolerance(tolerance: float) -> None:
-    """Checks that gates are moved to the nearer end.
-
-    Raises:
-        ValueError: `tolerance` is negative, 0.5 or above, or no number.
-    """
-    if not (isinstance(tolerance, numbers.Real) and 0 <= tolerance < 0.5):
-        raise ValueError(
-            "`rho_tolerance` must be a number from 0 up and below 0.5, so that a gate moves to "
-            f"the nearer of 0 and 1. Received: rho_tolerance={tolerance!r}"
-        )

@@ -8,12 +8,20 @@ import tempfile
 import keras
 import numpy as np
 
-from keras_bin.export.folding.constants import snap
-from keras_bin.export.folding.deep_copy import DeepCopies
-from keras_bin.export.folding.graph import as_functional, check_model, is_graph
-from keras_bin.export.folding.precision import global_policy, in_single_precision, is_half_precision
-from keras_bin.export.gate_values import finite_rho
 from keras_bin.gates import bin_layers
+from keras_bin.keras_internals import (
+    LAYERS_MODULE,
+    all_layers,
+    lambda_output_shape,
+    take_out_of_graphs,
+    takes_training,
+)
+
+from ..models.gate_values import finite_rho
+from ..models.graph import as_functional, check_model, is_graph
+from ..models.half_precision import global_policy, in_single_precision, is_half_precision
+from ..models.rho_tolerance import snap
+from .deep_copy import DeepCopies
 
 
 class CopyError(ValueError):
@@ -81,8 +89,8 @@ class ModelCopy:
     def _has_faithful_config(self, layer):
         """Tells whether a layer is of Keras or of keras_bin, with all that it holds."""
         return all(
-            type(each).__module__.startswith(("keras.src.layers.", "keras_bin."))
-            for each in layer._flatten_layers()
+            type(each).__module__.startswith((LAYERS_MODULE, "keras_bin."))
+            for each in all_layers(layer)
         )
 
     def _replaced(self, layer):
@@ -106,7 +114,7 @@ class ModelCopy:
             # From its config a Lambda would get marshalled bytecode without its globals.
             return keras.layers.Lambda(
                 layer.function,
-                output_shape=layer._output_shape,
+                output_shape=lambda_output_shape(layer),
                 mask=layer.mask,
                 arguments=layer.arguments,
                 name=layer.name,
@@ -128,8 +136,7 @@ class ModelCopy:
     def _new_operation(self, operation):
         """Copies a stateless operation, without the places that it holds in the old graph."""
         new = copy.copy(operation)
-        new._inbound_nodes = []
-        new._outbound_nodes = []
+        take_out_of_graphs(new)
         if isinstance(getattr(operation, "dtype", None), str):
             new.dtype = self._converted(operation.dtype)
         return new
@@ -147,7 +154,7 @@ class ModelCopy:
         """Calls a copied layer as the model calls the original, in inference mode."""
         if not isinstance(layer, keras.layers.Layer):
             return layer(*args, **kwargs)
-        if layer._call_has_training_arg and kwargs.get("training"):
+        if takes_training(layer) and kwargs.get("training"):
             # Keras overrides it where the model is called with training=False, as by predict.
             kwargs = {**kwargs, "training": None}
         try:
@@ -164,7 +171,7 @@ class ModelCopy:
         """Copies weights and assets as a saved file would, so that it is ready as after load."""
         if layer in self._deep:
             return
-        for source, target in zip(layer._flatten_layers(), new._flatten_layers(), strict=True):
+        for source, target in zip(all_layers(layer), all_layers(new), strict=True):
             copy_own_state(source, target)
 
     def _clip(self):

@@ -5,18 +5,24 @@ from collections.abc import Callable
 
 import keras
 
-from keras_bin.export.folding.precision import in_single_precision
-
-# What `Layer.__new__` makes for the layer that it makes.
-_MADE_ANEW = {"build", "quantize", "_tracker"}
-# Places in the graph of the source, and what its calls have left.
-_EMPTIED = {"_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override"}
-# What `compile` and `fit` leave in a model. The copy is not compiled.
-_TRAINING = (
-    *("optimizer", "history", "_compile_loss", "_compile_metrics", "_loss_tracker"),
-    *("_compile_config", "_compiled_trainable_state", "_rho_update", "_eval_epoch_iterator"),
-    *("train_function", "test_function", "predict_function"),
+from keras_bin.keras_internals import (
+    LEFT_BY_CALLS,
+    LEFT_BY_TRAINING,
+    MADE_BY_NEW,
+    all_layers,
+    copy_tracked,
+    layers_held,
+    own_parts,
+    own_variables,
+    tracked_lists,
+    tracker_of,
+    untracked,
 )
+
+from ..models.half_precision import in_single_precision
+
+# The copy of a model is not compiled.
+_TRAINING = (*LEFT_BY_TRAINING, "_rho_update")
 
 
 class DeepCopies:
@@ -47,7 +53,7 @@ class DeepCopies:
 
     def of(self, layer: keras.layers.Layer) -> keras.layers.Layer:
         """Returns the copy of a layer; the layers inside it are copied with it."""
-        for each in layer._flatten_layers():
+        for each in all_layers(layer):
             if id(each) not in self._memo and not self._is_graph(each):
                 self._begin(each)
         self._finish(layer)
@@ -63,14 +69,14 @@ class DeepCopies:
         self._begun.add(id(layer))
         # A __new__ of the user's own may want arguments, or count what it makes.
         new = self._memo[id(layer)] = keras.layers.Layer.__new__(type(layer))
-        self._memo[id(layer._tracker)] = new._tracker
-        for name, (_, store) in layer._tracker.config.items():
-            self._memo[id(store)] = new._tracker.config[name][1]
+        self._memo[id(tracker_of(layer))] = tracker_of(new)
+        for name, tracked in tracked_lists(layer).items():
+            self._memo[id(tracked)] = tracked_lists(new)[name]
         policy = layer.dtype_policy
         self._memo[id(policy)] = self._converted_policy(policy)
-        for variable in (*layer._trainable_variables, *layer._non_trainable_variables):
+        for variable in own_variables(layer):
             self._convert(variable)
-        for part in (*layer._seed_generators, *layer._metrics):
+        for part in own_parts(layer):
             if id(part) not in self._memo:
                 self._memo[id(part)] = shell = object.__new__(type(part))
                 vars(shell).update((k, self._copied(v)) for k, v in vars(part).items())
@@ -83,7 +89,7 @@ class DeepCopies:
         if id(layer) in self._finished:
             return
         self._finished.add(id(layer))
-        for inner in layer.layers if self._is_graph(layer) else layer._layers:
+        for inner in layer.layers if self._is_graph(layer) else layers_held(layer):
             self._finish(inner)
         if self._is_graph(layer):
             self._memo[id(layer)] = self._rebuilt(layer)
@@ -91,24 +97,15 @@ class DeepCopies:
             self._fill(layer, self._memo[id(layer)])
 
     def _fill(self, layer, new):
-        stores, new._tracker.config = (
-            new._tracker.config,
-            {},  # lists track what they are filled with
-        )
-        for name, value in vars(layer).items():
-            if name in _EMPTIED:
-                vars(new)[name] = set() if isinstance(value, set) else []
-            elif name not in _MADE_ANEW:
-                vars(new)[name] = self._copied(value)
-        if isinstance(new, keras.Model):
-            new.compiled = False
-        tracker = new._tracker
-        tracker.config = stores
-        for name, (_, store) in stores.items():
-            store[:] = [self._copied(value) for value in layer._tracker.config[name][1]]
-            tracker.stored_ids[name] = {id(value) for value in store}
-        if layer._tracker.locked:
-            tracker.lock(layer._tracker._lock_violation_msg)
+        with untracked(new):
+            for name, value in vars(layer).items():
+                if name in LEFT_BY_CALLS:
+                    vars(new)[name] = set() if isinstance(value, set) else []
+                elif name not in MADE_BY_NEW:
+                    vars(new)[name] = self._copied(value)
+            if isinstance(new, keras.Model):
+                new.compiled = False
+        copy_tracked(layer, new, self._copied)
 
     def _copied(self, value):
         if isinstance(value, str):

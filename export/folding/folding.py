@@ -4,20 +4,22 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_bin.export.folding.absorb import absorbed
-from keras_bin.export.folding.constants import check_rho_tolerance
-from keras_bin.export.folding.copying import ModelCopy
-from keras_bin.export.folding.layer_constants import layer_constants
-from keras_bin.export.folding.layer_fold import ABSORBED, UNFOLDED, LayerFold
-from keras_bin.export.folding.places import (
+from keras_bin.folded import FoldedBatchInstanceNormalization
+from keras_bin.keras_internals import all_layers, layers_inside
+from keras_bin.layer import BatchInstanceNormalization
+
+from ..models.gate_values import gate_change
+from ..models.rho_tolerance import check_rho_tolerance
+from ..results.layer_fold import ABSORBED, UNFOLDED, LayerFold
+from .absorb import absorbed
+from .copying import ModelCopy
+from .layer_constants import layer_constants
+from .places import (
     NORMALIZATIONS,
     is_foldable,
     normalizations_of,
     places,
 )
-from keras_bin.export.gate_values import gate_change
-from keras_bin.folded import FoldedBatchInstanceNormalization
-from keras_bin.layer import BatchInstanceNormalization
 
 _OWN_CALL = "its call is its own, so it is copied as it is"
 _OWN_USE = "a layer of the model's own does more with BIN layers than call them in inference mode"
@@ -49,7 +51,7 @@ class Folding(ModelCopy):
         self._noted = set()
         self.layers = []
         super().__init__(model, rho_tolerance=rho_tolerance)
-        for layer in self._graph._flatten_layers():
+        for layer in all_layers(self._graph):
             if isinstance(layer, NORMALIZATIONS) and layer.built and id(layer) not in self._noted:
                 reason = "it is inside a layer, where only BIN layers are folded"
                 if isinstance(layer, BatchInstanceNormalization):
@@ -124,7 +126,7 @@ class Folding(ModelCopy):
         )
 
     def _has_faithful_config(self, layer):
-        inside = layer._flatten_layers(include_self=False)
+        inside = layers_inside(layer)
         return super()._has_faithful_config(layer) and not any(map(self._replaceable, inside))
 
     def _replaceable(self, layer):

@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 
-from keras_bin.export.folding.constants import Constants, fold_constants, snap
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.layer import BatchInstanceNormalization
+
+from ..models.rho_tolerance import snap
+from .constants import Constants, fold_constants
 
 
 def layer_constants(layer: keras.layers.Layer, rho_tolerance: float = 0.0) -> Constants:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from keras_bin.export.folding.absorb import refusal
-from keras_bin.export.folding.graph import as_functional, is_graph
+from keras_bin.keras_internals import layers_inside, nodes_in_order
 from keras_bin.layer import BatchInstanceNormalization
+
+from ..models.graph import as_functional, is_graph
+from .absorb import refusal
 
 NORMALIZATIONS = (BatchInstanceNormalization, layers.BatchNormalization)
 
@@ -50,17 +52,11 @@ def graphs_of(model: keras.Model) -> list[keras.Model]:
     return list(graphs.values())
 
 
-def nodes_of(graph: keras.Model) -> list:
-    """Returns the calls of layers that a Functional model consists of, in order."""
-    depths = sorted(graph._nodes_by_depth, reverse=True)
-    return [node for depth in depths for node in graph._nodes_by_depth[depth] if not node.is_input]
-
-
 def normalizations_of(model: keras.Model) -> list[keras.layers.Layer]:
     """Returns the normalization layers that are called in a graph, each once, in order."""
     found = {}
     for graph in map(as_functional, graphs_of(model)):
-        for node in nodes_of(graph):
+        for node in nodes_in_order(graph):
             if isinstance(node.operation, NORMALIZATIONS):
                 found[id(node.operation)] = node.operation
     return list(found.values())
@@ -88,7 +84,7 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
     found = {}
     for graph in graphs:
         search = _Search(graph, calls, affine, found)
-        for node in nodes_of(graph):
+        for node in nodes_in_order(graph):
             if isinstance(node.operation, NORMALIZATIONS):
                 found[id(node.operation)] = search.place(node)
     return found
@@ -96,11 +92,13 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
 
 def _calls(graphs):
     """Counts how often each layer is called, by `id`; each that a layer holds counts as once."""
-    calls = collections.Counter(id(node.operation) for graph in graphs for node in nodes_of(graph))
+    calls = collections.Counter(
+        id(node.operation) for graph in graphs for node in nodes_in_order(graph)
+    )
     for graph in graphs:
         for layer in graph.layers:
             if not is_graph(layer):
-                calls.update(id(inner) for inner in layer._flatten_layers(include_self=False))
+                calls.update(id(inner) for inner in layers_inside(layer))
     return calls
 
 
@@ -111,10 +109,10 @@ class _Search:
         self._calls = calls
         self._affine = affine
         self._found = found
-        self._makers = {id(out): node for node in nodes_of(graph) for out in node.outputs}
+        self._makers = {id(out): node for node in nodes_in_order(graph) for out in node.outputs}
         self._outputs = {id(tensor) for tensor in graph.outputs}
         self._readers = collections.Counter(self._outputs)
-        self._readers.update(id(x) for node in nodes_of(graph) for x in node.input_tensors)
+        self._readers.update(id(x) for node in nodes_in_order(graph) for x in node.input_tensors)
 
     def place(self, node):
         is_output = any(id(tensor) in self._outputs for tensor in node.outputs)

@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_bin.export.onnx_files.size import external_locations
-from keras_bin.export.publishing.publish import publish_file
+from ..files.publish import publish_file
+from .size import external_locations
 
 # The rest is room for what is not weights.
 LARGEST_INSIDE = 2**31 - 2**27

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_bin.export.onnx_files import views
-from keras_bin.export.onnx_files.tensor_graph import attribute, has_graphs, set_attribute
+from . import views
+from .tensor_graph import attribute, has_graphs, set_attribute
 
 _ELEMENTWISE = frozenset(
     (

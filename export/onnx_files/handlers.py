@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from keras_bin.export.onnx_files.operators import (
+from .operators import (
     elementwise,
     integers,
     repeating,

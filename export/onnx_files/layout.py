@@ -8,15 +8,15 @@ appear. A region takes the order that leaves fewest.
 
 import numpy as np
 
-from keras_bin.export.onnx_files import views
-from keras_bin.export.onnx_files.following import (
+from . import views
+from .following import (
     follow,
     operand_view,
     operands,
     reduced,
     set_reduced,
 )
-from keras_bin.export.onnx_files.regions import (
+from .regions import (
     adapts,
     all_regions,
     bound_by,
@@ -25,7 +25,7 @@ from keras_bin.export.onnx_files.regions import (
     needed_views,
     root_of,
 )
-from keras_bin.export.onnx_files.tensor_graph import TensorGraph, has_graphs, set_attribute
+from .tensor_graph import TensorGraph, has_graphs, set_attribute
 
 
 def move_transposes_out(proto):

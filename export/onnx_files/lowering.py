@@ -4,7 +4,8 @@ from collections.abc import Callable, Container
 
 import numpy as np
 
-from keras_bin.export.tracing.forms import LayerCall
+from ..tf2onnx_internals import new_name
+from ..tracing.forms import LayerCall
 
 LOWERINGS = ("instance_normalization", "reduce_mean")
 DEFAULT_LOWERING = "instance_normalization"
@@ -127,10 +128,11 @@ class _Builder:
 
     def constant(self, values):
         """Adds a constant of one value per channel, or a scalar."""
-        from tf2onnx.utils import make_name, map_onnx_to_numpy_type
+        import onnx
 
-        values = np.asarray(values, map_onnx_to_numpy_type(self._dtype))
-        return self._graph.make_const(make_name(self._name), values).output[0]
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(self._dtype)
+        values = np.asarray(values, dtype)
+        return self._graph.make_const(new_name(self._name), values).output[0]
 
     def per_channel(self, values):
         """Adds a constant that broadcasts along the channel axis."""
@@ -143,9 +145,7 @@ class _Builder:
 
     def gather(self, add, x, channels):
         """Adds a selection of channels, by `big` or `last`."""
-        from tf2onnx.utils import make_name
-
-        indices = self._graph.make_const(make_name(self._name), channels.astype("int64"))
+        indices = self._graph.make_const(new_name(self._name), channels.astype("int64"))
         return add("Gather", x, indices.output[0], axis=1)
 
     def inner_element(self, x):
@@ -178,9 +178,7 @@ class _Builder:
         axes = list(range(2 - len(self._shape), 0))
         if self._graph.opset < 18:
             return self.small("ReduceMean", x, axes=axes, keepdims=1)
-        from tf2onnx.utils import make_name
-
-        axes = self._graph.make_const(make_name(self._name), np.array(axes, "int64")).output[0]
+        axes = self._graph.make_const(new_name(self._name), np.array(axes, "int64")).output[0]
         return self.small("ReduceMean", x, axes, keepdims=1)
 
     def big(self, operator, *inputs, **attributes):

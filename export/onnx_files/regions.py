@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from keras_bin.export.onnx_files import views
-from keras_bin.export.onnx_files.following import (
+from . import views
+from .following import (
     followed,
     is_reducing,
     operand_view,

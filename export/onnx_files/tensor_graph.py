@@ -6,8 +6,8 @@ import itertools
 
 import numpy as np
 
-from keras_bin.export.onnx_files import views
-from keras_bin.export.onnx_files.views import View
+from . import views
+from .views import View
 
 _VIEWS = ("Reshape", "Squeeze", "Transpose", "Unsqueeze")
 

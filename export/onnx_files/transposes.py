@@ -3,7 +3,7 @@
 import collections
 from typing import NamedTuple
 
-from keras_bin.export.onnx_files.following import connected, is_reducing
+from .following import connected, is_reducing
 
 # What wants its channels first, and is why a model whose channels are last gets transposes.
 _CHANNELS_FIRST = frozenset(

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 import keras_bin
-from keras_bin.export.remote import refuse_remote
+
+from ..files.remote import refuse_remote
 
 FILE = "keras_bin.json"
 FORMAT = 1

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from keras_bin.export.publishing.durable import sync_folder
-from keras_bin.export.publishing.links import needed_by
-from keras_bin.export.publishing.locks import lock
-from keras_bin.export.publishing.publish import staging
-from keras_bin.export.remote import refuse_remote
-from keras_bin.export.saved_models.versions import is_version
+from ..files.durable import sync_folder
+from ..files.links import needed_by
+from ..files.locks import lock
+from ..files.publish import staging
+from ..files.remote import refuse_remote
+from .versions import is_version
 
 
 def prune(base: str | os.PathLike, keep: int) -> list[Path]:
@@ -38,7 +38,7 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
 
     Example:
     >>> import pathlib, tempfile
-    >>> from keras_bin.export import prune
+    >>> from .. import prune
     >>> with tempfile.TemporaryDirectory() as base:
     ...     for version in ("8", "9", "10"):
     ...         pathlib.Path(base, version).mkdir()

@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from keras_bin.export.errors import VerificationError
-from keras_bin.export.saved_models import serving_program
-from keras_bin.export.saved_models.serving_program import load_arrays, save_arrays
-from keras_bin.export.signature import Signature, TensorInfo
-from keras_bin.export.verifying.artifact import Artifact
+from ..models.signature import Signature, TensorInfo
+from ..results.errors import VerificationError
+from ..verifying.artifact import Artifact
+from . import serving_program
+from .serving_program import load_arrays, save_arrays
 
 _LINES = 20
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from keras_bin.export.errors import OperatorError, ShapeError, VerificationError
+from ..results.errors import OperatorError, ShapeError, VerificationError
+from ..tensorflow_internals import COMPILED, operator_definition, parse_saved_model
 
 SIGNATURES = ("serving_default", "serve")
 _PYTHON_OPERATORS = frozenset(("EagerPyFunc", "PyFunc", "PyFuncStateless"))
@@ -28,9 +29,7 @@ def check_structure(path: Path) -> list[str]:
 
 
 def _serving_graph(path):
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    content = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    content = parse_saved_model((path / "saved_model.pb").read_bytes())
     for graph in content.meta_graphs:
         if "serve" in graph.meta_info_def.tags:
             return graph
@@ -74,8 +73,6 @@ def _batch_axes(graph):
 
 
 def _operators(graph):
-    from tensorflow.python.framework import op_def_registry
-
     functions = {function.signature.name for function in graph.graph_def.library.function}
     used = sorted({(node.op, place) for place, node in _nodes(graph)})
     wrong = [
@@ -83,7 +80,7 @@ def _operators(graph):
         for operator, place in used
         if operator in _PYTHON_OPERATORS
         or ">" in operator  # the mark of operators that a package has registered
-        or (operator not in functions and op_def_registry.get(operator) is None)
+        or (operator not in functions and operator_definition(operator) is None)
     ]
     if wrong:
         raise OperatorError(
@@ -108,7 +105,7 @@ def _compilation(graph):
 
 
 def _must(definition):
-    return "_XlaMustCompile" in definition.attr and definition.attr["_XlaMustCompile"].b
+    return COMPILED in definition.attr and definition.attr[COMPILED].b
 
 
 def _nodes(graph):

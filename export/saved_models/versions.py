@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from keras_bin.export.publishing.locks import lock
-from keras_bin.export.publishing.publish import publish_folder
+from ..files.locks import lock
+from ..files.publish import publish_folder
 
 LARGEST = 2**63 - 1  # TensorFlow Serving reads versions as int64
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_bin.export.publishing.durable import tensorflow_writes
-from keras_bin.export.verifying.trial import Batch
+from ..files.durable import tensorflow_writes
+from ..sampling.trial import Batch
+from ..tensorflow_internals import parse_tensor
 
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MOST_RECORDS = 1000
@@ -62,7 +63,6 @@ def write_warm_up(folder: Path, name: str, batches: list[Batch]) -> None:
 def read_warm_up(folder: Path) -> list[dict[str, np.ndarray]]:
     """Returns the inputs of every request that `write_warm_up` has written."""
     import tensorflow as tf
-    from tensorflow.core.framework import tensor_pb2
 
     if not (folder / FILE).exists():
         return []
@@ -71,10 +71,7 @@ def read_warm_up(folder: Path) -> list[dict[str, np.ndarray]]:
         for record in tf.data.TFRecordDataset(str(folder / FILE)).as_numpy_iterator()
     ]
     return [
-        {
-            entry.key: tf.make_ndarray(tensor_pb2.TensorProto.FromString(entry.value))
-            for entry in request.inputs
-        }
+        {entry.key: tf.make_ndarray(parse_tensor(entry.value)) for entry in request.inputs}
         for request in requests
     ]
 

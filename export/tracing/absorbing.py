@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute, node_name, tensor_name
+from .frozen_graph import FrozenGraph, attribute, node_name, tensor_name
 
 
 class Affine(NamedTuple):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute, tensor_name
+from .frozen_graph import FrozenGraph, attribute, tensor_name
 
 # The number of the input that holds the data, by operator.
 _DATA = {

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from keras_bin.export.tracing.frozen_graph import FrozenGraph, node_name, tensor_name
-from keras_bin.export.tracing.precision import in_float64
+from ..tensorflow_internals import operator_definition
+from .frozen_graph import FrozenGraph, node_name, tensor_name
+from .precision import in_float64
 
 # A result may be as large as what it is made of; what is larger is cheaper to make than to store.
 _SMALL = 2**16
@@ -32,14 +33,12 @@ def fold_constants_of(graph: FrozenGraph) -> None:
 
 def _fixed(graph):
     """Returns the names of nodes that depend on constants alone."""
-    from tensorflow.python.framework import op_def_registry
-
     fixed = {}
 
     def is_fixed(node):
         if node.op == "Const":
             return True
-        known = op_def_registry.get(node.op)
+        known = operator_definition(node.op)
         if known is None or known.is_stateful or not node.input or _calls(node):
             return False
         return all(not name.startswith("^") for name in node.input) and all(

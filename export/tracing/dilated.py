@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute, tensor_name
+from .frozen_graph import FrozenGraph, attribute, tensor_name
 
 _CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
 # Linear in what they read, so that two of them that agree at 0 and at every unit vector are equal.

@@ -5,23 +5,25 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_bin.export.folding.layer_fold import ABSORBED, UNFOLDED, LayerFold
-from keras_bin.export.folding.places import NORMALIZATIONS, is_foldable
-from keras_bin.export.signature import serving_function
-from keras_bin.export.tracing.absorbing import Absorber, Affine, Outcome
-from keras_bin.export.tracing.constant_folding import fold_constants_of
-from keras_bin.export.tracing.forms import LayerCalls
-from keras_bin.export.tracing.freezing import frozen
-from keras_bin.export.tracing.grouped import part_grouped_convolutions
-from keras_bin.export.tracing.precision import in_float32
-from keras_bin.export.verifying.reference import Reference
+from keras_bin.keras_internals import all_layers
+
+from ..folding.places import NORMALIZATIONS, is_foldable
+from ..models.signature import serving_function
+from ..models.source import Source
+from ..results.layer_fold import ABSORBED, UNFOLDED, LayerFold
+from .absorbing import Absorber, Affine, Outcome
+from .constant_folding import fold_constants_of
+from .forms import LayerCalls
+from .freezing import frozen
+from .grouped import part_grouped_convolutions
+from .precision import in_float32
 
 
 class ExportGraph:
     """Traces a model as it is, its normalization layers as constants, and freezes the graph.
 
     Args:
-        reference: the model, and the gates that it is exported with.
+        source: the model, and the gates that it is exported with.
         calls: what normalization layers compute in the trace.
         weights: variables that stay inputs of the graph.
         keep_variables: whether all variables stay variables, for a model above 2 GB.
@@ -38,20 +40,20 @@ class ExportGraph:
 
     def __init__(
         self,
-        reference: Reference,
+        source: Source,
         calls: LayerCalls,
         weights: Sequence = (),
         keep_variables: bool = False,
     ):
-        model, signature = reference.model, reference.signature
+        model, signature = source.model, source.signature
         function = serving_function(model, signature, weights)
         names = [info.name for info in signature.outputs]
-        with reference.gates.in_force(), calls.traced(model):
+        with source.gates.in_force(), calls.traced(model):
             self.graph = frozen(function, names, keep_variables)
         first = len(signature.inputs)
         for tensor, weight in zip(self.graph.inputs[first:], weights, strict=True):
             self.graph.values[tensor] = keras.ops.convert_to_numpy(weight)
-        if reference.is_half:
+        if source.is_half:
             in_float32(self.graph)
             values = self.graph.values
             values.update((name, value.astype("float32")) for name, value in values.items())
@@ -61,7 +63,7 @@ class ExportGraph:
         self.parted = self._hand_over(absorber, calls)
         absorber.finish()
         part_grouped_convolutions(self.graph)
-        self.layers = _Report(reference, self.graph, outcomes).layers(calls.calls)
+        self.layers = _Report(source, self.graph, outcomes).layers(calls.calls)
 
     def _hand_over(self, absorber, calls):
         """Lets linear operators take what they can of layers that have an instance branch."""
@@ -89,11 +91,11 @@ def mark_of(node) -> str:
 class _Report:
     """Says what became of each normalization layer."""
 
-    def __init__(self, reference, graph, outcomes):
-        self._reference = reference
+    def __init__(self, source, graph, outcomes):
+        self._source = source
         self._sources = graph.sources
         self._outcomes = outcomes
-        self._owners = _owners(reference.model)
+        self._owners = _owners(source.model)
 
     def layers(self, calls):
         by_layer = {}
@@ -101,7 +103,7 @@ class _Report:
             if isinstance(call.layer, NORMALIZATIONS):
                 by_layer.setdefault(id(call.layer), []).append(call)
         folds = [self._folded(calls) for calls in by_layer.values()]
-        for layer in self._reference.model._flatten_layers():
+        for layer in all_layers(self._source.model):
             is_known = isinstance(layer, NORMALIZATIONS) and layer.built
             if is_known and id(layer) not in by_layer:
                 reason = "it is called with training=True, or not at all"
@@ -138,7 +140,7 @@ class _Report:
         return self._owners.get(id(handle), outcome.kernel.rpartition("/")[0])
 
     def _fold(self, layer, became, **facts):
-        change = self._reference.gates.change(layer)
+        change = self._source.gates.change(layer)
         return LayerFold(
             layer.path,
             type(layer).__name__,

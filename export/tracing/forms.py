@@ -8,10 +8,12 @@ import keras
 from keras import layers
 
 from keras_bin.axes import Axes, input_axes
-from keras_bin.export.folding.constants import Constants
-from keras_bin.export.folding.layer_constants import layer_constants
 from keras_bin.inference_form import current_form, inference_form
+from keras_bin.keras_internals import all_layers
 from keras_bin.statistics import apply_constants
+
+from ..folding.constants import Constants
+from ..folding.layer_constants import layer_constants
 
 # Part of the names of operators, by which calls are found again in the graph.
 CALL = "keras_bin_call_"
@@ -58,7 +60,7 @@ class LayerCalls:
         self.calls = []
         batch_normalizations = [
             layer
-            for layer in model._flatten_layers()
+            for layer in all_layers(model)
             if isinstance(layer, layers.BatchNormalization)
             and type(layer).call is layers.BatchNormalization.call
             and "call" not in vars(layer)  # one of the user's own

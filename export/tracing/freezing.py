@@ -3,7 +3,8 @@
 import itertools
 import re
 
-from keras_bin.export.tracing.frozen_graph import FrozenGraph
+from ..tensorflow_internals import ANNOTATIONS, COMPILED, read_only_inputs, variables_as_constants
+from .frozen_graph import FrozenGraph
 
 _numbers = itertools.count()
 
@@ -50,16 +51,9 @@ def _first_line(error):
 
 
 def _frozen(concrete, wanted, keep_variables):
-    from tensorflow.python.framework import convert_to_constants
-
     kept = list(concrete.graph.captures) if keep_variables else _assigned(concrete)
-    data = convert_to_constants._FunctionConverterDataInEager(
-        func=concrete,
-        lower_control_flow=False,
-        aggressive_inlining=True,
-        variable_names_denylist=[placeholder.op.name for _, placeholder in kept],
-    )
-    definition, converted = convert_to_constants._replace_variables_by_constants(data)
+    names = [placeholder.op.name for _, placeholder in kept]
+    definition, converted = variables_as_constants(concrete, names)
     _rename_functions(definition)
     _drop_annotations(definition)
     captures = list(concrete.graph.captures)
@@ -77,14 +71,10 @@ def _frozen(concrete, wanted, keep_variables):
 
 def _assigned(concrete):
     """Returns the captures that are not only read."""
-    from tensorflow.python.framework import auto_control_deps_utils
-
-    graph = concrete.graph
-    read_only = auto_control_deps_utils.get_read_only_resource_input_indices_graph(graph)
-    names = {graph.inputs[index].name for index in read_only}
+    names = read_only_inputs(concrete.graph)
     return [
         (outside, placeholder)
-        for outside, placeholder in graph.captures
+        for outside, placeholder in concrete.graph.captures
         if placeholder.dtype == "resource" and placeholder.name not in names
     ]
 
@@ -94,7 +84,7 @@ def _drop_compilation(definition) -> bool:
     places = [definition.node, *(function.node_def for function in definition.library.function)]
     attributes = [function.attr for function in definition.library.function]
     attributes += [node.attr for nodes in places for node in nodes]
-    compiled = [each.pop("_XlaMustCompile") for each in attributes if "_XlaMustCompile" in each]
+    compiled = [each.pop(COMPILED) for each in attributes if COMPILED in each]
     return any(value.b for value in compiled)
 
 
@@ -102,7 +92,7 @@ def _drop_annotations(definition):
     """Takes out gradients of one's own, which nobody asks for, and where nodes are to be placed."""
     places = [definition.node, *(function.node_def for function in definition.library.function)]
     for node in itertools.chain(*places):
-        for name in ("_gradient_op_type", "_class"):
+        for name in ANNOTATIONS:
             node.attr.pop(name, None)
     del definition.library.gradient[:]
 

@@ -6,6 +6,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from ..tensorflow_internals import operator_definition
+
 
 class FrozenGraph:
     """A graph of operators and constants that can be changed, and run.
@@ -213,14 +215,12 @@ class FrozenGraph:
 
     def _effects(self):
         """Returns the names of nodes that have an effect, or wait for one that has."""
-        from tensorflow.python.framework import op_def_registry
-
         readers = collections.defaultdict(list)
         waiting = []
         for node in self.nodes.values():
             for name in node.input:
                 readers[node_name(name)].append(node.name)
-            known = op_def_registry.get(node.op)
+            known = operator_definition(node.op)
             if (known is None or known.is_stateful) and node.op != "Placeholder":
                 waiting.append(node.name)
         found = set()

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from keras_bin.export.tracing.frozen_graph import node_name, unused_name
-from keras_bin.export.tracing.operators import definition, places
+from .frozen_graph import node_name, unused_name
+from .operators import definition, places
 
 
 class FunctionBody:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute, tensor_name
+from .frozen_graph import FrozenGraph, attribute, tensor_name
 
 
 def part_grouped_convolutions(graph: FrozenGraph) -> None:

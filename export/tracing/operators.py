@@ -4,7 +4,8 @@ import functools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from keras_bin.export.tracing.frozen_graph import attribute
+from ..tensorflow_internals import kernels_of, operator_definition
+from .frozen_graph import attribute
 
 
 class Place(NamedTuple):
@@ -23,9 +24,7 @@ class Place(NamedTuple):
 
 def definition(node):
     """Returns the OpDef of a node, or None if it calls a function."""
-    from tensorflow.python.framework import op_def_registry
-
-    return op_def_registry.get(node.op)
+    return operator_definition(node.op)
 
 
 def places(node, arguments) -> Iterator[Place]:
@@ -55,12 +54,9 @@ def has_kernel(operator: str, attribute_name: str, dtype: int) -> bool:
         attribute_name: the attribute that holds the type.
         dtype: the number of the dtype.
     """
-    from tensorflow.python.framework import kernels
-
-    found = kernels.get_registered_kernels_for_op(operator).kernel
     allowed = [
         {each.name: each.allowed_values.list.type for each in kernel.constraint}
-        for kernel in found
+        for kernel in kernels_of(operator)
         if kernel.device_type == "CPU"
     ]
     return not allowed or any(dtype in types.get(attribute_name, [dtype]) for types in allowed)

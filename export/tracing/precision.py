@@ -1,9 +1,9 @@
 """The same graph in another precision."""
 
-from keras_bin.export.folding.precision import HALF_DTYPES
-from keras_bin.export.tracing.frozen_graph import FrozenGraph, attribute
-from keras_bin.export.tracing.function_body import FunctionBody
-from keras_bin.export.tracing.operators import definition, has_kernel, places
+from ..models.half_precision import HALF_DTYPES
+from .frozen_graph import FrozenGraph, attribute
+from .function_body import FunctionBody
+from .operators import definition, has_kernel, places
 
 
 def in_float32(graph: FrozenGraph) -> None:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_bin.export.errors import DtypeError, NamesError, ShapeError, VerificationError
-from keras_bin.export.signature import Signature
+from ..models.signature import Signature
+from ..results.errors import DtypeError, NamesError, ShapeError, VerificationError
 
 
 def check_signatures(got: Signature, expected: Signature) -> None:

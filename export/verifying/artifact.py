@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_bin.export.errors import VerificationError
-from keras_bin.export.extras import require_onnx, require_tensorflow
-from keras_bin.export.signature import Signature, TensorInfo
+from ..extras import require_onnx, require_tensorflow
+from ..models.signature import Signature, TensorInfo
+from ..results.errors import VerificationError
 
 
 class Artifact(NamedTuple):

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_bin.export.verifying.moving import largest_by_row, moved_by
-from keras_bin.export.verifying.reference import Reference
-from keras_bin.export.verifying.samples import rows
-from keras_bin.export.verifying.state import unchanged
-from keras_bin.export.verifying.trial import Batch
+from ..models.state import unchanged
+from ..sampling.samples import rows
+from ..sampling.trial import Batch
+from .moving import largest_by_row, moved_by
+from .reference import Reference
 
 STEADY_SHARE = 0.0025
 STEADY_ROWS = 3

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from keras_bin.export.verifying.moving import largest_by_row
+from keras_bin.keras_internals import all_layers
+
+from .moving import largest_by_row
 
 # An output may be this many units in the last place of its largest value away from float32, or this
 # many times what its rows move by when inputs move by one.
@@ -15,7 +17,7 @@ _MOVES = 4
 
 def half_unit(model: keras.Model) -> float:
     """Returns what half-precision layers of a model round by, relative to a value."""
-    bfloat = any(layer.compute_dtype == "bfloat16" for layer in model._flatten_layers())
+    bfloat = any(layer.compute_dtype == "bfloat16" for layer in all_layers(model))
     return 2**-8 if bfloat else 2**-11
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_bin.export.verifying.samples import rows
-from keras_bin.export.verifying.trial import Batch
+from ..sampling.samples import rows
+from ..sampling.trial import Batch
 
 TIMES = 4
 

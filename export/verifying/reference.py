@@ -6,51 +6,37 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from keras_bin.export.errors import ValuesError
-from keras_bin.export.folding.graph import as_functional
-from keras_bin.export.folding.precision import is_half_precision
-from keras_bin.export.gate_values import GateValues
-from keras_bin.export.signature import model_signature, run_model, serving_function
-from keras_bin.export.tracing.channels_last import compute_channels_last
-from keras_bin.export.tracing.freezing import frozen
-from keras_bin.export.tracing.frozen_graph import FrozenGraph
-from keras_bin.export.tracing.grouped import part_grouped_convolutions
-from keras_bin.export.tracing.precision import in_float32, in_float64
-from keras_bin.export.verifying.half import check_half, half_unit
-from keras_bin.export.verifying.moving import moved_by
-from keras_bin.export.verifying.samples import rows, sample_batches
-from keras_bin.export.verifying.state import unchanged
-from keras_bin.export.verifying.trial import Batch
+from ..models.signature import run_model, serving_function
+from ..models.source import Source
+from ..models.state import unchanged
+from ..results.errors import ValuesError
+from ..sampling.samples import rows, sample_batches
+from ..sampling.trial import Batch
+from ..tracing.channels_last import compute_channels_last
+from ..tracing.freezing import frozen
+from ..tracing.frozen_graph import FrozenGraph
+from ..tracing.grouped import part_grouped_convolutions
+from ..tracing.precision import in_float32, in_float64
+from .half import check_half, half_unit
+from .moving import moved_by
 
 
-class Reference:
-    """A model, with the gates that are exported, in inference mode.
+class Reference(Source):
+    """A model in inference mode, with the gates that are exported.
 
     A half-precision model is exported in float32: its graph, traced and computed in that
     precision, gives the values then, and is compared with the model itself more loosely.
 
     Args:
-        model: a built Keras model; see `keras_bin.export.folding.graph.as_functional`.
-        rho_tolerance: see `fold`; None leaves every rho as it is.
+        model: see `Source`.
+        rho_tolerance: see `Source`.
 
     Raises:
-        ValueError: what `model` is called on is not known, an output has no name or that of an
-            input, a rho is not finite, or a half-precision model cannot be traced.
-
-    Attributes:
-        model: a Functional model over the same layers.
-        signature: the signature of an artifact.
-        rho_tolerance: see above.
-        gates: the `GateValues` that are in force.
-        is_half: whether the model computes in half precision.
+        ValueError: see `Source`, or a half-precision model cannot be traced.
     """
 
     def __init__(self, model: keras.Model, rho_tolerance: float | None = 0.0):
-        self.model = as_functional(model)
-        self.signature = model_signature(self.model)
-        self.rho_tolerance = rho_tolerance
-        self.gates = GateValues(self.model, rho_tolerance)
-        self.is_half = is_half_precision(self.model)
+        super().__init__(model, rho_tolerance)
         self._half_unit = half_unit(self.model)
         self._single = self._graph_function(in_float32) if self.is_half else None
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_bin.export.verifying.expected import STEADY_ROWS, STEADY_SHARE, ExactOutput
-from keras_bin.export.verifying.verification import OutputCheck
+from ..results.verification import OutputCheck
+from .expected import STEADY_ROWS, STEADY_SHARE, ExactOutput
 
 ROUNDING_FACTOR = 4
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_bin.export.errors import DtypeError, ShapeError, ValuesError
-from keras_bin.export.folding.graph import check_model
-from keras_bin.export.remote import refuse_remote
-from keras_bin.export.verifying.agreement import check_arrays, check_signatures
-from keras_bin.export.verifying.artifact import Artifact, load_artifact
-from keras_bin.export.verifying.expected import ExactOutputs
-from keras_bin.export.verifying.reference import Reference
-from keras_bin.export.verifying.samples import rows
-from keras_bin.export.verifying.state import unchanged
-from keras_bin.export.verifying.tolerance import Tolerance
-from keras_bin.export.verifying.trial import Batch
-from keras_bin.export.verifying.verification import Verification
+from ..files.remote import refuse_remote
+from ..models.graph import check_model
+from ..models.state import unchanged
+from ..results.errors import DtypeError, ShapeError, ValuesError
+from ..results.verification import Verification
+from ..sampling.samples import rows
+from ..sampling.trial import Batch
+from .agreement import check_arrays, check_signatures
+from .artifact import Artifact, load_artifact
+from .expected import ExactOutputs
+from .reference import Reference
+from .tolerance import Tolerance
 
 ATOL = 1e-4
 RTOL = 1e-4
@@ -82,7 +82,7 @@ def verify(
 
     Example:
     >>> import keras, keras_bin, tempfile
-    >>> from keras_bin.export import export_saved_model, verify
+    >>> from .. import export_saved_model, verify
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as base:

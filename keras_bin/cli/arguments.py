@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_bin.export.remote import refuse_remote
+from keras_bin.export.files.remote import refuse_remote
 from keras_bin.export.verifying.verify import ATOL, RTOL
 
 EXIT_CODES = """exit codes:

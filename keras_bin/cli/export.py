@@ -5,12 +5,12 @@ from pathlib import Path
 from keras_bin.cli.arguments import add_command, add_verification, verification_settings
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.extras import require_onnx
-from keras_bin.export.keras_file import load_keras_file
+from keras_bin.export.files.publish import refuse_existing
+from keras_bin.export.files.remote import refuse_remote
+from keras_bin.export.models.keras_file import load_keras_file
 from keras_bin.export.onnx_files.lowering import DEFAULT_LOWERING, LOWERINGS
-from keras_bin.export.onnx_files.onnx_file import DEFAULT_OPSET, check_opset
-from keras_bin.export.publishing.publish import refuse_existing
-from keras_bin.export.remote import refuse_remote
-from keras_bin.export.saved_models.saved_model import check_version
+from keras_bin.export.onnx_files.writer import DEFAULT_OPSET, check_opset
+from keras_bin.export.saved_models.writer import check_version
 from keras_bin.export.verifying.verify import check_tolerances
 
 EXAMPLE = """  keras-bin export digits.keras models/digits --format saved_model --format onnx

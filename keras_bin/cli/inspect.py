@@ -9,10 +9,10 @@ from rich.text import Text
 
 from keras_bin.cli.arguments import add_command
 from keras_bin.export.describe import VersionsFolder, describe
-from keras_bin.export.keras_file import KerasFile
-from keras_bin.export.onnx_files.onnx_graph import FACTS, MARK, OnnxFile
+from keras_bin.export.models.keras_file import KerasFile
+from keras_bin.export.onnx_files.reader import FACTS, MARK, OnnxFile
 from keras_bin.export.saved_models.manifest import FORMAT
-from keras_bin.export.saved_models.saved_model_file import SavedModelFolder
+from keras_bin.export.saved_models.reader import SavedModelFolder
 
 EXAMPLE = """  keras-bin inspect models/digits/1
     lists the signatures of a SavedModel, and its operators

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from keras_bin.cli.arguments import add_command, add_verification, verification_settings
 from keras_bin.export import VerificationError, verify
-from keras_bin.export.keras_file import load_keras_file
-from keras_bin.export.remote import refuse_remote
+from keras_bin.export.files.remote import refuse_remote
+from keras_bin.export.models.keras_file import load_keras_file
 
 EXAMPLE = """  keras-bin verify models/digits/1 digits.keras
     compares a SavedModel with the model that it was exported from

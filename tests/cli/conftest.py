@@ -3,7 +3,7 @@ import json
 import pytest
 
 from keras_bin.cli import main
-from tests.export.models import bin_model
+from tests.export.kinds import bin_model
 
 
 @pytest.fixture

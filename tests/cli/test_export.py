@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.cli import main
-from tests.export.models import bin_model, classifier
+from tests.export.kinds import bin_model, classifier
 from tests.export.values import arrays, predict
 
 

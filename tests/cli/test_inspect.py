@@ -8,7 +8,7 @@ import pytest
 from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.describe import describe
-from tests.export.models import bin_model, classifier
+from tests.export.kinds import bin_model, classifier
 from tests.export.values import randomize
 
 

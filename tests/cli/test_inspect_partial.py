@@ -12,7 +12,7 @@ import pytest
 
 from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model
-from tests.export.models import classifier
+from tests.export.kinds import classifier
 from tests.export.values import randomize
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model
-from tests.export.models import IMAGE, bin_model
+from tests.export.kinds import IMAGE, bin_model
 from tests.export.values import arrays
 
 

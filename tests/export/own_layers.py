@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 import keras_bin
-from tests.export.models import BIN, IMAGE
+from tests.export.kinds import BIN, IMAGE
 from tests.export.values import randomize
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tests.export.models import KINDS
+from tests.export.kinds import KINDS
 from tests.export.values import arrays, predict
 
 SAVED_MODEL = """

@@ -6,10 +6,10 @@ import pytest
 
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.describe import Version, VersionsFolder, describe
-from keras_bin.export.keras_file import KerasFile
-from keras_bin.export.onnx_files.onnx_graph import OnnxFile
-from keras_bin.export.saved_models.saved_model_file import SavedModelFolder
-from tests.export.models import bin_model
+from keras_bin.export.models.keras_file import KerasFile
+from keras_bin.export.onnx_files.reader import OnnxFile
+from keras_bin.export.saved_models.reader import SavedModelFolder
+from tests.export.kinds import bin_model
 
 
 def as_keras(folder):

@@ -14,7 +14,7 @@ from keras_bin.export import (
     export_saved_model,
     verify,
 )
-from tests.export.models import BIN, IMAGE
+from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import around
 from tests.export.programs import serving
 

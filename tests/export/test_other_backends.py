@@ -19,7 +19,7 @@ TRAIN = """
 import sys
 import keras
 import numpy as np
-from tests.export.models import classifier
+from tests.export.kinds import classifier
 from tests.export.values import arrays
 keras.utils.set_random_seed(0)
 model = classifier(rho_gradient_scale=10.0)

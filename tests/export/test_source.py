@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from keras_bin.export.source import ExportSource
 from tests import reference
-from tests.export.models import BIN, HALF_KINDS, IMAGE, bin_model
+from tests.export.kinds import BIN, HALF_KINDS, IMAGE, bin_model
 from tests.export.own_layers import Counting
 from tests.export.values import arrays, randomize
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_bin.export import export_onnx, export_saved_model, fold
-from tests.export.models import KINDS
+from tests.export.kinds import KINDS
 from tests.export.programs import OUTPUT_NAMES
 from tests.export.values import arrays, predict, randomize
 

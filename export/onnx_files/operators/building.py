@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ...tf2onnx_internals import new_name
+
 
 class Builder:
     """Adds ONNX nodes that take the place of one node.
@@ -37,10 +39,8 @@ class Builder:
 
     def constant(self, values, dtype):
         """Adds a constant, and returns the name of its output."""
-        from tf2onnx.utils import make_name
-
         values = np.asarray(values, dtype)
-        return self.graph.make_const(make_name(self._name), values).output[0]
+        return self.graph.make_const(new_name(self._name), values).output[0]
 
     def cast(self, x, dtype):
         """Casts to an ONNX dtype, where `x` has another."""

@@ -1,6 +1,6 @@
 """Elementwise operators."""
 
-from keras_bin.export.onnx_files.operators.building import Builder
+from .building import Builder
 
 _BINARY = {
     "Add": "Add",
@@ -62,8 +62,8 @@ def _log1p(graph, node, _name, _arguments):
 
 
 def _with_one(graph, node):
-    from tf2onnx.utils import map_onnx_to_numpy_type
+    import onnx
 
-    dtype = map_onnx_to_numpy_type(graph.get_dtype(node.input[0]))
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(graph.get_dtype(node.input[0]))
     build = Builder(graph, node)
     return build, build.constant(1, dtype)

@@ -1,6 +1,6 @@
 """Division of integers and floats, which TensorFlow rounds towards minus infinity."""
 
-from keras_bin.export.onnx_files.operators.building import Builder
+from .building import Builder
 
 
 def handlers() -> dict:
@@ -64,7 +64,6 @@ def _divisible(dtype):
 
 
 def _numpy_dtype(dtype):
-    import numpy as np
-    from tf2onnx.utils import map_onnx_to_numpy_type
+    import onnx
 
-    return np.dtype(map_onnx_to_numpy_type(dtype))
+    return onnx.helper.tensor_dtype_to_np_dtype(dtype)

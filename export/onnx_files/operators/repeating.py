@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_bin.export.onnx_files.operators.building import Builder
+from .building import Builder
 
 
 def handlers() -> dict:

@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from keras_bin.export.onnx_files.operators.building import Builder
+from .building import Builder
 
 _CUBIC = {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1}
 

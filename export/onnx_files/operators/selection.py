@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_bin.export.onnx_files.operators.building import Builder
+from .building import Builder
 
 
 def handlers() -> dict:
@@ -21,15 +21,14 @@ def _cast(graph, node, _name, _arguments):
     Of two casts in a row, tf2onnx leaves out the first if the second is to bool: 0.5 would be
     true, which as an integer is 0.
     """
-    from onnx import TensorProto
-    from tf2onnx.utils import map_onnx_to_numpy_type
+    from onnx import TensorProto, helper
 
     (x,) = node.input
     dtype = graph.get_dtype(x)
     if node.get_attr_value("to") != TensorProto.BOOL or dtype == TensorProto.BOOL:
         return
     build = Builder(graph, node)
-    zero = build.constant(0, map_onnx_to_numpy_type(dtype))
+    zero = build.constant(0, helper.tensor_dtype_to_np_dtype(dtype))
     build.last("Not", build.add("Equal", x, zero))
 
 

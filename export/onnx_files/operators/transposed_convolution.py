@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_bin.export.onnx_files.operators.building import Builder
+from .building import Builder
 
 
 def handlers() -> dict:

@@ -7,10 +7,10 @@ from keras import layers, ops
 
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import fold
-from keras_bin.export.errors import ValuesError
 from keras_bin.export.folding.comparing import check_folded
 from keras_bin.export.folding.folding import Folding
-from tests.export.models import BIN, HALF_KINDS, KINDS, bin_model
+from keras_bin.export.results.errors import ValuesError
+from tests.export.kinds import BIN, HALF_KINDS, KINDS, bin_model
 from tests.export.own_layers import around
 from tests.export.values import layers_of, randomize
 

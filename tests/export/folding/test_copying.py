@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_bin.export.folding.copying import ModelCopy, copy_own_state
-from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
+from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.own_layers import HidesBIN, around
 from tests.export.values import all_layers, arrays, layers_of, predict, snapshot
 

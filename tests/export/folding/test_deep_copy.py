@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from keras_bin.export import fold
 from keras_bin.export.folding.copying import ModelCopy
-from tests.export.models import BIN, IMAGE
+from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import around
 from tests.export.values import all_layers, predict, randomize
 

@@ -9,7 +9,7 @@ from keras import layers
 import keras_bin
 from keras_bin.export import fold
 from tests import reference
-from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
+from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.own_layers import Branch, HoldsRectified, Rectified, around
 from tests.export.values import all_layers, arrays, layers_of, predict, randomize, snapshot
 

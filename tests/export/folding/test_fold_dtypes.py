@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 
 from keras_bin.export import fold, fold_report
-from tests.export.models import BIN
+from tests.export.kinds import BIN
 from tests.export.own_layers import around
 from tests.export.values import arrays, predict
 

@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from keras_bin.export import fold
-from tests.export.models import BIN, IMAGE
+from tests.export.kinds import BIN, IMAGE
 from tests.export.programs import serving
 from tests.export.values import arrays, predict, randomize
 from tests.runtimes.litert_runtime import LITERT

@@ -15,7 +15,7 @@ from tests.export.folding.inside import (
     Nested,
     net,
 )
-from tests.export.models import BIN, IMAGE
+from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import HoldsRectified, Rectified, around
 from tests.export.values import all_layers, layers_of, randomize, snapshot
 

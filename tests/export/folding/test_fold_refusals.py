@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from keras_bin.export import fold
-from tests.export.models import BIN, IMAGE, classifier
+from tests.export.kinds import BIN, IMAGE, classifier
 from tests.export.own_layers import (
     Branch,
     Doubled,

@@ -7,7 +7,7 @@ from keras import layers
 
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import LayerFold, fold, fold_report
-from tests.export.models import BIN, IMAGE
+from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import around
 from tests.export.values import arrays, layers_of, predict, randomize
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_bin.export import LayerFold, fold, fold_report
-from tests.export.models import bin_model
+from tests.export.kinds import bin_model
 from tests.export.own_layers import Rectified
 from tests.export.values import arrays, predict, randomize
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_bin.export import fold, fold_report
-from tests.export.models import BIN, IMAGE
+from tests.export.kinds import BIN, IMAGE
 from tests.export.values import randomize
 
 

@@ -8,8 +8,8 @@ from keras import layers, ops
 
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import fold, fold_report
-from keras_bin.export.errors import ValuesError
-from tests.export.models import BIN
+from keras_bin.export.results.errors import ValuesError
+from tests.export.kinds import BIN
 from tests.export.own_layers import around
 from tests.export.values import assert_same, layers_of, snapshot
 

@@ -7,11 +7,11 @@ from keras import layers
 from keras_bin.export.folding.places import (
     graphs_of,
     is_foldable,
-    nodes_of,
     normalizations_of,
     places,
 )
-from tests.export.models import BIN, IMAGE
+from keras_bin.keras_internals import nodes_in_order
+from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import Branch, Rectified
 
 BN = layers.BatchNormalization
@@ -220,7 +220,7 @@ def test_nested_model_that_is_called_twice_is_searched_once():
 
 def test_calls_are_listed_from_input_to_output_without_inputs():
     model = stacked(conv(), BN(name="norm"), layers.ReLU(name="relu"))
-    assert [node.operation.name for node in nodes_of(model)] == ["conv", "norm", "relu"]
+    assert [node.operation.name for node in nodes_in_order(model)] == ["conv", "norm", "relu"]
 
 
 def test_normalizations_are_listed_once_in_order_without_those_inside_layers():

@@ -10,7 +10,7 @@ from keras_bin.export import export_onnx
 from keras_bin.export.describe import describe
 from keras_bin.export.onnx_files import external
 from keras_bin.export.onnx_files.size import onnx_size
-from tests.export.models import classifier
+from tests.export.kinds import classifier
 
 
 def outside(name, location, size):

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_bin.export import export_saved_model
 from keras_bin.export.onnx_files import external
-from tests.export.models import HALF_KINDS, KINDS, of_policy
+from tests.export.kinds import HALF_KINDS, KINDS, of_policy
 
 MODELS = {
     "float32": KINDS["functional"],

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from keras_bin.export import export_saved_model
-from tests.export.models import KINDS
+from tests.export.kinds import KINDS
 from tests.export.values import arrays, predict
 
 SERVER = os.environ.get("KERAS_BIN_MODEL_SERVER")

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from keras_bin.export import prune
-from keras_bin.export.publishing.publish import staging
-from tests.export.files import files_synced
+from keras_bin.export.files.publish import staging
+from tests.export.folders import files_synced
 from tests.export.programs import contents
 
 

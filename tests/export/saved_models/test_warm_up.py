@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from keras_bin.export import export_saved_model
 from keras_bin.export.saved_models.warm_up import FILE, read_warm_up, write_warm_up
-from tests.export.files import no_room
-from tests.export.models import KINDS
+from tests.export.folders import no_room
+from tests.export.kinds import KINDS
 from tests.export.programs import serving
 
 BATCHES = [

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_bin.export.folding.layer_fold import ABSORBED, AFFINE, INSTANCE, MIXED, UNFOLDED
+from keras_bin.export.results.layer_fold import ABSORBED, AFFINE, INSTANCE, MIXED, UNFOLDED
 from keras_bin.export.tracing.export_graph import ExportGraph
 from keras_bin.export.tracing.forms import LayerCalls
 from keras_bin.export.verifying.reference import Reference
-from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
+from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.own_layers import Branch, HidesBIN, Rectified, around, sloped
 from tests.export.tracing.graphs import image, kinds, run
 from tests.export.values import arrays, layers_of, predict, randomize

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_bin.export import DtypeError, NamesError, ShapeError
-from keras_bin.export.signature import Signature, TensorInfo
+from keras_bin.export.models.signature import Signature, TensorInfo
 from keras_bin.export.verifying.agreement import check_arrays, check_signatures
 
 

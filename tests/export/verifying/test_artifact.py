@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.export import VerificationError, export_onnx, export_saved_model, verify
-from keras_bin.export.signature import TensorInfo
+from keras_bin.export.models.signature import TensorInfo
 from keras_bin.export.verifying.artifact import load_artifact
-from tests.export.files import sequence_model
-from tests.export.models import BIN, IMAGE, KINDS
+from tests.export.folders import sequence_model
+from tests.export.kinds import BIN, IMAGE, KINDS
 from tests.export.values import arrays, predict
 
 

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from keras_bin.export.verifying.expected import ExactOutputs
 from keras_bin.export.verifying.reference import Reference
-from tests.export.models import HALF_KINDS, IMAGE, KINDS
+from tests.export.kinds import HALF_KINDS, IMAGE, KINDS
 from tests.export.values import arrays
 
 

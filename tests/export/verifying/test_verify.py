@@ -16,7 +16,7 @@ from keras_bin.export import (
     export_saved_model,
     verify,
 )
-from tests.export.models import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
+from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.values import arrays, randomize, snapshot
 
 

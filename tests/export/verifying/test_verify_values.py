@@ -8,11 +8,11 @@ import pytest
 from keras import layers, ops
 
 from keras_bin.export import DtypeError, ShapeError, ValuesError, fold
-from keras_bin.export.signature import model_signature, run_model
+from keras_bin.export.models.signature import model_signature, run_model
 from keras_bin.export.verifying.artifact import Artifact
 from keras_bin.export.verifying.reference import Reference
 from keras_bin.export.verifying.verify import compare
-from tests.export.models import BIN
+from tests.export.kinds import BIN
 from tests.export.own_layers import Counting
 from tests.export.values import compared, randomize
 

@@ -1,0 +1,155 @@
+"""Putting files in their place whole, or not at all."""
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from .disk import cannot_write, disk_errors
+from .durable import sync_folder, sync_tree
+from .exchange import exchange, put_back
+from .locks import lock
+
+PREFIX = ".keras-bin-"
+
+
+@contextlib.contextmanager
+def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
+    """Yields a hidden, empty folder inside `folder`, and removes it at the end.
+
+    It lies on the file system of its destination, so that a rename publishes what is in it
+    in one step. Its name starts with a dot, which TensorFlow Serving takes for no version.
+    If the work fails, folders that were made for it are removed as well.
+
+    It is locked as long as it is in use. Hidden folders without a lock are of processes that
+    were killed: they are removed first, and a version that such a process had moved aside
+    comes back. Where the system has no locks, nothing of others is touched.
+
+    Args:
+        folder: made if missing.
+        destination: what errors name, by default `folder`.
+
+    Raises:
+        OSError: `folder` cannot be made or written to, or its disk is full, now or while the
+            `with` block runs; its subclass says why, such as NotADirectoryError where a part
+            of the path is a file, or PermissionError.
+    """
+    made = _missing(folder)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in made:
+                sync_folder(path.parent)
+            with lock(folder) as alone:
+                if alone:
+                    _sweep(folder)
+                staged = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+                stack.enter_context(lock(staged, wait=False))
+        except OSError as error:
+            _remove_empty(made)
+            # mkdir says "file exists" where a file stands in place of the folder itself.
+            code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno
+            raise cannot_write(code, os.strerror(code), folder) from error
+        try:
+            with disk_errors(staged, destination or folder):
+                yield staged
+        except BaseException:
+            _remove(staged)
+            _remove_empty(made)
+            raise
+        _remove(staged)
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Checks that nothing is in the way of `path`, before any work is done.
+
+    Raises:
+        FileExistsError: `path` exists and `overwrite` is False.
+    """
+    if os.path.lexists(path) and not overwrite:
+        raise FileExistsError(
+            "The destination of an export must not exist; choose another, or pass overwrite=True "
+            f"(--overwrite in a shell) to replace it. Received: {str(path)!r}"
+        )
+
+
+def publish_file(staged: Path, destination: Path, overwrite: bool) -> None:
+    """Gives a finished file its name in one step, once its content is on the disk.
+
+    Raises:
+        FileExistsError: the destination appeared meanwhile, and `overwrite` is False.
+        OSError: the disk is full, or fails.
+    """
+    sync_tree(staged)
+    _name_file(staged, destination, overwrite)
+    sync_folder(destination.parent)
+
+
+def publish_folder(staged: Path, destination: Path, overwrite: bool) -> None:
+    """Moves a finished folder to its name in one step, once its content is on the disk.
+
+    What it replaces is left at `staged`. If anything fails, what was there before is there
+    again.
+
+    Raises:
+        FileExistsError: the destination appeared meanwhile, and `overwrite` is False.
+        OSError: the disk is full, or fails.
+    """
+    refuse_existing(destination, overwrite)
+    sync_tree(staged)
+    move = exchange if os.path.lexists(destination) else os.rename
+    try:
+        move(staged, destination)
+    except OSError:
+        refuse_existing(destination, overwrite)
+        raise
+    try:
+        sync_folder(destination.parent)
+    except BaseException:
+        if move is exchange:
+            exchange(staged, destination)
+        else:
+            os.rename(destination, staged)
+        raise
+
+
+def _name_file(staged, destination, overwrite):
+    if overwrite:
+        os.replace(staged, destination)
+        return
+    try:
+        os.link(staged, destination)  # fails where the name is taken, unlike os.replace
+    except FileExistsError:
+        refuse_existing(destination, overwrite)
+        raise
+    except OSError:  # a file system without hard links
+        refuse_existing(destination, overwrite)
+        os.replace(staged, destination)
+
+
+def _sweep(folder):
+    """Removes what killed processes have left; what cannot be removed stays for the next run."""
+    for path in folder.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError), lock(path, wait=False) as dead:
+            if dead:
+                put_back(path, folder)
+                _remove(path)
+
+
+def _remove(staged):
+    """Removes a hidden folder, or leaves what cannot be removed to the next run's sweep."""
+    shutil.rmtree(staged, ignore_errors=True)
+
+
+def _missing(folder):
+    """Returns the folders on the way to `folder` that do not exist, the deepest first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def _remove_empty(folders):
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.rmdir()

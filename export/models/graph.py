@@ -1,0 +1,87 @@
+"""Models whose layers form a known graph, from their inputs to their outputs."""
+
+import keras
+
+from keras_bin.keras_internals import Functional
+
+
+def is_graph(layer) -> bool:
+    """Tells whether `layer` is a model that does what its graph of layers says.
+
+    A subclass that overrides `call` does something else.
+    """
+    return (
+        isinstance(layer, (Functional, keras.Sequential))
+        and type(layer).call in (Functional.call, keras.Sequential.call)
+        and layer.built
+    )
+
+
+def as_functional(model: keras.Model) -> keras.Model:
+    """Returns a plain, uncompiled Functional model over the same layers.
+
+    A model that is no graph becomes the only layer of one.
+
+    Raises:
+        ValueError: `model` is no graph, and what it is called on is not known.
+    """
+    if not is_graph(model):
+        return _around(model)
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return keras.Model(model.input, model.output, name=model.name)
+
+
+def _around(model):
+    try:
+        inputs = _inputs(model)
+        return keras.Model(inputs, model(inputs), name=model.name)
+    except Exception as error:  # the model's own code runs here
+        raise ValueError(
+            "`model` must be Functional or Sequential, or a subclass that was built by calling it "
+            "on one argument of float tensors; what a model of another kind is called on is not "
+            "known. Build it as keras.Model(inputs, model(inputs)). "
+            f"Received: {model.name!r} of type {type(model).__name__}; trying that failed with: "
+            f"{error}"
+        ) from error
+
+
+def _inputs(model):
+    """Makes inputs like those that `model` is called on, with a free batch size."""
+    if isinstance(model, keras.Sequential):
+        return _input_like(model.inputs[0])
+    if isinstance(model, Functional):
+        return keras.tree.map_structure(_input_like, model.input)
+    return _inputs_of_shapes(model.get_build_config()["input_shape"], model.input_dtype, "inputs")
+
+
+def _inputs_of_shapes(shapes, dtype, name):
+    """Makes an input for each shape in a structure, named after its place there."""
+    if isinstance(shapes, dict):
+        return {key: _inputs_of_shapes(each, dtype, key) for key, each in shapes.items()}
+    if all(size is None or isinstance(size, int) for size in shapes):
+        return keras.Input(shape=shapes[1:], dtype=dtype, name=name)
+    return [_inputs_of_shapes(each, dtype, f"{name}_{i}") for i, each in enumerate(shapes)]
+
+
+def _input_like(tensor):
+    return keras.Input(shape=tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
+
+
+def check_model(model) -> None:
+    """Checks that `model` is a Keras model that is built.
+
+    Raises:
+        TypeError: `model` is not a Keras model.
+        ValueError: `model` is not built.
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            "`model` must be a keras.Model; load a file with keras.saving.load_model first. "
+            f"Received: {model!r} of type {type(model).__name__}"
+        )
+    if not model.built:
+        raise ValueError(
+            "`model` must be built before it is folded; call it on data, or give it a "
+            f"keras.Input. Received: unbuilt model {model.name!r}"
+        )

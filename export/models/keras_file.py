@@ -1,0 +1,103 @@
+"""Reading `.keras` files, and what is in them."""
+
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+from keras_bin.keras_internals import layers_inside
+
+from ..files.facts import parse_json
+from .graph import as_functional, is_graph
+from ..results.plain import plain
+from ..files.remote import refuse_remote
+from ..files.size import size_on_disk
+from .signature import TensorInfo, named_tensors
+from keras_bin.gates import RhoSummary, rho_summary
+
+_METADATA = "metadata.json"
+
+
+class KerasFile(NamedTuple):
+    """What a `.keras` file holds.
+
+    Attributes:
+        path: the file.
+        size: its bytes.
+        metadata: what Keras wrote down about it, such as `keras_version`; empty where that is
+            missing.
+        inputs: names, shapes and dtypes, as an export of the model would have them; empty
+            where the model is subclassed.
+        outputs: likewise.
+        layers: number of layers, those of nested models included.
+        parameters: number of weights, scalar by scalar.
+        rho: a `RhoSummary` for each BIN layer, from input to output.
+    """
+
+    path: Path
+    size: int
+    metadata: dict[str, str]
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    layers: int
+    parameters: int
+    rho: tuple[RhoSummary, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values that JSON can hold."""
+        return {"kind": "keras", **plain(self)}
+
+
+def load_keras_file(path: Path) -> keras.Model:
+    """Loads a model, uncompiled.
+
+    Raises:
+        FileNotFoundError: there is no file at `path`.
+        ValueError: Keras cannot load it, or `path` is an address of an object store.
+    """
+    refuse_remote(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"A model must be a .keras file. Received: {str(path)!r}, which is no file"
+        )
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers do
+        raise ValueError(
+            "A model must be a whole .keras file that Keras can load. "
+            f"Received: {str(path)!r}; Keras says: {error}"
+        ) from error
+
+
+def describe_keras_file(path: Path) -> KerasFile:
+    """Loads a model, and tells what is in it.
+
+    Raises:
+        FileNotFoundError: as for `load_keras_file`.
+        ValueError: as for `load_keras_file`, or its metadata is no JSON object.
+    """
+    model = load_keras_file(path)
+    inputs, outputs = named_tensors(as_functional(model)) if is_graph(model) else ((), ())
+    return KerasFile(
+        path=path,
+        size=size_on_disk(path),
+        metadata=_metadata(path),
+        inputs=inputs,
+        outputs=outputs,
+        layers=sum(not isinstance(layer, keras.Model) for layer in layers_inside(model)),
+        parameters=model.count_params(),
+        rho=tuple(rho_summary(model)),
+    )
+
+
+def _metadata(path):
+    with zipfile.ZipFile(path) as archive:
+        if _METADATA not in archive.namelist():
+            return {}
+        metadata = parse_json(archive.read(_METADATA), f"{_METADATA!r} in {str(path)!r}")
+    if not isinstance(metadata, dict):
+        raise ValueError(
+            f"{_METADATA!r} in a .keras file must be a JSON object; save the model again. "
+            f"Received: {str(path)!r}, in which it is {metadata!r}"
+        )
+    return metadata

@@ -1,0 +1,143 @@
+"""Converting the traced graph of a model to ONNX."""
+
+import json
+from collections.abc import Sequence
+
+import keras
+
+import keras_bin
+from keras_bin.gates import RhoSummary
+
+from ..results.errors import OperatorError
+from ..results.layer_fold import LayerFold
+from ..results.plain import plain
+from ..tracing.dilated import join_dilated_convolutions
+from ..tracing.export_graph import ExportGraph
+from ..tracing.forms import LayerCalls
+from ..tracing.frozen_graph import node_name
+from ..verifying.reference import Reference
+from .external import ExternalWeights
+from .graph_conversion import converted_graph
+from .handlers import handlers
+from .layout import move_transposes_out
+from .lowering import converter, mark
+
+
+def convert(reference: Reference, opset: int, lowering: str, external: ExternalWeights):
+    """Returns the ONNX model of a Keras model, and what became of its normalization layers.
+
+    Args:
+        reference: the model.
+        opset: version of the ONNX operator set.
+        lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
+        external: the weights that are to stay out of the model.
+
+    Raises:
+        OperatorError: the model needs lookup tables or variables, or operators that ONNX does
+            not have.
+    """
+    signature = reference.signature
+    calls = LayerCalls(reference.rho_tolerance, mark)
+    exported = ExportGraph(reference, calls, external.weights)
+    graph = exported.graph
+    graph.drop_assignments()
+    join_dilated_convolutions(graph)
+    _refuse_captured(graph)
+    names = [info.name for info in signature.inputs]
+    proto = converted_graph(
+        graph.definition,
+        graph.inputs,
+        list(graph.outputs.values()),
+        {
+            **dict(zip(graph.inputs, names)),  # noqa: B905, weights come after them
+            **{tensor: name for name, tensor in graph.outputs.items()},
+        },
+        opset,
+        {
+            **handlers(),
+            "CheckNumerics": (converter(calls.calls, exported.parted, lowering), []),
+        },
+    )
+    proto = move_transposes_out(proto)
+    _refuse_foreign_operators(proto)
+    external.move_out(
+        proto, [graph.values[tensor] for tensor in graph.inputs[len(signature.inputs) :]]
+    )
+    _state(proto.graph.input, signature.inputs)
+    _state(proto.graph.output, signature.outputs)
+    return proto, exported.layers
+
+
+def _refuse_captured(graph):
+    if graph.captured:
+        raise OperatorError(
+            "ONNX has no lookup tables, and no variables that a call assigns; move layers such as "
+            "StringLookup, IntegerLookup and TextVectorization out of the model, take random "
+            "numbers and counters out of inference, or export a SavedModel. Found:",
+            [node_name(tensor) for tensor in graph.captured],
+        )
+
+
+def _state(values, infos):
+    """States the model's order and sizes: `batch` for the batch axis, `<name>_<axis>` if free."""
+    by_name = {value.name: value for value in values}
+    ordered = [by_name[info.name] for info in infos]
+    for value, info in zip(ordered, infos, strict=True):
+        shape = value.type.tensor_type.shape
+        del shape.dim[:]
+        for axis, size in enumerate(info.shape):
+            if size is not None:
+                shape.dim.add(dim_value=size)
+            else:
+                shape.dim.add(dim_param="batch" if axis == 0 else f"{info.name}_{axis}")
+    del values[:]
+    values.extend(ordered)
+
+
+def describe(
+    proto,
+    name: str,
+    opset: int,
+    lowering: str,
+    layers: Sequence[LayerFold],
+    rho: Sequence[RhoSummary],
+) -> None:
+    """States who wrote the file from what, in the file's own metadata."""
+    import onnx
+    import tf2onnx
+
+    proto.producer_name = "keras-bin"
+    proto.producer_version = keras_bin.__version__
+    proto.doc_string = ""
+    del proto.opset_import[:]  # tf2onnx also states domains that nothing is used of
+    proto.opset_import.add(domain="", version=opset)
+    proto.graph.name = name
+    onnx.helper.set_model_props(
+        proto,
+        {
+            "keras_bin": keras_bin.__version__,
+            "keras": keras.__version__,
+            "tf2onnx": tf2onnx.__version__,
+            "lowering": lowering,
+            "layers": json.dumps(plain(layers)),
+            "rho": json.dumps(plain(rho)),
+        },
+    )
+
+
+def _refuse_foreign_operators(proto):
+    import onnx
+
+    foreign = sorted(
+        {
+            f"{node.domain or 'TensorFlow'}.{node.op_type}"
+            for node in proto.graph.node
+            if node.domain not in ("", "ai.onnx") or not onnx.defs.has(node.op_type)
+        }
+    )
+    if foreign:
+        raise OperatorError(
+            "An ONNX file may use operators of ONNX's default domain only; replace the layers "
+            "that need others, or export a SavedModel. The others are:",
+            foreign,
+        )

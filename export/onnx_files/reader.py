@@ -1,0 +1,143 @@
+"""What is in an ONNX file, read without running it."""
+
+import collections
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..extras import require_onnx
+from ..files.facts import GATES, LAYERS, check_facts, parse_json
+from ..results.plain import plain
+from .size import onnx_size
+
+MARK = "keras_bin"  # the key by which an export is known
+FACTS = {"layers": LAYERS, "rho": GATES}  # JSON in the metadata of an export
+
+
+class OnnxTensor(NamedTuple):
+    """One input or output of an ONNX file.
+
+    Attributes:
+        name: the key it is fed or read by.
+        shape: sizes, the batch axis first; a name, or None, where a size is free.
+        dtype: dtype name, such as `"float32"`; `"sequence"`, `"map"` or `"optional"` where it
+            is no tensor, and `"unknown"` where the file states none.
+    """
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    dtype: str
+
+
+class OnnxFile(NamedTuple):
+    """What an ONNX file holds.
+
+    Attributes:
+        path: the file.
+        size: its bytes, with those of the files that hold weights of it.
+        producer: name and version of the program that wrote it.
+        opsets: version of the operator set, by domain; ONNX's own is `""`.
+        inputs: what has to be fed; constants are left out.
+        outputs: what can be read.
+        operators: number of operators of each kind, most frequent first, those in branches
+            and in the bodies of loops included once.
+        metadata: the file's `metadata_props`.
+    """
+
+    path: Path
+    size: int
+    producer: str
+    opsets: dict[str, int]
+    inputs: tuple[OnnxTensor, ...]
+    outputs: tuple[OnnxTensor, ...]
+    operators: dict[str, int]
+    metadata: dict[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values that JSON can hold."""
+        return {"kind": "onnx", **plain(self)}
+
+
+def describe_onnx(path: Path) -> OnnxFile:
+    """Reads what an ONNX file says.
+
+    Raises:
+        ImportError: a package of the `onnx` extra is missing.
+        ValueError: the file cannot be read, or what an export has written into its metadata has
+            another type.
+    """
+    require_onnx()
+    proto = _read(path)
+    metadata = {pair.key: pair.value for pair in proto.metadata_props}
+    _check_metadata(metadata, path)
+    constants = {tensor.name for tensor in proto.graph.initializer}
+    counts = collections.Counter(_operators(proto.graph))
+    return OnnxFile(
+        path=path,
+        size=onnx_size(path),
+        producer=f"{proto.producer_name} {proto.producer_version}".strip(),
+        opsets={opset.domain: opset.version for opset in proto.opset_import},
+        inputs=tuple(_tensor(x) for x in proto.graph.input if x.name not in constants),
+        outputs=tuple(_tensor(x) for x in proto.graph.output),
+        operators=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
+        metadata=metadata,
+    )
+
+
+def _read(path):
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        proto = onnx.load(path, format="protobuf", load_external_data=False)
+    except DecodeError as error:
+        raise ValueError(
+            "An ONNX file must be whole to be read; export the model again. "
+            f"Received: {str(path)!r}, of which protobuf says: {error}"
+        ) from error
+    if not proto.graph.output:
+        raise ValueError(
+            "An ONNX file must hold a graph with outputs; check that it is one. "
+            f"Received: {str(path)!r}, in which there is none"
+        )
+    return proto
+
+
+def _check_metadata(metadata, path):
+    for key, expected in FACTS.items() if MARK in metadata else ():
+        if key in metadata:
+            where = f"The value of {key!r} in the metadata of {str(path)!r}"
+            check_facts(parse_json(metadata[key], where), expected, path, key)
+
+
+def _tensor(value):
+    tensor = value.type.tensor_type
+    return OnnxTensor(
+        value.name,
+        tuple(
+            dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
+            for dim in tensor.shape.dim
+        ),
+        _dtype(value.type),
+    )
+
+
+def _dtype(kind):
+    import onnx
+
+    if kind.WhichOneof("value") != "tensor_type":
+        return str(kind.WhichOneof("value")).removesuffix("_type")
+    number = kind.tensor_type.elem_type
+    if number == onnx.TensorProto.STRING:
+        return "string"  # NumPy's own name for it is object
+    try:
+        return onnx.helper.tensor_dtype_to_np_dtype(number).name
+    except KeyError:  # none, or one of a later ONNX
+        return f"dtype {number}" if number else "unknown"
+
+
+def _operators(graph):
+    for node in graph.node:
+        yield f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _operators(inner)

@@ -1,0 +1,163 @@
+"""Writing an ONNX file."""
+
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ..extras import require_onnx, require_tensorflow
+from ..files.publish import refuse_existing, staging
+from ..files.remote import refuse_remote
+from ..models.graph import check_model
+from ..models.rho_tolerance import check_rho_tolerance
+from ..results.errors import VerificationError
+from ..results.report import ExportReport
+from ..source import ExportSource
+from ..verifying.artifact import load_artifact
+from ..verifying.verify import check_tolerances, compare
+from .conversion import convert, describe
+from .external import ExternalWeights, publish_with_weights
+from .lowering import DEFAULT_LOWERING, check_lowering
+from .size import onnx_size
+from .transposes import inner_transposes
+
+OPSETS = range(13, 19)
+DEFAULT_OPSET = 17
+
+
+def export_onnx(
+    model: keras.Model,
+    path: str | os.PathLike,
+    opset: int = DEFAULT_OPSET,
+    *,
+    lowering: str = DEFAULT_LOWERING,
+    rho_tolerance: float = 0.0,
+    overwrite: bool = False,
+    samples: dict[str, np.ndarray] | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+) -> ExportReport:
+    """Writes a model, its BIN layers folded, to an ONNX file, verified with ONNX Runtime.
+
+    What is written is the graph that the model itself traces in inference mode, so that it
+    computes what `model.predict` does.
+
+    Inputs and outputs keep the model's names, the batch axis is free and called `batch`, and
+    only operators of ONNX's own domain are used. The file is written under a hidden name
+    beside `path`, checked by `onnx.checker`, run with ONNX Runtime and compared with `model`,
+    and only then renamed: a failed export leaves nothing. A model whose weights are too large for
+    one file (2 GB) gets a second one beside `path`, `<path>.<8 hex digits>.data`, which ONNX
+    Runtime finds; copy the two together.
+
+    Args:
+        model: a built Functional or Sequential model, or a subclass that was called on one
+            argument of float tensors; one without BIN layers is fine. A half-precision model is
+            exported in float32, with a warning.
+        path: the file to write, by convention `*.onnx`; its folder is made if missing.
+        opset: version of the ONNX operator set, from 13 to 18.
+        lowering: how statistics of a sample are computed: by the operator that accelerators and
+            quantizers know, `"instance_normalization"`, or by arithmetic, `"reduce_mean"`.
+        rho_tolerance: see `fold`.
+        overwrite: whether to replace `path` if it exists.
+        samples: see `keras_bin.export.verify`.
+        atol: see `keras_bin.export.verify`.
+        rtol: see `keras_bin.export.verify`.
+
+    Returns:
+        An `ExportReport`.
+
+    Raises:
+        FileExistsError: `path` exists and `overwrite` is False.
+        ImportError: a package of the `onnx` extra is missing.
+        IsADirectoryError: `path` is a folder.
+        NotADirectoryError: the folder of `path` is a file, or inside one.
+        OSError: the disk is full, or fails.
+        PermissionError: the folder of `path` cannot be written to.
+        RuntimeError: Keras does not run on TensorFlow.
+        TypeError: `model` is not a Keras model.
+        ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `opset`,
+            `lowering` or a tolerance is out of range, `samples` cannot be used, or `path` is an
+            address of an object store.
+        VerificationError: the written file differs from `model`, or ONNX has no operators for it
+            (OperatorError); a ValueError.
+
+    Example:
+    >>> import keras, keras_bin, tempfile
+    >>> from .. import export_onnx
+    >>> inputs = keras.Input((8, 8, 3), name="image")
+    >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = export_onnx(model, f"{folder}/model.onnx")
+    >>> report.path.name, report.layers_folded
+    ('model.onnx', 1)
+    """
+    started = time.perf_counter()
+    require_tensorflow()
+    require_onnx()
+    check_opset(opset)
+    check_lowering(lowering)
+    check_rho_tolerance(rho_tolerance)
+    refuse_remote(path)
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"`path` must name a file, such as 'model.onnx', not a folder. Received: {str(path)!r}"
+        )
+    refuse_existing(path, overwrite)
+    check_model(model)
+    check_tolerances(atol, rtol)
+    with staging(path.parent, path) as staged:
+        source = ExportSource(model, rho_tolerance)
+        batches = source.reference.batches(samples)
+        written = staged / path.name
+        layers, transposes = _write(source, opset, lowering, written)
+        found = compare(load_artifact(written), source.reference, batches, atol, rtol)
+        snapping = source.snapping_difference(batches)
+        publish_with_weights(written, path, overwrite)
+    seconds = time.perf_counter() - started
+    return source.report(path, layers, found, snapping, seconds, onnx_size(path), transposes)
+
+
+def check_opset(opset: int) -> None:
+    """Checks that `opset` is one that is tested.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(opset, int) or opset not in OPSETS:
+        raise ValueError(
+            f"`opset` must be an integer from {OPSETS[0]} to {OPSETS[-1]}, the versions that are "
+            f"tested. Received: opset={opset!r}"
+        )
+
+
+def _write(source, opset, lowering, path):
+    """Writes `path`, and beside it the file with its weights if they do not fit into it.
+
+    Returns:
+        What became of each normalization layer, and the number of transposes inside.
+    """
+    import onnx
+
+    external = ExternalWeights(source.reference.model)
+    proto, layers = convert(source.reference, opset, lowering, external)
+    describe(proto, source.reference.model.name, opset, lowering, layers, source.rho)
+    external.write(proto, path)
+    onnx.save(proto, path, format="protobuf")  # whatever the name of `path` ends in
+    _check(path)
+    return layers, inner_transposes(proto)
+
+
+def _check(path):
+    import onnx
+
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise VerificationError(
+            "The ONNX checker must accept the file; tf2onnx has converted a layer wrongly, so "
+            "replace that layer, or export a SavedModel. The checker says:",
+            [str(error).strip()],
+        ) from error

@@ -1,1 +1,0 @@
-"""Putting files in their place whole, or not at all."""

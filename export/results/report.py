@@ -1,0 +1,125 @@
+"""What an export did."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from keras_bin.gates import RhoSummary
+
+from .layer_fold import UNFOLDED, LayerFold
+from .plain import plain
+from .verification import Verification
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, what became of each layer, and how far it is from the Keras model.
+
+    Attributes:
+        path: the SavedModel's version directory, or the ONNX file.
+        layers: a `LayerFold` for each normalization layer, from input to output.
+        verification: the `Verification` of what was written.
+        rho: a `RhoSummary` for each BIN layer, of the gates that were exported.
+        seconds: wall-clock time of folding, writing and verifying.
+        cast_to_float32: whether the model was half precision and the artifact is float32.
+        size: bytes of all files of the artifact: a SavedModel's folder,
+            or an ONNX file and the one with its weights.
+        snapping_difference: largest absolute difference that clipping gates to [0, 1], and moving
+            them to its ends, makes to an output, or None if no gate was changed.
+        inner_transposes: number of transposes inside an ONNX file that a better layout would
+            save; None for a SavedModel.
+    """
+
+    path: Path
+    layers: tuple[LayerFold, ...]
+    verification: Verification
+    rho: tuple[RhoSummary, ...]
+    seconds: float
+    cast_to_float32: bool
+    size: int
+    snapping_difference: float | None = None
+    inner_transposes: int | None = None
+
+    @property
+    def layers_folded(self) -> int:
+        """Number of BIN layers that became constants."""
+        return sum(
+            layer.became != UNFOLDED and layer.kind != "BatchNormalization" for layer in self.layers
+        )
+
+    @property
+    def max_abs_difference(self) -> float:
+        """Largest absolute difference of any output, in output units."""
+        return self.verification.max_abs
+
+    @property
+    def max_rel_difference(self) -> float:
+        """Largest difference relative to the expected value, where that is above `atol`."""
+        return self.verification.max_rel
+
+    @property
+    def atol(self) -> float:
+        """Absolute tolerance of the verification."""
+        return self.verification.atol
+
+    @property
+    def rtol(self) -> float:
+        """Relative tolerance of the verification."""
+        return self.verification.rtol
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values that JSON can hold."""
+        return {
+            "path": str(self.path),
+            "size": self.size,
+            "seconds": self.seconds,
+            "cast_to_float32": self.cast_to_float32,
+            "layers_folded": self.layers_folded,
+            "layers": plain(self.layers),
+            "rho": plain(self.rho),
+            "snapping_difference": self.snapping_difference,
+            "inner_transposes": self.inner_transposes,
+            "verification": self.verification.as_dict(),
+        }
+
+    def __str__(self) -> str:
+        cast = ", cast to float32" if self.cast_to_float32 else ""
+        rounding = ", or the model's rounding" if self.verification.used_rounding else ""
+        changed = ""
+        if self.snapping_difference is not None:
+            counts = [
+                f"{sum(getattr(layer, kind) for layer in self.layers)} gates {kind}"
+                for kind in ("clipped", "snapped")
+                if any(getattr(layer, kind) for layer in self.layers)
+            ]
+            cost = f"changes outputs by {self.snapping_difference:.1e}"
+            changed = f" ({', '.join(counts).replace('snapped', 'moved')}, which {cost})"
+        transposes = ""
+        if self.inner_transposes:
+            transposes = f"; transposes inside: {self.inner_transposes}"
+        return (
+            f"{self.path}: BIN layers folded: {self.layers_folded}{changed}{cast}; largest "
+            f"difference {self.max_abs_difference:.1e} absolute, "
+            f"{self.max_rel_difference:.1e} relative "
+            f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding}){transposes}; "
+            f"{self.seconds:.1f} s"
+        )
+
+    def __rich__(self) -> Table:
+        table = Table(title="What became of each normalization layer")
+        for column in ("layer", "class"):
+            table.add_column(column, overflow="fold")
+        table.add_column("channels", justify="right")
+        for column in ("became", "why"):
+            table.add_column(column, overflow="fold")
+        for layer in self.layers:
+            into = f"{layer.became} into {layer.into}" if layer.into else layer.became
+            clipped = f"rho clipped to [0, 1] in {layer.clipped} channels" if layer.clipped else ""
+            snapped = f"rho moved to 0 or 1 in {layer.snapped} channels" if layer.snapped else ""
+            why = "; ".join(filter(None, (layer.reason, clipped, snapped)))
+            cells = (layer.layer, layer.kind, str(layer.channels), into, why)
+            table.add_row(*map(Text, cells))
+        return table

@@ -1,0 +1,151 @@
+"""What a comparison of an artifact with its model has found."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rich.table import Table
+from rich.text import Text
+
+from .plain import plain
+
+
+class OutputCheck(NamedTuple):
+    """One output on one batch of samples.
+
+    Attributes:
+        name: the key the output is read by.
+        batch: number of rows of the batch.
+        shape: shape of the output, the batch axis first.
+        max_abs: largest absolute difference, in output units; infinite where a value is not
+            finite.
+        max_rel: largest absolute difference over the absolute expected value, where that
+            value is above `atol`.
+        worst: index of the element that exceeds what is allowed by most, or comes nearest to
+            it; None where the output has no elements.
+        expected: value of the Keras model there.
+        got: value of the artifact there.
+        rounding: what rounding moves the Keras model by at most, in this output on this batch,
+            unsteady rows apart, where that was looked at; None elsewhere.
+        passed: whether every element is right.
+        unsteady: number of rows on which rounding alone moves the Keras model by more than 0.25 %
+            of its largest value there, where that was looked at. They tell little of an artifact,
+            and may differ by 4 times the largest rounding of any row.
+    """
+
+    name: str
+    batch: int
+    shape: tuple[int, ...]
+    max_abs: float
+    max_rel: float
+    worst: tuple[int, ...] | None
+    expected: float | None
+    got: float | None
+    rounding: float | None
+    passed: bool
+    unsteady: int = 0
+
+    def __str__(self) -> str:
+        where = (
+            ""
+            if self.worst is None
+            else (f"; worst at {self.worst}: expected {self.expected:.9g}, got {self.got:.9g}")
+        )
+        rounding = "" if self.rounding is None else f"; rounding of the model {self.rounding:.3g}"
+        if self.unsteady:
+            rounding += f", and more on {self.unsteady} rows"
+        return (
+            f"{self.name!r}, batch of {self.batch}: largest absolute difference "
+            f"{self.max_abs:.3g}, relative {self.max_rel:.3g}{where}{rounding}"
+        )
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How far an artifact is from its model, for every output on every batch of samples.
+
+    Attributes:
+        outputs: an `OutputCheck` for each batch and output, in that order.
+        atol: absolute tolerance that was applied.
+        rtol: relative tolerance that was applied.
+
+    Example:
+    >>> from .. import OutputCheck, Verification
+    >>> check = OutputCheck("y", 1, (1, 2), 1e-6, 2e-6, (0, 1), 0.5, 0.500001, None, True)
+    >>> found = Verification((check,), atol=1e-4, rtol=1e-4)
+    >>> found.passed, found.max_abs, found.samples
+    (True, 1e-06, 1)
+    """
+
+    outputs: tuple[OutputCheck, ...]
+    atol: float
+    rtol: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every output is right on every batch."""
+        return all(check.passed for check in self.outputs)
+
+    @property
+    def max_abs(self) -> float:
+        """Largest absolute difference of any output, in output units."""
+        return max((check.max_abs for check in self.outputs), default=0.0)
+
+    @property
+    def max_rel(self) -> float:
+        """Largest relative difference, where the expected value is above `atol`."""
+        return max((check.max_rel for check in self.outputs), default=0.0)
+
+    @property
+    def samples(self) -> int:
+        """Number of batches of samples that were compared."""
+        return sum(check.name == self.outputs[0].name for check in self.outputs)
+
+    @property
+    def used_rounding(self) -> bool:
+        """Whether an output is right by the rounding of the Keras model, not by the tolerance."""
+        return any(check.passed and check.rounding is not None for check in self.outputs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values that JSON can hold; numbers that are not finite become text."""
+        return {
+            "passed": self.passed,
+            "samples": self.samples,
+            "max_abs": plain(self.max_abs),
+            "max_rel": plain(self.max_rel),
+            "atol": self.atol,
+            "rtol": self.rtol,
+            "outputs": plain(self.outputs),
+        }
+
+    def __rich__(self) -> Table:
+        rounding = ", or the model's rounding" if self.used_rounding else ""
+        table = Table(
+            title="Difference from the Keras model "
+            f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding})"
+        )
+        for column in ("output", "shape"):
+            table.add_column(column, overflow="fold")
+        for column in ("absolute", "relative", "worst at", "expected", "got", "rounding"):
+            table.add_column(column, justify="right", overflow="fold")
+        table.add_column("")
+        for check in self.outputs:
+            table.add_row(
+                Text(check.name),
+                _sizes(check.shape),
+                f"{check.max_abs:.2g}",
+                f"{check.max_rel:.2g}",
+                "" if check.worst is None else _sizes(check.worst),
+                *("" if x is None else f"{x:.6g}" for x in (check.expected, check.got)),
+                _rounding(check),
+                "[green]right[/green]" if check.passed else "[red]wrong[/red]",
+            )
+        return table
+
+
+def _rounding(check):
+    text = "" if check.rounding is None else f"{check.rounding:.2g}"
+    return f"{text}, more on {check.unsteady} rows" if check.unsteady else text
+
+
+def _sizes(sizes):
+    return ", ".join(map(str, sizes))

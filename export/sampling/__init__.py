@@ -1,0 +1,1 @@
+"""Inputs on which a model and what was made of it are compared."""

@@ -1,0 +1,181 @@
+"""What is in a SavedModel, read from its files without running it."""
+
+import collections
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..files.facts import MANIFEST, check_facts, parse_json
+from ..files.size import size_on_disk
+from ..models.signature import TensorInfo
+from ..results.plain import plain
+from ..tensorflow_internals import known_dtypes, parse_saved_model
+from .manifest import FILE, FORMAT
+
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+
+
+class ServingSignature(NamedTuple):
+    """One signature of a SavedModel.
+
+    Attributes:
+        name: the key it is called by, such as `"serving_default"`.
+        inputs: names, shapes and dtypes.
+        outputs: likewise.
+        operators: number of operators of each kind that a call runs, most frequent first;
+            those in the body of a loop count once.
+    """
+
+    name: str
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[TensorInfo, ...]
+    operators: dict[str, int]
+
+
+class SavedModelFolder(NamedTuple):
+    """What a SavedModel's folder holds.
+
+    Attributes:
+        path: the folder, by convention `base/<version>`.
+        size: bytes of all its files.
+        tensorflow_version: version of TensorFlow that wrote it.
+        signatures: what can be called in it.
+        manifest: what keras_bin wrote down about its export, or None.
+    """
+
+    path: Path
+    size: int
+    tensorflow_version: str
+    signatures: tuple[ServingSignature, ...]
+    manifest: dict[str, Any] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values that JSON can hold."""
+        return {"kind": "saved_model", **plain(self)}
+
+
+def describe_saved_model(path: Path) -> SavedModelFolder:
+    """Reads what a SavedModel's files say.
+
+    Raises:
+        ValueError: `saved_model.pb` or the manifest cannot be read, or the manifest holds a value
+            of another type than an export writes.
+    """
+    graph = _read(path / "saved_model.pb")
+    return SavedModelFolder(
+        path=path,
+        size=size_on_disk(path),
+        tensorflow_version=graph.meta_info_def.tensorflow_version,
+        signatures=tuple(
+            ServingSignature(
+                name,
+                _tensors(signature.inputs),
+                _tensors(signature.outputs),
+                _operators(graph.graph_def, signature, path / "saved_model.pb"),
+            )
+            for name, signature in sorted(graph.signature_def.items())
+            if not name.startswith("__")  # TensorFlow's own, such as the one that initializes
+        ),
+        manifest=_manifest(path / FILE),
+    )
+
+
+def _read(path):
+    from google.protobuf.message import DecodeError
+
+    try:
+        (graph,) = parse_saved_model(path.read_bytes()).meta_graphs
+    except (DecodeError, ValueError) as error:
+        raise ValueError(
+            "A saved_model.pb must hold one graph, as TensorFlow 2 writes it; export the model "
+            f"again. Received: {str(path)!r}, of which protobuf says: {error}"
+        ) from error
+    return graph
+
+
+def _manifest(path):
+    if not path.is_file():
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            "The manifest of a SavedModel must be text in UTF-8; export the model again. "
+            f"Received: {str(path)!r}, of which the decoder says: {error}"
+        ) from error
+    manifest = parse_json(text, f"The manifest of a SavedModel, {str(path)!r},")
+    if not isinstance(manifest, dict):
+        raise ValueError(
+            "The manifest of a SavedModel must be a JSON object; export the model again. "
+            f"Received: {str(path)!r}, which holds {manifest!r}"
+        )
+    if manifest.get("format") == FORMAT:
+        check_facts(manifest, MANIFEST, path)
+    return manifest
+
+
+def _tensors(tensors):
+    import tensorflow as tf
+
+    known = known_dtypes()  # what has several tensors has none of its own
+    return tuple(
+        TensorInfo(
+            name,
+            tuple(None if dim.size < 0 else dim.size for dim in tensor.tensor_shape.dim),
+            tf.dtypes.as_dtype(tensor.dtype).name if tensor.dtype in known else "unknown",
+        )
+        for name, tensor in sorted(tensors.items())
+    )
+
+
+def _operators(graph_def, signature, path):
+    functions = {
+        function.signature.name: function.node_def for function in graph_def.library.function
+    }
+    counts = collections.Counter()
+    waiting = [_needed(graph_def.node, signature, path)]
+    while waiting:
+        for node in waiting.pop():
+            called = [functions[name] for name in _called(node) if name in functions]
+            waiting += called
+            if node.op not in _CALLS or not called:
+                counts[node.op] += 1
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _needed(nodes, signature, path):
+    """Returns the nodes that the outputs of a signature depend on."""
+    by_name = {node.name: node for node in nodes}
+    needed = {}
+    waiting = [_node_name(name) for tensor in signature.outputs.values() for name in _names(tensor)]
+    while waiting:
+        name = waiting.pop()
+        if name not in by_name:
+            raise ValueError(
+                "A saved_model.pb must hold every operator that its outputs need; export the "
+                f"model again. Received: {str(path)!r}, in which {name!r} is missing"
+            )
+        if name not in needed:
+            needed[name] = by_name[name]
+            waiting += map(_node_name, by_name[name].input)
+    return list(needed.values())
+
+
+def _names(tensor):
+    """Returns the names of the tensors that an output consists of: several if it is sparse."""
+    kind = tensor.WhichOneof("encoding")
+    if kind == "composite_tensor":
+        return [name for part in tensor.composite_tensor.components for name in _names(part)]
+    if kind == "coo_sparse":
+        return [part for _, part in tensor.coo_sparse.ListFields()]
+    return [tensor.name]
+
+
+def _called(node):
+    """Returns the names of the functions that a node calls."""
+    for attribute in node.attr.values():
+        functions = [attribute.func, *attribute.list.func]
+        yield from (function.name for function in functions if function.name)
+
+
+def _node_name(tensor):
+    return tensor.lstrip("^").split(":")[0]

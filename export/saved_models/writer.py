@@ -1,0 +1,206 @@
+"""Writing a SavedModel for TensorFlow Serving."""
+
+import os
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ..extras import require_tensorflow
+from ..files.durable import tensorflow_writes
+from ..files.publish import refuse_existing, staging
+from ..files.remote import refuse_remote
+from ..files.size import size_on_disk
+from ..models.graph import check_model
+from ..models.rho_tolerance import check_rho_tolerance
+from ..onnx_files.external import fits_inside
+from ..results.plain import plain
+from ..results.report import ExportReport
+from ..sampling.generated import SMALL_BATCHES
+from ..sampling.samples import rows
+from ..source import ExportSource
+from ..tracing.export_graph import ExportGraph
+from ..tracing.forms import LayerCalls
+from ..verifying.verify import check_tolerances, compare
+from .manifest import manifest, source_file, write_manifest
+from .serving_process import serving_process
+from .structure import check_structure
+from .versions import check_version, publish_version
+from .warm_up import read_warm_up, write_warm_up
+
+
+def export_saved_model(
+    model: keras.Model,
+    base: str | os.PathLike,
+    version: int | None = None,
+    *,
+    rho_tolerance: float = 0.0,
+    overwrite: bool = False,
+    samples: dict[str, np.ndarray] | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    source: str | os.PathLike | None = None,
+) -> ExportReport:
+    """Writes a model, its BIN layers folded, to `base/<version>/`, as TensorFlow Serving reads it.
+
+    What is written is the graph that the model itself traces in inference mode, so that it
+    computes what `model.predict` does; variables that calls assign, such as counters, stay.
+
+    The SavedModel has the signatures `serving_default` and `serve`, which are equal, with named
+    inputs and outputs and a free batch size. It uses TensorFlow's own operators only, nothing
+    in it has to be compiled by XLA, and it loads without keras_bin. With it come requests for
+    the server's warm-up, and `keras_bin.json`: names and versions, what was checked, and what
+    became of each layer.
+
+    All is written to a hidden folder in `base`, loaded from there in a fresh process without
+    Keras, on the CPU, compared with `model`, written through to the disk, and only then
+    renamed: a server that watches `base` never sees a part of it. A failed export leaves
+    nothing, and what a killed one has left is removed by the next.
+
+    Args:
+        model: a built Functional or Sequential model, or a subclass that was called on one
+            argument of float tensors; one without BIN layers is fine. A half-precision model is
+            exported in float32, with a warning.
+        base: folder of the model's versions; made if missing.
+        version: integer above 0, by default one more than the highest in `base`.
+        rho_tolerance: see `fold`.
+        overwrite: whether to replace `base/<version>` if it exists.
+        samples: see `keras_bin.export.verify`.
+        atol: see `keras_bin.export.verify`.
+        rtol: see `keras_bin.export.verify`.
+        source: the .keras file that the model was loaded from, whose SHA-256 digest goes into
+            `keras_bin.json`.
+
+    Returns:
+        An `ExportReport`.
+
+    Raises:
+        FileExistsError: `base/<version>` exists and `overwrite` is False.
+        FileNotFoundError: `source` is no file.
+        NotADirectoryError: `base` is a file, or inside one.
+        OSError: the disk is full, or fails.
+        PermissionError: `base` cannot be written to.
+        RuntimeError: Keras does not run on TensorFlow, or `sys.executable` names no Python that
+            could be started.
+        TypeError: `model` is not a Keras model.
+        ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `version` is
+            not an integer above 0, a tolerance is out of its range, or a path is an address of an
+            object store.
+        VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
+            could not serve it (OperatorError, ShapeError); a ValueError.
+
+    Example:
+    >>> import keras, keras_bin, tempfile
+    >>> from .. import export_saved_model
+    >>> inputs = keras.Input((8, 8, 3), name="image")
+    >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
+    >>> with tempfile.TemporaryDirectory() as base:
+    ...     report = export_saved_model(model, base)
+    >>> report.path.name, report.layers_folded
+    ('1', 1)
+    """
+    started = time.perf_counter()
+    require_tensorflow()
+    refuse_remote(base)
+    base = Path(base)
+    if version is not None:
+        check_version(version)
+        refuse_existing(base / str(version), overwrite)
+    check_model(model)
+    check_tolerances(atol, rtol)
+    check_rho_tolerance(rho_tolerance)
+    file = None if source is None else source_file(Path(source))
+    with staging(base) as staged, serving_process(staged) as serving:
+        prepared = ExportSource(model, rho_tolerance)
+        batches = prepared.reference.batches(samples)
+        written = staged / "model"
+        layers = _write(prepared.reference, written)
+        structure = check_structure(written)
+        artifact = serving.load(written)
+        found = _compare_on_cpu(artifact, prepared.reference, batches, atol, rtol)
+        snapping = prepared.snapping_difference(batches)
+        checks = {
+            "structure": structure,
+            "snapping_difference": snapping,
+            "values": found.as_dict(),
+            "warm_up": _warm_up(written, base.absolute().name, artifact, batches),
+        }
+        write_manifest(
+            written,
+            manifest(
+                name=model.name,
+                inputs=[info._asdict() for info in artifact.signature.inputs],
+                outputs=[info._asdict() for info in artifact.signature.outputs],
+                checks=checks,
+                layers=plain(layers),
+                rho=plain(prepared.rho),
+                source=file,
+            ),
+        )
+        path = publish_version(written, base, version, overwrite)
+    seconds = time.perf_counter() - started
+    return prepared.report(path, layers, found, snapping, seconds, size_on_disk(path))
+
+
+def _write(reference, path):
+    """Writes the weights as constants, or as variables if they are too large.
+
+    Returns:
+        What became of each normalization layer.
+    """
+    import tensorflow as tf
+
+    model, signature = reference.model, reference.signature
+    calls = LayerCalls(reference.rho_tolerance)
+    exported = ExportGraph(reference, calls, keep_variables=not fits_inside(model))
+    specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
+    module = tf.Module()
+    module.serve = exported.graph.function(
+        specs, {info.name: info.shape for info in signature.outputs}
+    )
+    module.captured = _owners(model, exported.graph.captured.values())
+    with tensorflow_writes(path):
+        tf.saved_model.save(
+            module,
+            str(path),
+            dict.fromkeys(("serve", "serving_default"), module.serve),
+            # TensorFlow would trace gradients that nobody asks for, and fails where one of them
+            # reads a tensor of its surroundings, as that of SiLU does.
+            tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+        )
+    return exported.layers
+
+
+def _owners(model, resources):
+    """Returns the variables and lookup tables of a model that own some resources."""
+    import tensorflow as tf
+
+    wanted = set(map(id, resources))
+    # Keras keeps the states of seed generators where TensorFlow does not look for them.
+    owners = [variable.value for variable in model.variables]
+    owners += tf.train.TrackableView(model).descendants()
+    found = {
+        id(resource): owner
+        for owner in owners
+        if id(resource := getattr(owner, "handle", getattr(owner, "resource_handle", None)))
+        in wanted
+    }
+    return list(found.values())
+
+
+def _compare_on_cpu(*arguments):
+    """Compares where the fresh process computes; a GPU would round to 10 bits (TF32)."""
+    import tensorflow as tf
+
+    with tf.device("CPU:0"):
+        return compare(*arguments)
+
+
+def _warm_up(folder, name, artifact, batches):
+    """Writes requests for the server's warm-up and runs them as they are read back."""
+    write_warm_up(folder, name, [batch for batch in batches if rows(batch) in SMALL_BATCHES])
+    requests = read_warm_up(folder)
+    for batch in requests:
+        artifact.run(batch)
+    return {"records": len(requests)}

@@ -1,0 +1,78 @@
+"""What the exporter takes from tf2onnx beside its public `tf2onnx.convert`, all of it.
+
+Checked on tf2onnx 1.17.0. Public for the whole: `tf2onnx.convert.from_graph_def`, which runs
+tf2onnx's optimizers in an order of its own; see `onnx_files.graph_conversion`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+
+def optimized_definition(inputs: list[str], outputs: list[str], definition):
+    """Lets TensorFlow optimize a GraphDef, as tf2onnx does before it converts one."""
+    from tf2onnx import tf_loader
+
+    return tf_loader.tf_optimize(inputs, outputs, definition)
+
+
+def converted(
+    graph,
+    inputs: list[str],
+    outputs: list[str],
+    names: Mapping[str, str],
+    opset: int,
+    handlers: Mapping,
+):
+    """Converts a `tf.Graph` to tf2onnx's graph of ONNX operators.
+
+    Args:
+        graph: the graph.
+        inputs: names of the tensors that are fed.
+        outputs: names of the tensors that are returned.
+        names: maps some of these tensors to their names in the ONNX model.
+        opset: version of the ONNX operator set.
+        handlers: converters of operators; see tf2onnx's `custom_op_handlers`.
+    """
+    from tf2onnx import tfonnx
+
+    return tfonnx.process_tf_graph(
+        graph,
+        continue_on_error=True,
+        opset=opset,
+        custom_op_handlers=dict(handlers),
+        input_names=inputs,
+        output_names=outputs,
+        tensors_to_rename=dict(names),
+    )
+
+
+def optimized(graph, names: Sequence[str]):
+    """Runs some of tf2onnx's optimizers, by the names of their classes, on its graph."""
+    from tf2onnx import optimizer
+
+    passes = {name: getattr(optimizer, name) for name in names}
+    if "GlobalPoolOptimizer" in passes:
+        passes["GlobalPoolOptimizer"] = _pools_of_pictures()
+    return optimizer.optimize_graph(graph, optimizers=passes)
+
+
+def _pools_of_pictures():
+    """Returns tf2onnx's optimizer that makes pools of reductions, but for those of series.
+
+    There it would take the mean over channels, as of a layer normalization, for a pool.
+    """
+    from tf2onnx.optimizer import GlobalPoolOptimizer
+
+    class Optimizer(GlobalPoolOptimizer):
+        """Knows pictures and volumes alone."""
+
+        def _optimize_reduce(self, node, graph):
+            return graph.get_rank(node.input[0]) != 3 and super()._optimize_reduce(node, graph)
+
+    return Optimizer
+
+
+def new_name(start: str) -> str:
+    """Returns a name of a node that no other has, and that starts with `start`."""
+    from tf2onnx.utils import make_name
+
+    return make_name(start)

@@ -1,0 +1,212 @@
+"""What keras_bin takes from Keras under private names, all of it.
+
+Checked on Keras 3.9.2 and 3.15.1. Each function says which public name would replace it; where it
+names none, Keras has none yet. A new release of Keras is reviewed here, and then in the tests.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import keras
+
+# Public: none; `keras.Model(inputs, outputs)` makes one, and its class has no public name.
+from keras.src.models.functional import Functional
+
+LAYERS_MODULE = "keras.src.layers."  # in which the classes of Keras's own layers are
+
+# What `Layer.__new__` makes for the layer that it makes.
+MADE_BY_NEW = frozenset(("build", "quantize", "_tracker"))
+# Where a layer stands in graphs, and what its calls have left.
+LEFT_BY_CALLS = frozenset(
+    ("_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override")
+)
+# What `compile` and `fit` leave in a model.
+LEFT_BY_TRAINING = (
+    *("optimizer", "history", "_compile_loss", "_compile_metrics", "_loss_tracker"),
+    *("_compile_config", "_compiled_trainable_state", "_eval_epoch_iterator"),
+    *("train_function", "test_function", "predict_function"),
+)
+
+
+def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns a layer and all layers inside it, in order.
+
+    Public: none; `keras.Model.layers` stops at the first level.
+    """
+    return layer._flatten_layers()
+
+
+def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns the layers inside a layer at any depth, in order; see `all_layers`."""
+    return layer._flatten_layers(include_self=False)
+
+
+def layers_held(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Returns the layers that a layer holds itself. Public: `keras.Model.layers`, of models."""
+    return layer._layers
+
+
+def takes_training(layer: keras.layers.Layer) -> bool:
+    """Tells whether `call` has an argument `training`. Public: `inspect.signature(layer.call)`."""
+    return layer._call_has_training_arg
+
+
+def nodes_in_order(model: keras.Model) -> list:
+    """Returns the calls that a Functional model consists of, in order. Public: none."""
+    by_depth = model._nodes_by_depth
+    depths = sorted(by_depth, reverse=True)
+    return [node for depth in depths for node in by_depth[depth] if not node.is_input]
+
+
+def take_out_of_graphs(operation) -> None:
+    """Lets an operation forget where it was called. Public: none."""
+    operation._inbound_nodes = []
+    operation._outbound_nodes = []
+
+
+def lambda_output_shape(layer: keras.layers.Lambda):
+    """Returns the argument `output_shape` of a Lambda. Public: its `get_config`, as bytecode."""
+    return layer._output_shape
+
+
+def fill_in_config(method: Callable) -> Callable:
+    """Marks a `get_config` as one that Keras adds to for subclasses without their own.
+
+    Public: none.
+    """
+    method._is_default = True
+    return method
+
+
+def compute_loss(model: keras.Model, **arguments):
+    """Computes the loss of a train step. Public: `compute_loss`.
+
+    The private one also serves models whose own `compute_loss` takes no `training`.
+    """
+    return model._compute_loss(**arguments)
+
+
+def track_loss(model: keras.Model, loss, sample_weight) -> None:
+    """Updates the metric `loss` of a compiled model. Public: none."""
+    model._loss_tracker.update_state(loss, sample_weight=sample_weight)
+
+
+# Optimizers.
+
+
+def calls_of(optimizer: keras.optimizers.Optimizer):
+    """Returns the variable that counts an optimizer's calls.
+
+    Public: `iterations`, which counts updates; under gradient accumulation several calls make one.
+    """
+    return optimizer._iterations
+
+
+def updates(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> bool:
+    """Tells whether a built optimizer was built with a variable. Public: none."""
+    return optimizer._var_key(variable) in optimizer._trainable_variables_indices
+
+
+def moving_average(optimizer: keras.optimizers.Optimizer, variable: keras.Variable):
+    """Returns the moving average that an optimizer with `use_ema` keeps. Public: none."""
+    return optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
+
+
+def schedule_free_iterate(optimizer: keras.optimizers.Optimizer, variable: keras.Variable):
+    """Returns the iterate that ScheduleFreeAdamW (Keras >= 3.14) keeps, else None. Public: none."""
+    schedule_free = getattr(keras.optimizers, "ScheduleFreeAdamW", ())
+    if not isinstance(optimizer, schedule_free):
+        return None
+    return optimizer._momentums[optimizer._get_variable_index(variable)]
+
+
+def exclude_too(optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> None:
+    """Excludes variables from weight decay, besides what the user has excluded already.
+
+    Public: `exclude_from_weight_decay`, which replaces what an earlier call has excluded.
+    """
+    excluded = getattr(optimizer, "_exclude_from_weight_decay", set())
+    pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    optimizer.exclude_from_weight_decay(
+        var_list=variables, var_names=None if pattern is None else [pattern.pattern]
+    )
+    optimizer._exclude_from_weight_decay |= excluded
+
+
+# What a layer keeps track of, for copies made attribute by attribute. Public: none of it.
+
+
+def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """Returns the variables of a layer, without those of the layers inside it."""
+    return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def own_parts(layer: keras.layers.Layer) -> list:
+    """Returns the seed generators and metrics that a layer holds."""
+    return [*layer._seed_generators, *layer._metrics]
+
+
+def tracker_of(layer: keras.layers.Layer):
+    """Returns the object that keeps track of what is set on a layer."""
+    return layer._tracker
+
+
+def tracked_lists(layer: keras.layers.Layer) -> dict[str, list]:
+    """Returns the lists in which a layer keeps track of its parts, by name."""
+    return {name: tracked for name, (_, tracked) in layer._tracker.config.items()}
+
+
+@contextlib.contextmanager
+def untracked(layer: keras.layers.Layer) -> Iterator[None]:
+    """Lets a layer keep track of nothing inside a `with` block, as lists would of their items."""
+    config, layer._tracker.config = layer._tracker.config, {}
+    try:
+        yield
+    finally:
+        layer._tracker.config = config
+
+
+def copy_tracked(layer: keras.layers.Layer, new: keras.layers.Layer, copied: Callable) -> None:
+    """Lets a copy of a layer keep track of the copies of its parts.
+
+    Args:
+        layer: what was copied.
+        new: its copy.
+        copied: returns the copy of a part.
+    """
+    source, target = layer._tracker, new._tracker
+    for name, tracked in tracked_lists(new).items():
+        tracked[:] = map(copied, source.config[name][1])
+        target.stored_ids[name] = set(map(id, tracked))
+    if source.locked:
+        target.lock(source._lock_violation_msg)
+
+
+__all__ = [
+    "LAYERS_MODULE",
+    "LEFT_BY_CALLS",
+    "LEFT_BY_TRAINING",
+    "MADE_BY_NEW",
+    "Functional",
+    "all_layers",
+    "calls_of",
+    "compute_loss",
+    "copy_tracked",
+    "exclude_too",
+    "fill_in_config",
+    "lambda_output_shape",
+    "layers_held",
+    "layers_inside",
+    "moving_average",
+    "nodes_in_order",
+    "own_parts",
+    "own_variables",
+    "schedule_free_iterate",
+    "take_out_of_graphs",
+    "takes_training",
+    "track_loss",
+    "tracked_lists",
+    "tracker_of",
+    "untracked",
+    "updates",
+]

@@ -1,0 +1,140 @@
+"""The structure of the two packages, read from their files: who imports whom, and private names."""
+
+import ast
+import collections
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# The folder of each package in the tree, by its name when it is installed.
+PACKAGES = {"keras_bin": "keras_bin", "keras_bin.export": "export"}
+OUTSIDE = ("keras.src", "tensorflow.python", "tensorflow.core", "tf2onnx")
+PRIVATE = re.compile(r"_[A-Za-z]\w*")
+
+
+def modules(root: Path = ROOT) -> dict[str, Path]:
+    """Maps the names of all modules to their files."""
+    found = {}
+    for package, folder in PACKAGES.items():
+        for path in sorted((root / folder).rglob("*.py")):
+            if folder == "keras_bin" and (root / folder / "export") in path.parents:
+                continue  # the link to the other package
+            parts = path.relative_to(root / folder).with_suffix("").parts
+            name = ".".join((package, *parts)).removesuffix(".__init__")
+            found[name] = path
+    return found
+
+
+def imports(name: str, path: Path, known: dict[str, Path]) -> set[str]:
+    """Returns the modules that a module imports, those of type checkers and functions too."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join((*(above if node.level else ()), *filter(None, [node.module])))
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                found.add(inner if inner in known else base)
+    return found
+
+
+def cycles(root: Path = ROOT) -> set[tuple[str, str]]:
+    """Returns pairs of neighbours in one package that import each other, if by way of others."""
+    known = modules(root)
+    arrows = collections.defaultdict(set)
+    for name, path in known.items():
+        for other in imports(name, path, known) & known.keys():
+            shared = _shared(name, other)
+            ends = [_step(shared, each) for each in (name, other)]
+            if None not in ends and ends[0] != ends[1]:
+                arrows[ends[0]].add(ends[1])
+    reached = {name: _reached(name, arrows) for name in list(arrows)}
+    return {
+        (first, second)
+        for first, others in reached.items()
+        for second in others
+        if first < second and first in reached.get(second, ())
+    }
+
+
+def _shared(first, second):
+    """Returns the parts of the innermost package that two modules are in."""
+    parts = []
+    for one, other in zip(first.split("."), second.split("."), strict=False):
+        if one != other:
+            break
+        parts.append(one)
+    return parts
+
+
+def _step(package, name):
+    """Returns the neighbour inside a package that a module is, or is in; None for itself."""
+    parts = name.split(".")[: len(package) + 1]
+    return ".".join(parts) if len(parts) > len(package) else None
+
+
+def _reached(name, arrows):
+    found, waiting = set(), [name]
+    while waiting:
+        for other in arrows.get(waiting.pop(), ()):
+            if other not in found:
+                found.add(other)
+                waiting.append(other)
+    return found
+
+
+def foreign_names(root: Path = ROOT) -> Iterator[tuple[str, int, str]]:
+    """Yields module, line and name of whatever is private in another library and used here.
+
+    That is a private module that is imported, or an attribute that starts with one `_` and that
+    no line of the two packages sets or defines, in code or as a string.
+    """
+    trees = {
+        name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules(root).items()
+    }
+    ours = {each for tree in trees.values() for each in _defined(tree)}
+    for name, tree in trees.items():
+        text = set(map(id, _text(tree)))
+        for node in ast.walk(tree):
+            for used in () if id(node) in text else _used(node):
+                private = bool(PRIVATE.fullmatch(used)) and used not in ours
+                if private or used.startswith(OUTSIDE):
+                    yield name, node.lineno, used
+
+
+def _defined(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+                yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def _text(tree):
+    """Yields strings that are no names: parts of others, and what others are cut by."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield from node.values
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in ("removeprefix", "removesuffix"):
+                yield from node.args
+
+
+def _used(node):
+    if isinstance(node, ast.Attribute):
+        yield node.attr
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if PRIVATE.fullmatch(node.value):
+            yield node.value
+    elif isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if "." in alias.name)
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+        yield node.module
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)

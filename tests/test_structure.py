@@ -1,0 +1,106 @@
+"""The floor plan: one way for imports, private names of other libraries in one place each."""
+
+import re
+
+import pytest
+
+from tests import structure
+
+INTERNALS = {
+    "keras_bin.keras_internals": ("keras.src",),
+    "keras_bin.export.tensorflow_internals": ("tensorflow.python", "tensorflow.core"),
+    "keras_bin.export.tf2onnx_internals": ("tf2onnx",),
+}
+# Named tuples and the attributes of classes have names of one `_` by design of Python.
+OF_PYTHON = {"_asdict", "_fields", "_replace"}
+LONGEST = 300
+
+
+def used_outside_of_internals(root=structure.ROOT):
+    return [
+        f"{module}:{line}: {name}"
+        for module, line, name in structure.foreign_names(root)
+        if module not in INTERNALS and name not in OF_PYTHON
+    ]
+
+
+def copy_of_the_tree(folder, changes):
+    """Writes the two packages into a folder, with lines added to some modules."""
+    for name, path in structure.modules().items():
+        copy = folder / path.relative_to(structure.ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text(encoding="utf-8") + changes.get(name, ""), encoding="utf-8")
+    return folder
+
+
+def test_private_names_of_other_libraries_are_used_in_one_module_each():
+    assert used_outside_of_internals() == []
+
+
+@pytest.mark.parametrize("module", INTERNALS)
+def test_module_of_internals_uses_one_library(module):
+    used = {name for where, _, name in structure.foreign_names() if where == module}
+    outside = {name for name in used if name.startswith(structure.OUTSIDE)}
+    assert outside
+    assert all(name.startswith(INTERNALS[module]) for name in outside)
+
+
+@pytest.mark.parametrize("module", INTERNALS)
+def test_module_of_internals_says_what_it_was_checked_on(module):
+    text = structure.modules()[module].read_text(encoding="utf-8")
+    assert re.search(r"Checked on \w+ \d+\.\d+\.\d+", text)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("from keras.src import backend", "keras.src"),
+        ("import tensorflow.python.eager", "tensorflow.python.eager"),
+        ("from tensorflow.core.framework import types_pb2", "tensorflow.core.framework"),
+        ("from tf2onnx import optimizer", "tf2onnx.optimizer"),
+        ("print(keras.Model()._nodes_by_depth)", "_nodes_by_depth"),
+        ("getattr(keras.Model(), '_nodes_by_depth')", "_nodes_by_depth"),
+    ],
+    ids=["keras", "import", "core", "tf2onnx", "attribute", "string"],
+)
+def test_private_name_elsewhere_is_found(tmp_path, line, found):
+    root = copy_of_the_tree(tmp_path, {"keras_bin.export.describe": f"\n{line}\n"})
+    assert any(each.endswith(f" {found}") for each in used_outside_of_internals(root))
+
+
+def test_no_two_neighbours_import_each_other():
+    assert structure.cycles() == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "pair"),
+    [
+        ("tracing.forms", "from ..verifying.verify import verify", ("tracing", "verifying")),
+        ("folding.absorb", "from .fold import fold", ("folding.absorb", "folding.fold")),
+    ],
+    ids=["packages", "modules"],
+)
+def test_cycle_is_found(tmp_path, module, line, pair):
+    root = copy_of_the_tree(tmp_path, {f"keras_bin.export.{module}": f"\n{line}\n"})
+    assert tuple(f"keras_bin.export.{name}" for name in pair) in structure.cycles(root)
+
+
+def test_export_imports_itself_by_relative_imports_alone():
+    found = [
+        f"{path.relative_to(structure.ROOT)}: {line}"
+        for name, path in structure.modules().items()
+        if name.startswith("keras_bin.export")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(r"\s*(from|import) (keras_bin\.)?export\b", line)
+    ]
+    assert found == []
+
+
+def test_no_file_is_longer_than_a_reader_bears():
+    long = [
+        f"{path.relative_to(structure.ROOT)}: {lines} lines"
+        for folder in ("keras_bin", "export", "tests", "benchmarks", "examples")
+        for path in (structure.ROOT / folder).rglob("*.py")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
+    ]
+    assert long == []
