@@ -1,0 +1,1 @@
+"""A Keras model as the exporter sees it: its graph, its signature, its gates."""

@@ -1,0 +1,35 @@
+"""A model that is exported, and the gates that it is exported with."""
+
+import keras
+
+from .gate_values import GateValues
+from .graph import as_functional
+from .half_precision import is_half_precision
+from .signature import model_signature
+
+
+class Source:
+    """What every export of a model starts from.
+
+    Args:
+        model: a built Keras model; see `keras_bin.export.models.graph.as_functional`.
+        rho_tolerance: see `fold`; None leaves every rho as it is.
+
+    Raises:
+        ValueError: what `model` is called on is not known, an output has no name or that of an
+            input, or a rho is not finite.
+
+    Attributes:
+        model: a Functional model over the same layers.
+        signature: the signature of an artifact.
+        rho_tolerance: see above.
+        gates: the `GateValues` that are in force.
+        is_half: whether the model computes in half precision.
+    """
+
+    def __init__(self, model: keras.Model, rho_tolerance: float | None = 0.0):
+        self.model = as_functional(model)
+        self.signature = model_signature(self.model)
+        self.rho_tolerance = rho_tolerance
+        self.gates = GateValues(self.model, rho_tolerance)
+        self.is_half = is_half_precision(self.model)
