@@ -8,8 +8,9 @@ from keras_bin.keras_internals import all_layers, layers_held, layers_inside
 
 from ..models.graph import as_functional
 from ..models.half_precision import HALF_DTYPES, is_half_precision
+from ..models.inference import run_model
 from ..models.rho_tolerance import snap
-from ..models.signature import named_tensors, run_model
+from ..models.signature import named_tensors
 from ..results.errors import ValuesError
 from ..sampling.samples import Batch, sample_batches
 

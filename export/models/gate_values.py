@@ -7,9 +7,10 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from .rho_tolerance import snap
 from keras_bin.gates import RhoSummary, bin_layers, rho_summary
 from keras_bin.layer import BatchInstanceNormalization
+
+from .rho_tolerance import snap
 
 
 class GateChange(NamedTuple):

@@ -3,6 +3,7 @@
 import contextlib
 
 import keras
+
 from keras_bin.keras_internals import all_layers
 
 HALF_DTYPES = ("float16", "bfloat16")

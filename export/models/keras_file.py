@@ -5,15 +5,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
+
+from keras_bin.gates import RhoSummary, rho_summary
 from keras_bin.keras_internals import layers_inside
 
 from ..files.facts import parse_json
-from .graph import as_functional, is_graph
-from ..results.plain import plain
 from ..files.remote import refuse_remote
 from ..files.size import size_on_disk
+from ..results.plain import plain
+from .graph import as_functional, is_graph
 from .signature import TensorInfo, named_tensors
-from keras_bin.gates import RhoSummary, rho_summary
 
 _METADATA = "metadata.json"
 

@@ -1,10 +1,8 @@
-"""Names, shapes and dtypes by which an artifact is fed and read."""
+"""Names, shapes and dtypes of the inputs and outputs of a model and its artifacts."""
 
-import contextlib
 import itertools
 import keyword
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -16,9 +14,9 @@ class TensorInfo(NamedTuple):
     """One input or output.
 
     Attributes:
-        name: the key it is fed or read by.
-        shape: sizes, the batch axis first; None where a size is free.
-        dtype: dtype name, such as `"float32"`.
+        name: the key to feed or read it by.
+        shape: sizes, the batch axis first; None for a free size.
+        dtype: name of the dtype, such as `"float32"`.
     """
 
     name: str
@@ -27,23 +25,23 @@ class TensorInfo(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """Inputs and outputs of a model, in the order in which Keras flattens its structures."""
+    """Inputs and outputs of a model, in the order in which Keras flattens them."""
 
     inputs: tuple[TensorInfo, ...]
     outputs: tuple[TensorInfo, ...]
 
 
 def model_signature(model: keras.Model) -> Signature:
-    """Reads the signature that an artifact of a Functional model has.
+    """Returns the signature of the artifacts that a Functional model is exported to.
 
-    Inputs and outputs that are given as dicts are named by their keys, joined by `_` where
-    they are nested. Otherwise inputs have the names of their `keras.Input` and outputs those
-    of the layers that make them, numbered where one layer makes several. In names of inputs, which
-    TensorFlow makes arguments of the signature, all but ASCII letters, digits and `_` becomes
-    `_`, as in Keras's own export. The batch axis is free, and half precision is float32.
+    Inputs and outputs in a dict are named by their keys, joined by `_` if nested. Other inputs
+    have the names of their `keras.Input`, other outputs those of their layers, numbered if one
+    layer has several. TensorFlow makes the names of inputs arguments, so that every character but
+    ASCII letters, digits and `_` becomes `_`, as in Keras's own export. The batch axis is free,
+    and half precision becomes float32.
 
     Raises:
-        ValueError: the name of an output is empty, or an input and an output share a name.
+        ValueError: an output has an empty name, or an input and an output share a name.
     """
     inputs, outputs = named_tensors(model)
     if "" in (info.name for info in outputs):
@@ -63,52 +61,15 @@ def model_signature(model: keras.Model) -> Signature:
 
 
 def named_tensors(model: keras.Model) -> Signature:
-    """Names inputs and outputs as `model_signature` does, and leaves the names unchecked."""
+    """Names inputs and outputs as `model_signature` does, but changes and checks no name."""
     return Signature(
         _named(model.input, [tensor.name for tensor in model.inputs]),
         _named(model.output, model.output_names),
     )
 
 
-def serving_function(model: keras.Model, signature: Signature, weights: Sequence = ()):
-    """Returns a `tf.function` from tensors, in the order of the inputs, to a dict of outputs.
-
-    Args:
-        model: a Functional model.
-        signature: that of `model`.
-        weights: variables of the model whose values the function takes as further arguments.
-    """
-    import tensorflow as tf
-
-    specs = [
-        tf.TensorSpec(info.shape, tensor.dtype, name=info.name)
-        for info, tensor in zip(signature.inputs, model.inputs, strict=True)
-    ]
-    specs += [tf.TensorSpec(weight.shape, weight.dtype) for weight in weights]
-
-    @tf.function(input_signature=specs, autograph=False)
-    def serve(*tensors):
-        inputs, values = tensors[: len(signature.inputs)], tensors[len(signature.inputs) :]
-        with _values_of(weights, values):
-            return dict(zip(_names(signature.outputs), run_model(model, inputs), strict=True))
-
-    return serve
-
-
-def _values_of(weights, values):
-    if not weights:
-        return contextlib.nullcontext()
-    return keras.StatelessScope(state_mapping=list(zip(weights, values, strict=True)))
-
-
-def run_model(model: keras.Model, tensors) -> list:
-    """Calls a model in inference mode on its flattened inputs; returns its flattened outputs."""
-    inputs = keras.tree.pack_sequence_as(model.input, list(tensors))
-    return keras.tree.flatten(model(inputs, training=False))
-
-
 def _argument(name):
-    """Returns a name that can be that of an argument."""
+    """Returns a name that an argument can have."""
     name = re.sub("[^A-Za-z0-9_]", "_", name)
     starts_right = re.match("[A-Za-z]", name) and name != "self"
     return name if starts_right and not keyword.iskeyword(name) else f"input_{name}"
@@ -132,7 +93,7 @@ def _named(structure, default_names):
 
 
 def _unique(names):
-    """Numbers names that come again, with numbers that make no other name."""
+    """Numbers repeated names, so that all differ."""
     unique = []
     for name in names:
         if name in unique:
@@ -140,7 +101,3 @@ def _unique(names):
             name = next(new for new in numbered if new not in {*names, *unique})
         unique.append(name)
     return unique
-
-
-def _names(infos):
-    return [info.name for info in infos]

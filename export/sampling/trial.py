@@ -8,7 +8,8 @@ import numpy as np
 
 from keras_bin.keras_internals import all_layers
 
-from ..models.signature import Signature, run_model
+from ..models.inference import run_model
+from ..models.signature import Signature
 
 Batch = dict[str, np.ndarray]
 

@@ -8,7 +8,7 @@ import keras
 from keras_bin.keras_internals import all_layers
 
 from ..folding.places import NORMALIZATIONS, is_foldable
-from ..models.signature import serving_function
+from ..models.inference import serving_function
 from ..models.source import Source
 from ..results.layer_fold import ABSORBED, UNFOLDED, LayerFold
 from .absorbing import Absorber, Affine, Outcome

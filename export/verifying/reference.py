@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from ..models.signature import run_model, serving_function
+from ..models.inference import run_model, serving_function
 from ..models.source import Source
 from ..models.state import unchanged
 from ..results.errors import ValuesError

@@ -4,7 +4,11 @@ import keras
 import pytest
 from keras import layers, ops
 
-from keras_bin.export.models.half_precision import global_policy, in_single_precision, is_half_precision
+from keras_bin.export.models.half_precision import (
+    global_policy,
+    in_single_precision,
+    is_half_precision,
+)
 from tests.export.kinds import BIN, IMAGE
 
 MIXED_MAP = {"config": {"default_policy": "mixed_bfloat16", "policy_map": {"dense": "float16"}}}

@@ -1,19 +1,11 @@
-"""Names, shapes and dtypes of a model, and the function that serves it."""
+"""Names, shapes and dtypes of a model's inputs and outputs."""
 
 import keras
-import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 
-from keras_bin.export.models.signature import (
-    TensorInfo,
-    model_signature,
-    run_model,
-    serving_function,
-)
+from keras_bin.export.models.signature import TensorInfo, model_signature
 from tests.export.kinds import IMAGE, KINDS
-from tests.export.values import arrays, predict
 
 
 def names(model):
@@ -108,32 +100,3 @@ def test_input_and_output_of_one_name_are_refused(kind):
     outputs = inputs if kind == "model" else {"image": layers.ReLU()(inputs)}
     with pytest.raises(ValueError, match=r"different names.*\['image'\]"):
         model_signature(keras.Model(inputs, [outputs] if kind == "model" else outputs))
-
-
-@pytest.mark.parametrize("kind", ["dicts", "lists", "list_of_one", "shared_model"])
-def test_model_runs_on_flat_inputs(kind):
-    model = KINDS[kind]()
-    values = arrays(model, 3)
-    for own, theirs in zip(run_model(model, values), predict(model, values), strict=True):
-        np.testing.assert_array_equal(own, theirs)
-
-
-def test_serving_function_maps_flat_tensors_to_named_ones():
-    model = KINDS["dicts"]()
-    serve = serving_function(model, model_signature(model))
-    assert [spec.name for spec in serve.input_signature] == ["left", "right"]
-    assert [tuple(spec.shape) for spec in serve.input_signature] == [(None, *IMAGE)] * 2
-    values = arrays(model, 2)
-    got = serve(*map(tf.constant, values))
-    assert list(got) == ["image", "mask"]
-    for own, theirs in zip(got.values(), predict(model, values), strict=True):
-        # Traced and eager operations may round differently in float32.
-        np.testing.assert_allclose(own, theirs, rtol=1e-5, atol=1e-5)
-
-
-def test_serving_function_runs_in_inference_mode():
-    model = KINDS["dropout"]()
-    serve = serving_function(model, model_signature(model))
-    x = tf.ones((64, *IMAGE))
-    (first,), (second,) = serve(x).values(), serve(x).values()
-    np.testing.assert_array_equal(first, second)

@@ -7,7 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_bin.export.models.graph import as_functional
-from keras_bin.export.models.signature import model_signature, serving_function
+from keras_bin.export.models.inference import serving_function
+from keras_bin.export.models.signature import model_signature
 from keras_bin.export.tracing.absorbing import Absorber
 from keras_bin.export.tracing.constant_folding import fold_constants_of
 from keras_bin.export.tracing.freezing import frozen

@@ -8,7 +8,8 @@ import pytest
 from keras import layers, ops
 
 from keras_bin.export import DtypeError, ShapeError, ValuesError, fold
-from keras_bin.export.models.signature import model_signature, run_model
+from keras_bin.export.models.inference import run_model
+from keras_bin.export.models.signature import model_signature
 from keras_bin.export.verifying.artifact import Artifact
 from keras_bin.export.verifying.reference import Reference
 from keras_bin.export.verifying.verify import compare
