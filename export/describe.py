@@ -60,8 +60,8 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
 
     Example:
     >>> import keras, keras_bin, tempfile
-    >>> from . import export_saved_model
-    >>> from .describe import describe
+    >>> from keras_bin.export import export_saved_model
+    >>> from keras_bin.export.describe import describe
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as base:

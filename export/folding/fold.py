@@ -55,7 +55,7 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
 
     Example:
     >>> import keras, keras_bin
-    >>> from .. import fold
+    >>> from keras_bin.export import fold
     >>> inputs = keras.Input((8, 8, 3))
     >>> x = keras.layers.Conv2D(4, 3, use_bias=False)(inputs)
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization()(x))  # rho is 1
@@ -82,7 +82,7 @@ def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFol
 
     Example:
     >>> import keras, keras_bin
-    >>> from .. import fold_report
+    >>> from keras_bin.export import fold_report
     >>> inputs = keras.Input((8, 8, 3))
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> (layer,) = fold_report(model)

@@ -85,7 +85,7 @@ def export_onnx(
 
     Example:
     >>> import keras, keras_bin, tempfile
-    >>> from .. import export_onnx
+    >>> from keras_bin.export import export_onnx
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -69,7 +69,7 @@ class Verification:
         rtol: relative tolerance that was applied.
 
     Example:
-    >>> from .. import OutputCheck, Verification
+    >>> from keras_bin.export import OutputCheck, Verification
     >>> check = OutputCheck("y", 1, (1, 2), 1e-6, 2e-6, (0, 1), 0.5, 0.500001, None, True)
     >>> found = Verification((check,), atol=1e-4, rtol=1e-4)
     >>> found.passed, found.max_abs, found.samples

@@ -38,7 +38,7 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
 
     Example:
     >>> import pathlib, tempfile
-    >>> from .. import prune
+    >>> from keras_bin.export import prune
     >>> with tempfile.TemporaryDirectory() as base:
     ...     for version in ("8", "9", "10"):
     ...         pathlib.Path(base, version).mkdir()

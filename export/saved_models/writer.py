@@ -92,7 +92,7 @@ def export_saved_model(
 
     Example:
     >>> import keras, keras_bin, tempfile
-    >>> from .. import export_saved_model
+    >>> from keras_bin.export import export_saved_model
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as base:

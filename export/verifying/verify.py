@@ -82,7 +82,7 @@ def verify(
 
     Example:
     >>> import keras, keras_bin, tempfile
-    >>> from .. import export_saved_model, verify
+    >>> from keras_bin.export import export_saved_model, verify
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as base:
