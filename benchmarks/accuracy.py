@@ -13,8 +13,7 @@ from benchmarks.layer import COMPILERS, training_function
 from benchmarks.peers import draw
 from benchmarks.plan import Plan, shape_name
 from benchmarks.report import Section, cell, skipped
-from tests import reference
-from tests.cases import random_weights
+from testing import reference
 
 TITLE = "largest float32 errors of one layer in training"
 RESULTS = ("y", "dx", "dgamma", "dbeta", "drho")
@@ -76,7 +75,9 @@ def accuracy(plan: Plan, track: Callable) -> Section:
         return skipped("accuracy", TITLE, "PyTorch is not installed")
     rows = []
     for shape in track(plan.accuracy_shapes):
-        weights = reference.Weights(*(w.astype(np.float32) for w in random_weights(shape[-1])))
+        weights = reference.Weights(
+            *(w.astype(np.float32) for w in reference.random_weights(shape[-1]))
+        )
         official = in_torch(weights)
         ours = {name: in_tensorflow(weights, shape, jit) for name, jit in COMPILERS.items()}
         noise, dy = draw(shape)

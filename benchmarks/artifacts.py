@@ -10,7 +10,7 @@ from benchmarks.nets import NORMALIZATIONS, Net
 from keras_bin import rho_weights
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.onnx_files.lowering import LOWERINGS
-from tests.export.values import randomize
+from testing.weights import randomize
 
 TWIN = "BN, Keras"
 PLAIN = "BIN, Keras"

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-import keras_bin
+from testing.small_net import batch, build_model
 
 SCALE = 10.0
 CLIPPING = {
@@ -30,27 +30,6 @@ def optimizer_classes():
     wrappers = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"}
     names = [name for name in dir(keras.optimizers) if name[0].isupper() and name not in wrappers]
     return [getattr(keras.optimizers, name) for name in names]
-
-
-def build_model(scale: float) -> keras_bin.BINModel:
-    """Builds a small BIN net with rho at 0.5 and fixed weights."""
-    keras.utils.set_random_seed(1)
-    inputs = keras.Input((6, 6, 2))
-    x = keras.layers.Conv2D(4, 3, name="conv")(inputs)
-    x = keras_bin.BatchInstanceNormalization(
-        name="bin", rho_initializer=keras.initializers.Constant(0.5)
-    )(x)
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Activation("gelu")(x))
-    outputs = keras.layers.Dense(3, name="head")(x)
-    return keras_bin.BINModel(inputs, outputs, rho_gradient_scale=scale)
-
-
-def batch():
-    """Returns images whose samples differ in offset and contrast, and labels."""
-    rng = np.random.default_rng(2)
-    style = rng.normal(1, 0.5, (2, 16, 1, 1, 2))
-    images = style[0] * rng.normal(size=(16, 6, 6, 2)) + style[1]
-    return images.astype("float32"), np.arange(16) % 3
 
 
 def first_step(optimizer, scale: float):

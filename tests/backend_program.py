@@ -12,7 +12,8 @@ import keras
 import numpy as np
 
 import keras_bin
-from benchmarks.rho_steps import batch, build_model
+from testing import reference
+from testing.small_net import batch, build_model
 from tests import cases
 
 SHAPE, EPSILON = (3, 4, 2, 3), 0.01  # of the input of the gradient penalty
@@ -58,7 +59,7 @@ def penalty_gradient():
     """Returns the gradient by x of `sum((dL/dx)**2)`, `L = sum(dy * sin(y))`, in training."""
     x = cases.input_with_constant_sample(SHAPE).astype("float32")
     dy = cases.random_input(SHAPE, seed=1).astype("float32")
-    layer = cases.make_layer(cases.random_weights(SHAPE[-1]), SHAPE, epsilon=EPSILON)
+    layer = cases.make_layer(reference.random_weights(SHAPE[-1]), SHAPE, epsilon=EPSILON)
     if keras.backend.backend() == "jax":
         import jax
 

@@ -1,4 +1,4 @@
-"""Inputs and weights for the layer's tests, and what a layer makes of them."""
+"""Inputs and golden cases for the layer's tests, and what a layer makes of them."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import keras_bin
-from tests.reference import Gradients, Weights
+from testing.reference import Gradients, Weights
 
 GOLDEN = np.load(Path(__file__).parent / "data" / "layer_cases.npz", allow_pickle=False)
 GOLDEN_NAMES = sorted({key.split("/")[0] for key in GOLDEN.files})
@@ -19,20 +19,6 @@ class Result(NamedTuple):
 
     y: np.ndarray
     gradients: Gradients
-
-
-def random_weights(channels, seed=0):
-    """Draws weights with one rho at each end, statistics away from mean 0 and variance 1."""
-    rng = np.random.default_rng(seed)
-    rho = rng.uniform(0.1, 0.9, channels)
-    rho[: min(channels, 2)] = (0.0, 1.0)[: min(channels, 2)]
-    return Weights(
-        rng.normal(1, 0.5, channels),
-        rng.normal(0, 0.5, channels),
-        rho,
-        rng.normal(2, 1, channels),
-        rng.uniform(0.5, 3, channels),
-    )
 
 
 def random_input(shape, axis=-1, seed=0):

@@ -1,4 +1,4 @@
-"""The structure of the two packages, read from their files: who imports whom, and private names."""
+"""The structure of the tree, read from its files: who imports whom, and private names."""
 
 import ast
 import collections
@@ -40,6 +40,15 @@ def imports(name: str, path: Path, known: dict[str, Path]) -> set[str]:
                 inner = f"{base}.{alias.name}"
                 found.add(inner if inner in known else base)
     return found
+
+
+def importers(package: str, folder: str, root: Path = ROOT) -> list[str]:
+    """Returns the files in a folder that import a package of the tree."""
+    return [
+        str(path.relative_to(root))
+        for path in sorted((root / folder).rglob("*.py"))
+        if any(name.split(".")[0] == package for name in imports(path.stem, path, {}))
+    ]
 
 
 def cycles(root: Path = ROOT) -> set[tuple[str, str]]:

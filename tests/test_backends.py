@@ -11,8 +11,9 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks.rho_steps import batch
-from tests import cases, reference
+from testing import reference
+from testing.small_net import batch
+from tests import cases
 from tests.backend_program import EPSILON, OPTIMIZERS, SHAPE
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +47,7 @@ def test_layer_computes_the_golden_case(trained):
 @pytest.mark.slow
 def test_second_derivatives_equal_finite_differences(trained):
     results, _ = trained
-    weights = cases.random_weights(SHAPE[-1])
+    weights = reference.random_weights(SHAPE[-1])
     x, dy = cases.input_with_constant_sample(SHAPE), cases.random_input(SHAPE, seed=1)
     expected = cases.finite_difference(
         lambda v: reference.gradient_penalty(v, dy, weights, EPSILON), x

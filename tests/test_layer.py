@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import keras_bin
-from tests import cases, reference
+from testing import reference
+from tests import cases
 
 LAYOUTS = pytest.mark.parametrize("axis", [-1, 1], ids=["channels last", "channels first"])
 # Rank 3, 4, 5 with every channel axis, counted from either end.
@@ -70,7 +71,7 @@ class TestGolden:
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 @pytest.mark.parametrize(("shape", "axis"), SHAPES_AND_AXES, ids=str)
 def test_every_rank_and_axis_equals_the_formula(shape, axis, training):
-    weights = cases.random_weights(shape[axis])
+    weights = reference.random_weights(shape[axis])
     x, dy = cases.random_input(shape, axis), cases.random_input(shape, axis, seed=1)
     result = cases.run(cases.make_layer(weights, shape, axis), x, dy, training)
     expected = reference.forward(x, weights, axis, training=training)
@@ -87,7 +88,7 @@ def test_random_shapes_and_settings_equal_the_formula(seed):
     shape = tuple(int(size) for size in rng.integers(1, 6, rank))
     axis = int(rng.integers(1, rank))
     epsilon, momentum = 10 ** rng.uniform(-5, -1), rng.uniform()
-    weights = cases.random_weights(shape[axis], seed)
+    weights = reference.random_weights(shape[axis], seed)
     x, dy = cases.random_input(shape, axis, seed), cases.random_input(shape, axis, seed + 100)
     layer = cases.make_layer(weights, shape, axis, epsilon=epsilon, momentum=momentum)
     result = cases.run(layer, x, dy)
@@ -111,7 +112,7 @@ def test_unknown_batch_and_spatial_sizes(axis):
     outputs = keras_bin.BatchInstanceNormalization(axis=axis, name="bin")(inputs)
     assert outputs.shape == inputs.shape
     model = keras.Model(inputs, outputs)
-    weights = cases.random_weights(3)
+    weights = reference.random_weights(3)
     model.get_layer("bin").set_weights(list(weights))
     sizes = [2, 5, 4, 7]
     sizes[axis] = 3
@@ -164,7 +165,7 @@ def test_epsilon_out_of_range_is_refused(value):
 
 @pytest.mark.parametrize("shape", [(2, 7, 7, 3), (2, 5, 3), (2, 5, 5, 4)], ids=str)
 def test_built_layer_refuses_another_rank_or_channels(shape):
-    layer = cases.make_layer(cases.random_weights(4), (None, None, 4))
+    layer = cases.make_layer(reference.random_weights(4), (None, None, 4))
     accepted = np.ones((2, 9, 4), "float32")
     assert layer(accepted).shape == accepted.shape
     with pytest.raises(ValueError, match="incompatible with the layer"):
@@ -173,7 +174,7 @@ def test_built_layer_refuses_another_rank_or_channels(shape):
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 def test_single_spatial_element_has_no_instance_branch(training):
-    weights = cases.random_weights(3)._replace(rho=np.zeros(3))
+    weights = reference.random_weights(3)._replace(rho=np.zeros(3))
     x = cases.random_input((4, 1, 1, 3))
     layer = cases.make_layer(weights, x.shape)
     result = cases.run(layer, x, np.ones_like(x), training)
@@ -184,7 +185,7 @@ def test_single_spatial_element_has_no_instance_branch(training):
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 def test_constant_input_gives_finite_outputs_and_gradients(training):
-    weights = cases.random_weights(3)
+    weights = reference.random_weights(3)
     x = np.broadcast_to(np.array([0.0, -5.0, 1e4]), (2, 4, 4, 3))
     result = cases.run(cases.make_layer(weights, x.shape), x, np.ones(x.shape), training)
     assert np.isfinite(result.y).all()
@@ -198,7 +199,7 @@ def test_constant_input_gives_finite_outputs_and_gradients(training):
     ids=["training=False", "default", "frozen in training", "frozen"],
 )
 def test_moving_statistics_are_used_and_stay(trainable, training):
-    weights, shape = cases.random_weights(4), (3, 5, 5, 4)
+    weights, shape = reference.random_weights(4), (3, 5, 5, 4)
     layer, x = cases.make_layer(weights, shape), cases.random_input(shape)
     layer.trainable = trainable
     y = layer(tf.constant(x), training=training)
@@ -209,7 +210,7 @@ def test_moving_statistics_are_used_and_stay(trainable, training):
 
 
 def test_inference_of_a_sample_ignores_its_neighbours():
-    weights, x = cases.random_weights(4), cases.random_input((6, 5, 5, 4)).astype("float32")
+    weights, x = reference.random_weights(4), cases.random_input((6, 5, 5, 4)).astype("float32")
     layer = cases.make_layer(weights, x.shape)
     together = layer(x, training=False).numpy()
     others = np.concatenate([x[:1], 100 * x[1:4]])
@@ -220,7 +221,7 @@ def test_inference_of_a_sample_ignores_its_neighbours():
 @pytest.mark.parametrize("center", [True, False], ids=["center", "no center"])
 @pytest.mark.parametrize("scale", [True, False], ids=["scale", "no scale"])
 def test_gamma_and_beta_are_optional(center, scale):
-    weights, x = cases.random_weights(4), cases.random_input((3, 5, 5, 4))
+    weights, x = reference.random_weights(4), cases.random_input((3, 5, 5, 4))
     present = [("gamma", scale), ("beta", center), ("rho", True)]
     present += [("moving_mean", True), ("moving_variance", True)]
     names = [name for name, there in present if there]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import cases, reference
+from testing import reference
+from tests import cases
 
 SHAPE = (8, 4, 3, 3)
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
@@ -36,7 +37,7 @@ def replicated(strategy, x, split, mask=None, **kwargs):
 
     Returns outputs, gradients of `sum(y * cos(x))` by x, and the layer's moving statistics.
     """
-    weights = cases.random_weights(SHAPE[-1])
+    weights = reference.random_weights(SHAPE[-1])
     with strategy.scope():
         layer = cases.make_layer(weights, SHAPE, **kwargs)
 
@@ -65,7 +66,7 @@ def replicated(strategy, x, split, mask=None, **kwargs):
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("split", [4, 2], ids=["halves", "2 and 6"])
 def test_synchronized_statistics_are_those_of_all_replicas(strategy, split, masked):
-    weights, x = cases.random_weights(SHAPE[-1]), cases.random_input(SHAPE).astype("float32")
+    weights, x = reference.random_weights(SHAPE[-1]), cases.random_input(SHAPE).astype("float32")
     mask = np.random.default_rng(0).uniform(size=SHAPE[:-1]) < 0.7 if masked else None
     y, dx, moving = replicated(strategy, x, split, mask, synchronized=True)
     np.testing.assert_allclose(y, reference.forward(x, weights, mask=mask), **CLOSE)
@@ -76,14 +77,14 @@ def test_synchronized_statistics_are_those_of_all_replicas(strategy, split, mask
 
 
 def test_unsynchronized_replicas_use_their_own_statistics(strategy):
-    weights, x = cases.random_weights(SHAPE[-1]), cases.random_input(SHAPE).astype("float32")
+    weights, x = reference.random_weights(SHAPE[-1]), cases.random_input(SHAPE).astype("float32")
     y, _, _ = replicated(strategy, x, 4)
     expected = [reference.forward(half, weights) for half in np.split(x, 2)]
     np.testing.assert_allclose(y, np.concatenate(expected), **CLOSE)
 
 
 def test_synchronized_layer_works_without_a_strategy():
-    weights, x = cases.random_weights(SHAPE[-1]), cases.random_input(SHAPE).astype("float32")
+    weights, x = reference.random_weights(SHAPE[-1]), cases.random_input(SHAPE).astype("float32")
     layer = cases.make_layer(weights, SHAPE, synchronized=True)
     y = layer(tf.constant(x), training=True)
     np.testing.assert_allclose(y, reference.forward(x, weights), **CLOSE)
@@ -91,7 +92,7 @@ def test_synchronized_layer_works_without_a_strategy():
 
 def test_synchronized_layer_works_outside_of_its_replicas(strategy):
     """In a strategy's scope, but in none of its replicas, as when a model is summarized."""
-    weights, x = cases.random_weights(SHAPE[-1]), cases.random_input(SHAPE).astype("float32")
+    weights, x = reference.random_weights(SHAPE[-1]), cases.random_input(SHAPE).astype("float32")
     with strategy.scope():
         layer = cases.make_layer(weights, SHAPE, synchronized=True)
         y = layer(tf.constant(x), training=True)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_bin
+from testing import reference
 from tests import cases
 
 MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
@@ -43,7 +44,7 @@ def assert_same_call(layer, other, x, rtol, **kwargs):
 @MODES
 @SHAPES
 def test_rho_one_equals_batch_normalization(shape, axis, training):
-    weights = cases.random_weights(shape[axis])._replace(rho=np.ones(shape[axis]))
+    weights = reference.random_weights(shape[axis])._replace(rho=np.ones(shape[axis]))
     x, settings = cases.random_input(shape, axis), {"epsilon": 1e-4, "momentum": 0.7}
     layer = cases.make_layer(weights, shape, axis, **settings)
     other = batch_normalization(weights, shape, axis, **settings)
@@ -57,7 +58,7 @@ def test_rho_one_equals_batch_normalization(shape, axis, training):
 @MODES
 @SHAPES
 def test_rho_one_with_mask_equals_batch_normalization(shape, axis, training):
-    weights = cases.random_weights(shape[axis])._replace(rho=np.ones(shape[axis]))
+    weights = reference.random_weights(shape[axis])._replace(rho=np.ones(shape[axis]))
     x, mask = cases.random_input(shape, axis), np.ones(shape[:-1], bool)
     mask[0, shape[1] // 2 :] = False
     layer = cases.make_layer(weights, shape, axis)
@@ -73,7 +74,7 @@ def test_rho_one_with_mask_equals_batch_normalization(shape, axis, training):
 @MODES
 @SHAPES
 def test_rho_zero_equals_instance_normalization(shape, axis, training):
-    weights = cases.random_weights(shape[axis])._replace(rho=np.zeros(shape[axis]))
+    weights = reference.random_weights(shape[axis])._replace(rho=np.zeros(shape[axis]))
     x = cases.random_input(shape, axis)
     layer = cases.make_layer(weights, shape, axis, epsilon=1e-4)
     other = keras.layers.GroupNormalization(groups=-1, axis=axis, epsilon=1e-4)
@@ -85,7 +86,7 @@ def test_rho_zero_equals_instance_normalization(shape, axis, training):
 @pytest.mark.usefixtures("float64")
 def test_one_sample_mixes_nothing_in_training():
     """With one sample both branches are the same, so the output does not depend on rho."""
-    weights, x = cases.random_weights(3), cases.random_input((1, 5, 4, 3))
+    weights, x = reference.random_weights(3), cases.random_input((1, 5, 4, 3))
     result = cases.run(cases.make_layer(weights, x.shape), x, np.ones_like(x))
     zero = cases.make_layer(weights._replace(rho=np.zeros(3)), x.shape)
     np.testing.assert_allclose(result.y, zero(tf.constant(x), training=True), rtol=0, atol=1e-12)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests import cases, reference
+from testing import reference
+from tests import cases
 
 SHAPE = (3, 4, 2, 3)
 EPSILON = 1e-2
@@ -21,7 +22,7 @@ WAYS = pytest.mark.parametrize(
 @WAYS
 @pytest.mark.parametrize("axis", [-1, 1], ids=["channels last", "channels first"])
 def test_value_and_gradients_equal_the_formula(axis, function, training):
-    weights = cases.random_weights(SHAPE[axis])
+    weights = reference.random_weights(SHAPE[axis])
     x, dy = cases.random_input(SHAPE, axis), cases.random_input(SHAPE, axis, seed=1)
     layer = cases.make_layer(weights, SHAPE, axis)
     result = cases.run(layer, x, dy, training, function=function)
@@ -39,7 +40,7 @@ def test_value_and_gradients_equal_the_formula(axis, function, training):
 @MODES
 @pytest.mark.parametrize("end", [0.0, 1.0], ids=["rho=0", "rho=1"])
 def test_rho_has_a_gradient_at_its_ends(end, training):
-    weights = cases.random_weights(3)._replace(rho=np.full(3, end))
+    weights = reference.random_weights(3)._replace(rho=np.full(3, end))
     x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
     result = cases.run(cases.make_layer(weights, SHAPE), x, dy, training)
     expected = reference.backward(x, dy, weights, training=training).drho
@@ -50,7 +51,7 @@ def test_rho_has_a_gradient_at_its_ends(end, training):
 @pytest.mark.parametrize("rho", [-0.5, 1.5], ids=["below", "above"])
 def test_rho_out_of_range_is_used_as_it_is(rho):
     """The constraint brings it back; the forward pass would cut its gradient."""
-    weights = cases.random_weights(3)._replace(rho=np.full(3, rho))
+    weights = reference.random_weights(3)._replace(rho=np.full(3, rho))
     x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
     result = cases.run(cases.make_layer(weights, SHAPE), x, dy)
     gradients = reference.backward(x, dy, weights)
@@ -79,7 +80,7 @@ def penalty_gradients(layer, x, dy, training, function):
 @MODES
 @WAYS
 def test_gradient_penalty_equals_finite_differences(function, training):
-    weights = cases.random_weights(SHAPE[-1])
+    weights = reference.random_weights(SHAPE[-1])
     x, dy = cases.input_with_constant_sample(SHAPE), cases.random_input(SHAPE, seed=1)
     layer = cases.make_layer(weights, SHAPE, epsilon=EPSILON)
     found = penalty_gradients(layer, x, dy, training, function)

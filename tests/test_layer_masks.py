@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import keras_bin
-from tests import cases, reference
+from testing import reference
+from tests import cases
 
 SHAPES_AND_AXES = [((4, 6, 3), -1), ((4, 6, 3), 1), ((3, 5, 4, 2), -1), ((3, 5, 4, 2), 2)]
 SHAPES_AND_AXES += [((3, 2, 3, 4, 5), -1), ((3, 2, 3, 4, 5), 1)]
@@ -21,14 +22,14 @@ def sequences():
     """Sequences of unequal length with their weights and mask."""
     shape = (4, 6, 3)
     mask = np.arange(6) < np.array([6, 3, 4, 2])[:, None]
-    return cases.random_weights(3), cases.random_input(shape), mask
+    return reference.random_weights(3), cases.random_input(shape), mask
 
 
 @pytest.mark.usefixtures("float64")
 @MODES
 @pytest.mark.parametrize(("shape", "axis"), SHAPES_AND_AXES, ids=str)
 def test_masked_call_equals_the_formula(shape, axis, training):
-    weights, mask = cases.random_weights(shape[axis]), random_mask(shape)
+    weights, mask = reference.random_weights(shape[axis]), random_mask(shape)
     x, dy = cases.random_input(shape, axis), cases.random_input(shape, axis, seed=1)
     layer = cases.make_layer(weights, shape, axis)
     result = cases.run(layer, x, dy, training, mask)
@@ -42,7 +43,7 @@ def test_masked_call_equals_the_formula(shape, axis, training):
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(("shape", "axis"), SHAPES_AND_AXES, ids=str)
 def test_masked_moving_statistics_equal_the_formula(shape, axis):
-    weights, mask = cases.random_weights(shape[axis]), random_mask(shape)
+    weights, mask = reference.random_weights(shape[axis]), random_mask(shape)
     x = cases.random_input(shape, axis)
     layer = cases.make_layer(weights, shape, axis, momentum=0.7)
     layer(tf.constant(x), training=True, mask=mask)

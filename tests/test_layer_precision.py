@@ -7,7 +7,8 @@ import tensorflow as tf
 
 import keras_bin
 from keras_bin.normalize import normalize
-from tests import cases, reference
+from testing import reference
+from tests import cases
 
 HALVES = pytest.mark.parametrize("half", ["float16", "bfloat16"])
 MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
@@ -41,7 +42,7 @@ def test_float32_is_as_good_as_the_official_code(name, axis):
 def test_large_mean_keeps_its_digits_in_float32(mean, training):
     shape = (4, 6, 6, 4)
     x = (mean + np.random.default_rng(0).normal(size=shape)).astype("float32")
-    weights = cases.random_weights(4)._replace(moving_mean=np.full(4, mean - 0.5))
+    weights = reference.random_weights(4)._replace(moving_mean=np.full(4, mean - 0.5))
     dy = np.random.default_rng(1).normal(size=shape)
     result = cases.run(cases.make_layer(weights, shape), x, dy, training)
     x = x.astype("float64")
@@ -61,7 +62,7 @@ def test_large_mean_keeps_its_digits_in_float32(mean, training):
 def test_large_mean_costs_the_digits_that_it_costs_batch_normalization(mean):
     shape = (2, 56, 56, 3)
     x = (mean + np.random.default_rng(0).normal(size=shape)).astype("float32")
-    weights = cases.random_weights(3)._replace(rho=np.ones(3))
+    weights = reference.random_weights(3)._replace(rho=np.ones(3))
     other = keras.layers.BatchNormalization()
     other.build(shape)
     other.set_weights([weights[i] for i in (0, 1, 3, 4)])
@@ -77,7 +78,7 @@ def test_large_mean_costs_the_digits_that_it_costs_batch_normalization(mean):
 @MODES
 @HALVES
 def test_mixed_precision_rounds_only_once(half, training):
-    shape, weights = (3, 5, 4, 4), cases.random_weights(4)
+    shape, weights = (3, 5, 4, 4), reference.random_weights(4)
     x = tf.cast(cases.random_input(shape), half)
     layer = cases.make_layer(weights, shape, dtype=f"mixed_{half}")
     y = layer(x, training=training)
@@ -88,7 +89,7 @@ def test_mixed_precision_rounds_only_once(half, training):
 
 @HALVES
 def test_mixed_precision_keeps_weights_and_statistics_in_float32(half):
-    shape, weights = (3, 5, 4, 4), cases.random_weights(4)
+    shape, weights = (3, 5, 4, 4), reference.random_weights(4)
     x = tf.cast(cases.random_input(shape), half)
     layer = cases.make_layer(weights, shape, dtype=f"mixed_{half}")
     layer(x, training=True)
@@ -100,7 +101,7 @@ def test_mixed_precision_keeps_weights_and_statistics_in_float32(half):
 
 @HALVES
 def test_no_weight_is_autocast(half, monkeypatch):
-    layer = cases.make_layer(cases.random_weights(4), (3, 5, 4, 4), dtype=f"mixed_{half}")
+    layer = cases.make_layer(reference.random_weights(4), (3, 5, 4, 4), dtype=f"mixed_{half}")
     seen = []
 
     def record(x, weights, axes, epsilon, moving, *others):
@@ -117,7 +118,7 @@ def test_float16_inputs_near_the_largest_do_not_overflow(training):
     shape = (2, 4, 4, 3)
     signs = np.where(np.random.default_rng(0).uniform(size=shape) < 0.5, -1, 1)
     x = (6e4 * signs).astype("float16")
-    weights = cases.random_weights(3)
+    weights = reference.random_weights(3)
     layer = cases.make_layer(weights, shape, dtype="mixed_float16")
     watched = tf.constant(x)
     with tf.GradientTape() as tape:
@@ -144,7 +145,7 @@ def test_output_has_the_dtype_of_the_layer(dtype):
 
 @pytest.mark.parametrize("dtype", ["int32", "uint8"])
 def test_integers_are_normalized_in_float32(dtype):
-    weights, shape = cases.random_weights(3), (2, 4, 4, 3)
+    weights, shape = reference.random_weights(3), (2, 4, 4, 3)
     x = np.random.default_rng(0).integers(0, 255, shape).astype(dtype)
     y = cases.make_layer(weights, shape)(x, training=True)
     assert y.dtype == "float32"
@@ -171,7 +172,7 @@ def test_pure_half_precision_rounds_moving_statistics_once(half):
 def test_float64_layer_needs_no_float64_default(masked, training):
     assert keras.config.floatx() == "float32"
     shape = (3, 4, 2, 3)
-    weights = cases.random_weights(shape[-1])
+    weights = reference.random_weights(shape[-1])
     x, dy = cases.random_input(shape), cases.random_input(shape, seed=1)
     mask = np.random.default_rng(0).uniform(size=shape[:-1]) < 0.7 if masked else None
     layer = cases.make_layer(weights, shape, dtype="float64")

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_bin
-from benchmarks.rho_steps import batch, build_model
+from testing.small_net import batch, build_model
 
 DATA = Path(__file__).parent / "data"
 LOSS = keras.losses.SparseCategoricalCrossentropy

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_bin
-from benchmarks.rho_steps import batch, build_model
+from testing.small_net import batch, build_model
 from tests.test_model import LOSS, compiled, rho_of
 
 

@@ -8,7 +8,8 @@ import tensorflow as tf
 import keras_bin
 from keras_bin.axes import input_axes
 from keras_bin.normalize import _shared_function, normalize
-from tests import cases, reference
+from testing import reference
+from tests import cases
 
 SHAPE, EPSILON = (3, 4, 2, 3), 0.01
 WAYS = pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def gradients_of(x, dy, weights, moving, valid, function):
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 def test_gradients_equal_the_formula(training, masked, function):
-    weights = cases.random_weights(SHAPE[-1])
+    weights = reference.random_weights(SHAPE[-1])
     x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
     mask = valid = None
     if masked:
@@ -78,7 +79,7 @@ def test_constant_images_have_no_instance_branch_and_no_gradient(size, masked, f
 @pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-5), ("float64", 1e-10)])
 def test_gradient_near_gamma_0_is_differentiated_by_gamma(dtype, rtol, gamma, upstream, function):
     """A layer whose gamma starts at 0 has no gradient by x, but one that moves with gamma."""
-    weights = cases.random_weights(SHAPE[-1])
+    weights = reference.random_weights(SHAPE[-1])
     x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
     axes = input_axes(SHAPE, -1)
 
@@ -108,7 +109,7 @@ def test_gradient_near_gamma_0_is_differentiated_by_gamma(dtype, rtol, gamma, up
 @pytest.mark.usefixtures("float64")
 @WAYS
 def test_given_statistics_have_gradients(function):
-    weights, x = cases.random_weights(SHAPE[-1]), cases.random_input(SHAPE)
+    weights, x = reference.random_weights(SHAPE[-1]), cases.random_input(SHAPE)
 
     def compute(x, mean, variance):
         with tf.GradientTape() as tape:
@@ -136,7 +137,7 @@ def test_given_statistics_have_gradients(function):
 @WAYS
 @pytest.mark.parametrize("gamma", [None, 0.0], ids=["random gamma", "gamma 0"])
 def test_statistics_of_the_batch_have_gradients(gamma, function):
-    weights, x = cases.random_weights(SHAPE[-1]), cases.random_input(SHAPE)
+    weights, x = reference.random_weights(SHAPE[-1]), cases.random_input(SHAPE)
     if gamma is not None:
         weights = weights._replace(gamma=np.full(SHAPE[-1], gamma))
     by_mean, by_variance = np.random.default_rng(0).normal(size=(2, SHAPE[-1]))
@@ -183,7 +184,7 @@ def test_layers_of_equal_shapes_are_traced_once():
 
 def test_layers_that_share_a_trace_keep_their_own_weights():
     x = cases.random_input(SHAPE).astype("float32")
-    every = [cases.random_weights(SHAPE[-1], seed) for seed in (0, 1)]
+    every = [reference.random_weights(SHAPE[-1], seed) for seed in (0, 1)]
     layers = [cases.make_layer(weights, SHAPE) for weights in every]
     outputs = tf.function(lambda x: [layer(x, training=True) for layer in layers])(x)
     for layer, weights, y in zip(layers, every, outputs, strict=True):
@@ -195,7 +196,7 @@ def test_layers_that_share_a_trace_keep_their_own_weights():
 
 def test_forward_mode_equals_the_gradient():
     """A gradient of one's own must not break `tf.autodiff.ForwardAccumulator`."""
-    layer = cases.make_layer(cases.random_weights(SHAPE[-1]), SHAPE)
+    layer = cases.make_layer(reference.random_weights(SHAPE[-1]), SHAPE)
     x = tf.constant(cases.random_input(SHAPE), "float32")
     direction = tf.constant(cases.random_input(SHAPE, seed=1), "float32")
     with tf.autodiff.ForwardAccumulator(x, direction) as forward, tf.GradientTape() as tape:

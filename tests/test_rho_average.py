@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import keras_bin
-from benchmarks.rho_steps import SCALE, batch
+from benchmarks.rho_steps import SCALE
+from testing.small_net import batch
 from tests.test_model import compiled, rho_of
 
 

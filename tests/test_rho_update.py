@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import keras_bin
-from benchmarks.rho_steps import CLIPPING, SCALE, batch, build_model, first_step, optimizer_classes
+from benchmarks.rho_steps import CLIPPING, SCALE, first_step, optimizer_classes
+from testing.small_net import batch, build_model
 from tests.test_model import LOSS, compiled, rho_of
 
 SCALED = [cls for cls in optimizer_classes() if cls is not keras.optimizers.Ftrl]

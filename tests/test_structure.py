@@ -96,10 +96,25 @@ def test_export_imports_itself_by_relative_imports_alone():
     assert found == []
 
 
+@pytest.mark.parametrize("folder", ["benchmarks", "examples", "testing"])
+def test_only_tests_import_tests(folder):
+    assert structure.importers("tests", folder) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["import tests.cases", "from tests import cases", "from tests.cases import run"]
+)
+def test_import_of_tests_is_found(tmp_path, line):
+    path = tmp_path / "benchmarks" / "inner" / "layer.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"def measure():\n    {line}\n")
+    assert structure.importers("tests", "benchmarks", tmp_path) == ["benchmarks/inner/layer.py"]
+
+
 def test_no_file_is_longer_than_a_reader_bears():
     long = [
         f"{path.relative_to(structure.ROOT)}: {lines} lines"
-        for folder in ("keras_bin", "export", "tests", "benchmarks", "examples")
+        for folder in ("keras_bin", "export", "testing", "tests", "benchmarks", "examples")
         for path in (structure.ROOT / folder).rglob("*.py")
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
     ]

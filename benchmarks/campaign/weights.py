@@ -9,7 +9,8 @@ from benchmarks.campaign.draw import Draw
 from benchmarks.campaign.inputs import Range, typical
 from benchmarks.oracle import call
 from keras_bin import BatchInstanceNormalization
-from tests.export.values import NORMALIZATIONS, all_layers
+from keras_bin.keras_internals import all_layers
+from testing.weights import NORMALIZATIONS
 
 OUTSIDE = "outside [0, 1]"
 

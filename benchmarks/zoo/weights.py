@@ -5,7 +5,7 @@ import numpy as np
 
 from benchmarks.oracle import call
 from benchmarks.zoo.net import Net
-from tests.export.values import all_layers
+from keras_bin.keras_internals import all_layers
 
 LARGE = 64 * 64 * 3
 MEAN, DEVIATION = 1.5, 2.0

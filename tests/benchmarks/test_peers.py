@@ -8,7 +8,8 @@ import tensorflow as tf
 from benchmarks.layer import training_function
 from benchmarks.peers import MOMENTUM, OURS, TextbookBIN, build, draw
 from benchmarks.tensorflow_peers import TRAINING, FusedBatchNormalization, OfficialBIN
-from tests import cases, reference
+from testing import reference
+from tests import cases
 
 SHAPE = (3, 5, 4, 6)
 COUNT = 3 * 5 * 4  # elements of a channel
@@ -35,7 +36,7 @@ def layer_with(make, weights):
 
 @pytest.mark.parametrize("make", [TextbookBIN, OfficialBIN])
 def test_bin_peer_equals_the_oracle(make, arrays):
-    weights = cases.random_weights(SHAPE[-1])
+    weights = reference.random_weights(SHAPE[-1])
     layer = layer_with(make, list(weights))
     expected = [reference.forward(arrays[0], weights), *reference.backward(*arrays, weights)]
     for found, exact in zip(results(layer, *arrays), expected, strict=True):
@@ -46,7 +47,9 @@ def test_bin_peer_equals_the_oracle(make, arrays):
 
 
 def test_fused_kernel_equals_batch_normalization(arrays):
-    weights = [w for name, w in cases.random_weights(SHAPE[-1])._asdict().items() if name != "rho"]
+    weights = [
+        w for name, w in reference.random_weights(SHAPE[-1])._asdict().items() if name != "rho"
+    ]
     fused = layer_with(FusedBatchNormalization, weights)
     plain = layer_with(keras.layers.BatchNormalization, weights)
     for found, expected in zip(results(fused, *arrays), results(plain, *arrays), strict=True):

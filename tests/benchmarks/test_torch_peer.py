@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests import cases, reference
+from testing import reference
+from tests import cases
 
 pytest.importorskip("torch", reason="PyTorch is no dependency; the benchmarks go without it")
 
@@ -11,7 +12,7 @@ from benchmarks.torch_peer import TorchBIN, training_call
 
 
 def test_equals_the_oracle():
-    weights = cases.random_weights(6)
+    weights = reference.random_weights(6)
     x, dy = cases.random_input((3, 5, 4, 6)), cases.random_input((3, 5, 4, 6), seed=1)
     layer = TorchBIN(*weights[:3], "cpu")
     y, dx, *others = layer(layer.tensor(x), layer.tensor(dy))

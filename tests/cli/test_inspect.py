@@ -8,8 +8,8 @@ import pytest
 from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.describe import describe
+from testing.weights import randomize
 from tests.export.kinds import bin_model, classifier
-from tests.export.values import randomize
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 
 from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model
+from testing.weights import randomize
 from tests.export.kinds import classifier
-from tests.export.values import randomize
 
 
 @pytest.fixture(scope="module")

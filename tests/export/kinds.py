@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 import keras_bin
-from tests.export.values import randomize
+from testing.weights import randomize
 
 BIN = keras_bin.BatchInstanceNormalization
 IMAGE = (8, 6, 3)

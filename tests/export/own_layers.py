@@ -6,8 +6,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 import keras_bin
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE
-from tests.export.values import randomize
 
 
 def around(*stack, shape=IMAGE):

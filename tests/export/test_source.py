@@ -6,10 +6,11 @@ import pytest
 from keras import layers, ops
 
 from keras_bin.export.source import ExportSource
-from tests import reference
+from testing import reference
+from testing.weights import randomize
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, bin_model
 from tests.export.own_layers import Counting
-from tests.export.values import arrays, randomize
+from tests.export.values import arrays
 
 
 def with_gates(*rho):

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import Doubled, HidesBIN, around
-from tests.export.values import randomize
 
 
 class Block(layers.Layer):

@@ -10,9 +10,10 @@ from keras_bin.export import fold
 from keras_bin.export.folding.comparing import check_folded
 from keras_bin.export.folding.folding import Folding
 from keras_bin.export.results.errors import ValuesError
+from testing.weights import randomize
 from tests.export.kinds import BIN, HALF_KINDS, KINDS, bin_model
 from tests.export.own_layers import around
-from tests.export.values import layers_of, randomize
+from tests.export.values import layers_of
 
 
 @pytest.mark.parametrize("kind", ["functional", "masked", "dicts", "fixed_batch", "operations"])

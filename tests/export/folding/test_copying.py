@@ -6,9 +6,10 @@ import pytest
 from keras import layers
 
 from keras_bin.export.folding.copying import ModelCopy, copy_own_state
+from keras_bin.keras_internals import all_layers
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.own_layers import HidesBIN, around
-from tests.export.values import all_layers, arrays, layers_of, predict, snapshot
+from tests.export.values import arrays, layers_of, predict, snapshot
 
 
 @pytest.mark.parametrize("kind", ["nested_twice", "shared_across_models", "dicts", "recurrent"])

@@ -9,9 +9,11 @@ from keras import layers, ops
 
 from keras_bin.export import fold
 from keras_bin.export.folding.copying import ModelCopy
+from keras_bin.keras_internals import all_layers
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import around
-from tests.export.values import all_layers, predict, randomize
+from tests.export.values import predict
 
 
 class Everything(layers.Layer):

@@ -8,10 +8,12 @@ from keras import layers
 
 import keras_bin
 from keras_bin.export import fold
-from tests import reference
+from keras_bin.keras_internals import all_layers
+from testing import reference
+from testing.weights import randomize
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.own_layers import Branch, HoldsRectified, Rectified, around
-from tests.export.values import all_layers, arrays, layers_of, predict, randomize, snapshot
+from tests.export.values import arrays, layers_of, predict, snapshot
 
 Folded = keras_bin.FoldedBatchInstanceNormalization
 # Both models compute in float32 on values up to about 10 and differ in the rounding of a few

@@ -9,9 +9,10 @@ import pytest
 from keras import layers
 
 from keras_bin.export import fold
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE
 from tests.export.programs import serving
-from tests.export.values import arrays, predict, randomize
+from tests.export.values import arrays, predict
 from tests.runtimes.litert_runtime import LITERT
 from tests.runtimes.openvino_runtime import OPENVINO, SETTINGS
 from tests.runtimes.runtime import require

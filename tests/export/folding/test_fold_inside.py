@@ -7,6 +7,8 @@ from keras import layers, ops
 
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import fold, fold_report
+from keras_bin.keras_internals import all_layers
+from testing.weights import randomize
 from tests.export.folding.inside import (
     FORMS,
     Block,
@@ -17,7 +19,7 @@ from tests.export.folding.inside import (
 )
 from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import HoldsRectified, Rectified, around
-from tests.export.values import all_layers, layers_of, randomize, snapshot
+from tests.export.values import layers_of, snapshot
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -8,6 +8,7 @@ import pytest
 from keras import layers
 
 from keras_bin.export import fold
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE, classifier
 from tests.export.own_layers import (
     Branch,
@@ -17,7 +18,7 @@ from tests.export.own_layers import (
     Rectified,
     around,
 )
-from tests.export.values import arrays, layers_of, predict, randomize, snapshot
+from tests.export.values import arrays, layers_of, predict, snapshot
 
 
 class Subclassed(keras.Model):

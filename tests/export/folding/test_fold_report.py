@@ -7,9 +7,10 @@ from keras import layers
 
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import LayerFold, fold, fold_report
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import around
-from tests.export.values import arrays, layers_of, predict, randomize
+from tests.export.values import arrays, layers_of, predict
 
 BN = layers.BatchNormalization
 # Both models compute in float64 on values up to about 10.

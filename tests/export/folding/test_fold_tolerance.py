@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from keras_bin.export import LayerFold, fold, fold_report
+from testing.weights import randomize
 from tests.export.kinds import bin_model
 from tests.export.own_layers import Rectified
-from tests.export.values import arrays, predict, randomize
+from tests.export.values import arrays, predict
 
 
 @pytest.mark.parametrize(

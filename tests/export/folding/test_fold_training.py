@@ -6,8 +6,8 @@ import pytest
 from keras import layers
 
 from keras_bin.export import fold, fold_report
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE
-from tests.export.values import randomize
 
 
 def images():

@@ -7,9 +7,10 @@ from keras import layers, ops
 
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import fold
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import Sloped, around, sloped
-from tests.export.values import assert_same, layers_of, randomize, snapshot
+from tests.export.values import assert_same, layers_of, snapshot
 
 
 class Set(keras.Model):

@@ -6,9 +6,10 @@ import pytest
 from keras import layers
 
 from keras_bin.export.models.graph import as_functional, check_model, is_graph
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE, KINDS
 from tests.export.own_layers import DoubledBIN
-from tests.export.values import arrays, predict, randomize
+from tests.export.values import arrays, predict
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,8 +11,8 @@ from keras import layers
 import keras_bin
 from keras_bin.export.models.keras_file import describe_keras_file, load_keras_file
 from keras_bin.export.models.signature import TensorInfo, model_signature
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE, KINDS, classifier
-from tests.export.values import randomize
 
 
 @keras.saving.register_keras_serializable(package="tests")

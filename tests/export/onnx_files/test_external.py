@@ -11,9 +11,9 @@ from keras import layers
 from keras_bin.export import ValuesError, export_onnx, verify
 from keras_bin.export.onnx_files import external
 from keras_bin.export.onnx_files.external import ExternalWeights
+from testing.weights import randomize
 from tests.export.kinds import KINDS, bin_model, classifier
 from tests.export.programs import contents
-from tests.export.values import randomize
 
 
 @pytest.fixture(autouse=True)

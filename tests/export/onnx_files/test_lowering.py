@@ -14,10 +14,11 @@ from keras_bin.export import fold
 from keras_bin.export.onnx_files.lowering import DEFAULT_LOWERING, LOWERINGS, check_lowering
 from keras_bin.export.onnx_files.writer import DEFAULT_OPSET, OPSETS, _write
 from keras_bin.export.source import ExportSource
-from tests import reference
+from testing import reference
+from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE, KINDS, bin_model
 from tests.export.own_layers import around
-from tests.export.values import arrays, layers_of, predict, randomize
+from tests.export.values import arrays, layers_of, predict
 
 OPERATORS = {
     "instance_normalization": {

@@ -9,9 +9,9 @@ from onnx import TensorProto, helper
 
 from keras_bin.export import export_onnx
 from keras_bin.export.onnx_files.reader import OnnxTensor, describe_onnx
+from testing.weights import randomize
 from tests.export.folders import sequence_model
 from tests.export.kinds import IMAGE, bin_model, classifier
-from tests.export.values import randomize
 
 
 def branching(path):

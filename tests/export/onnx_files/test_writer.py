@@ -8,9 +8,10 @@ from keras import layers, ops
 
 from keras_bin.export import OperatorError, VerificationError, export_onnx
 from keras_bin.export.onnx_files.writer import DEFAULT_OPSET, OPSETS
+from testing.weights import randomize
 from tests.export import programs
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
-from tests.export.values import arrays, predict, randomize
+from tests.export.values import arrays, predict
 
 # One kind for each thing that tracing, freezing or tf2onnx could get wrong.
 KINDS_SERVED = (

@@ -6,10 +6,11 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.export import export_saved_model
+from testing.weights import randomize
 from tests.export import programs
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, classifier
 from tests.export.programs import serving
-from tests.export.values import arrays, predict, randomize
+from tests.export.values import arrays, predict
 
 # One kind for each thing that signatures or tracing could get wrong.
 KINDS_SERVED = (

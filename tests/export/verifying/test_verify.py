@@ -16,8 +16,9 @@ from keras_bin.export import (
     export_saved_model,
     verify,
 )
+from testing.weights import randomize
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
-from tests.export.values import arrays, randomize, snapshot
+from tests.export.values import arrays, snapshot
 
 
 def shifted(model, by, name="image", output="bin"):

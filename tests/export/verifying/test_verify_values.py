@@ -13,9 +13,10 @@ from keras_bin.export.models.signature import model_signature
 from keras_bin.export.verifying.artifact import Artifact
 from keras_bin.export.verifying.reference import Reference
 from keras_bin.export.verifying.verify import compare
+from testing.weights import randomize
 from tests.export.kinds import BIN
 from tests.export.own_layers import Counting
-from tests.export.values import compared, randomize
+from tests.export.values import compared
 
 
 def fixed(*values):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests import cases, reference
+from testing import reference
+from tests import cases
 
 X_SHAPE, AXIS = (3, 4, 2, 5), 2
 GRADIENT_NAMES = reference.Gradients._fields
@@ -47,7 +48,7 @@ def test_moving_mean_is_that_of_the_official_code(name):
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 def test_backward_equals_finite_differences(training, masked, gradient):
     x, dy = cases.random_input(X_SHAPE, AXIS, 1), cases.random_input(X_SHAPE, AXIS, 2)
-    weights = cases.random_weights(X_SHAPE[AXIS])
+    weights = reference.random_weights(X_SHAPE[AXIS])
     mask = np.random.default_rng(3).uniform(size=X_SHAPE[:-1]) < 0.7 if masked else None
     settings = {"axis": AXIS, "epsilon": 0.1, "training": training, "mask": mask}
 

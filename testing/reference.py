@@ -38,6 +38,20 @@ class Branch(NamedTuple):
     count: np.ndarray
 
 
+def random_weights(channels, seed=0):
+    """Draws weights with one rho at each end, statistics away from mean 0 and variance 1."""
+    rng = np.random.default_rng(seed)
+    rho = rng.uniform(0.1, 0.9, channels)
+    rho[: min(channels, 2)] = (0.0, 1.0)[: min(channels, 2)]
+    return Weights(
+        rng.normal(1, 0.5, channels),
+        rng.normal(0, 0.5, channels),
+        rho,
+        rng.normal(2, 1, channels),
+        rng.uniform(0.5, 3, channels),
+    )
+
+
 def _per_channel(values, rank, axis):
     shape = [1] * rank
     shape[axis] = -1
@@ -75,7 +89,7 @@ def _branches(x, weights, axis, epsilon, training, mask):
 
 
 def forward(x, weights, axis=-1, epsilon=1e-3, training=True, mask=None):
-    """y = (rho * x_batch + (1 - rho) * x_instance) * gamma + beta."""
+    """Y = (rho * x_batch + (1 - rho) * x_instance) * gamma + beta."""
     batch, instance, _, _ = _branches(x, weights, axis, epsilon, training, mask)
     gamma, beta, rho = (_per_channel(w, x.ndim, axis % x.ndim) for w in weights[:3])
     return (rho * batch.normalized + (1 - rho) * instance.normalized) * gamma + beta

@@ -1,0 +1,1 @@
+"""What tests and benchmarks share: the layer in NumPy, weights, and a small net."""
