@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .files.remote import refuse_remote
+from .files.saved_model import is_saved_model
 from .files.size import size_on_disk
 from .models.keras_file import KerasFile, describe_keras_file
 from .onnx_files.reader import OnnxFile, describe_onnx
 from .results.plain import plain
 from .saved_models.reader import SavedModelFolder, describe_saved_model
-from .saved_models.versions import is_version
+from .saved_models.versions import versions
 
 
 class Version(NamedTuple):
@@ -71,7 +72,7 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
     """
     refuse_remote(path)
     path = Path(path)
-    if (path / "saved_model.pb").is_file():
+    if is_saved_model(path):
         return describe_saved_model(path)
     if path.is_dir():
         return _describe_versions(path)
@@ -85,14 +86,10 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
 
 
 def _describe_versions(path):
-    versions = [
-        Version(int(folder.name), size_on_disk(folder))
-        for folder in path.iterdir()
-        if is_version(folder.name) and (folder / "saved_model.pb").is_file()
-    ]
-    if not versions:
+    found = tuple(Version(int(each.name), size_on_disk(each)) for each in versions(path))
+    if not found:
         raise ValueError(
             "A folder must be a SavedModel, with a saved_model.pb, or hold some in folders that "
             f"are named by integers. Received: {str(path)!r}"
         )
-    return VersionsFolder(path, size_on_disk(path), tuple(sorted(versions)))
+    return VersionsFolder(path, size_on_disk(path), found)

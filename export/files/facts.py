@@ -33,18 +33,6 @@ GATES = [
         "near_one": int,
     }
 ]
-MANIFEST = {
-    "exported": str,
-    "versions": {str: str},
-    "source": {str: str},
-    "checks": {
-        "structure": [str],
-        "values": {"max_abs": float, "samples": int, "atol": float, "rtol": float},
-        "warm_up": {"records": int},
-    },
-    "layers": LAYERS,
-    "rho": GATES,
-}
 _NAMES = {str: "text", int: "an integer", float: "a number", list: "a list", dict: "an object"}
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from ..files.publish import publish_file
+from .proto import read_proto
 from .size import external_locations
 
 # The rest is room for what is not weights.
@@ -109,12 +110,9 @@ def publish_with_weights(written: Path, path: Path, overwrite: bool) -> None:
 
 def _weights_of(path):
     """Returns the names of the files that hold weights of an ONNX file, as `write` names them."""
-    import onnx
-    from google.protobuf.message import DecodeError
-
     try:
-        proto = onnx.load(path, format="protobuf", load_external_data=False)
-    except DecodeError:
+        proto = read_proto(path)
+    except ValueError:
         return []
     ours = re.compile(re.escape(path.name) + r"\.[0-9a-f]{8}\.data")
     return sorted(name for name in set(external_locations(proto)) if ours.fullmatch(name))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..extras import require_onnx
 from ..files.facts import GATES, LAYERS, check_facts, parse_json
 from ..results.plain import plain
+from .proto import read_proto
 from .size import onnx_size
 
 MARK = "keras_bin"  # the key by which an export is known
@@ -66,7 +67,12 @@ def describe_onnx(path: Path) -> OnnxFile:
             another type.
     """
     require_onnx()
-    proto = _read(path)
+    proto = read_proto(path)
+    if not proto.graph.output:
+        raise ValueError(
+            "An ONNX file must hold a graph with outputs; check that it is one. "
+            f"Received: {str(path)!r}, in which there is none"
+        )
     metadata = {pair.key: pair.value for pair in proto.metadata_props}
     _check_metadata(metadata, path)
     constants = {tensor.name for tensor in proto.graph.initializer}
@@ -81,25 +87,6 @@ def describe_onnx(path: Path) -> OnnxFile:
         operators=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
         metadata=metadata,
     )
-
-
-def _read(path):
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        proto = onnx.load(path, format="protobuf", load_external_data=False)
-    except DecodeError as error:
-        raise ValueError(
-            "An ONNX file must be whole to be read; export the model again. "
-            f"Received: {str(path)!r}, of which protobuf says: {error}"
-        ) from error
-    if not proto.graph.output:
-        raise ValueError(
-            "An ONNX file must hold a graph with outputs; check that it is one. "
-            f"Received: {str(path)!r}, in which there is none"
-        )
-    return proto
 
 
 def _check_metadata(metadata, path):

@@ -5,6 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from .proto import read_proto
+
 
 def onnx_size(path: Path) -> int:
     """Returns the bytes of an ONNX file and of the files beside it that hold weights of it.
@@ -14,12 +16,9 @@ def onnx_size(path: Path) -> int:
     Raises:
         OSError: there is no file, or it cannot be read.
     """
-    import onnx
-    from google.protobuf.message import DecodeError
-
     try:
-        proto = onnx.load(path, format="protobuf", load_external_data=False)
-    except DecodeError:
+        proto = read_proto(path)
+    except ValueError:
         return path.stat().st_size
     files = {os.path.normpath(path.parent / name) for name in external_locations(proto)}
     return sum(map(os.path.getsize, {os.path.normpath(path), *filter(os.path.isfile, files)}))

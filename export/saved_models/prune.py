@@ -8,7 +8,7 @@ from ..files.links import needed_by
 from ..files.locks import lock
 from ..files.publish import staging
 from ..files.remote import refuse_remote
-from .versions import is_version
+from .versions import versions
 
 
 def prune(base: str | os.PathLike, keep: int) -> list[Path]:
@@ -68,10 +68,6 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
 
 
 def _oldest(base, keep):
-    everything = set(base.iterdir())
-    versions = [
-        path for path in everything if is_version(path.name) and (path / "saved_model.pb").is_file()
-    ]
-    oldest = sorted(versions, key=lambda path: (int(path.name), path.name))[:-keep]
-    needed = needed_by(everything.difference(oldest), oldest)
+    oldest = versions(base)[:-keep]
+    needed = needed_by(set(base.iterdir()).difference(oldest), oldest)
     return [path for path in oldest if path not in needed]

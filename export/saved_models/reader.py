@@ -4,12 +4,13 @@ import collections
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..files.facts import MANIFEST, check_facts, parse_json
+from ..files.saved_model import SAVED_MODEL_PB
 from ..files.size import size_on_disk
 from ..models.signature import TensorInfo
 from ..results.plain import plain
-from ..tensorflow_internals import known_dtypes, parse_saved_model
-from .manifest import FILE, FORMAT
+from ..tensorflow_internals import known_dtypes
+from .manifest import read_manifest
+from .meta_graph import read_graph, signatures
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
@@ -60,7 +61,7 @@ def describe_saved_model(path: Path) -> SavedModelFolder:
         ValueError: `saved_model.pb` or the manifest cannot be read, or the manifest holds a value
             of another type than an export writes.
     """
-    graph = _read(path / "saved_model.pb")
+    graph = read_graph(path)
     return SavedModelFolder(
         path=path,
         size=size_on_disk(path),
@@ -70,47 +71,12 @@ def describe_saved_model(path: Path) -> SavedModelFolder:
                 name,
                 _tensors(signature.inputs),
                 _tensors(signature.outputs),
-                _operators(graph.graph_def, signature, path / "saved_model.pb"),
+                _operators(graph.graph_def, signature, path / SAVED_MODEL_PB),
             )
-            for name, signature in sorted(graph.signature_def.items())
-            if not name.startswith("__")  # TensorFlow's own, such as the one that initializes
+            for name, signature in signatures(graph).items()
         ),
-        manifest=_manifest(path / FILE),
+        manifest=read_manifest(path),
     )
-
-
-def _read(path):
-    from google.protobuf.message import DecodeError
-
-    try:
-        (graph,) = parse_saved_model(path.read_bytes()).meta_graphs
-    except (DecodeError, ValueError) as error:
-        raise ValueError(
-            "A saved_model.pb must hold one graph, as TensorFlow 2 writes it; export the model "
-            f"again. Received: {str(path)!r}, of which protobuf says: {error}"
-        ) from error
-    return graph
-
-
-def _manifest(path):
-    if not path.is_file():
-        return None
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            "The manifest of a SavedModel must be text in UTF-8; export the model again. "
-            f"Received: {str(path)!r}, of which the decoder says: {error}"
-        ) from error
-    manifest = parse_json(text, f"The manifest of a SavedModel, {str(path)!r},")
-    if not isinstance(manifest, dict):
-        raise ValueError(
-            "The manifest of a SavedModel must be a JSON object; export the model again. "
-            f"Received: {str(path)!r}, which holds {manifest!r}"
-        )
-    if manifest.get("format") == FORMAT:
-        check_facts(manifest, MANIFEST, path)
-    return manifest
 
 
 def _tensors(tensors):

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ..results.errors import OperatorError, ShapeError, VerificationError
-from ..tensorflow_internals import COMPILED, operator_definition, parse_saved_model
+from ..tensorflow_internals import COMPILED, operator_definition
+from .meta_graph import read_graph, signatures
 
 SIGNATURES = ("serving_default", "serve")
 _PYTHON_OPERATORS = frozenset(("EagerPyFunc", "PyFunc", "PyFuncStateless"))
@@ -22,6 +23,7 @@ def check_structure(path: Path) -> list[str]:
         OperatorError: an operator, in the graph or in a function, is not TensorFlow's own,
             calls Python, or must be compiled by XLA.
         ShapeError: an input or output has no free batch axis.
+        ValueError: `saved_model.pb` is damaged.
         VerificationError: a signature is missing, or the two differ.
     """
     graph = _serving_graph(path)
@@ -29,21 +31,20 @@ def check_structure(path: Path) -> list[str]:
 
 
 def _serving_graph(path):
-    content = parse_saved_model((path / "saved_model.pb").read_bytes())
-    for graph in content.meta_graphs:
-        if "serve" in graph.meta_info_def.tags:
-            return graph
-    raise VerificationError(
-        "TensorFlow Serving loads the graph that is tagged 'serve'; write one. The tags are:",
-        [str(list(graph.meta_info_def.tags)) for graph in content.meta_graphs],
-    )
+    graph = read_graph(path)
+    tags = list(graph.meta_info_def.tags)
+    if "serve" not in tags:
+        raise VerificationError(
+            "TensorFlow Serving loads the graph that is tagged 'serve'; write one. The tags are:",
+            [str(tags)],
+        )
+    return graph
 
 
 def _signatures(graph):
     found = {
         name: {side: _specs(getattr(signature, side)) for side in ("inputs", "outputs")}
-        for name, signature in sorted(graph.signature_def.items())
-        if not name.startswith("__")
+        for name, signature in signatures(graph).items()
     }
     first, second = SIGNATURES
     if first not in found or found.get(second) != found[first]:

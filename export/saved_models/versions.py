@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ..files.locks import lock
 from ..files.publish import publish_folder
+from ..files.saved_model import is_saved_model
 
 LARGEST = 2**63 - 1  # TensorFlow Serving reads versions as int64
 
@@ -26,10 +27,22 @@ def is_version(name: str) -> bool:
     return name.isascii() and name.isdecimal() and int(name) <= LARGEST
 
 
+def versions(base: Path) -> list[Path]:
+    """Returns the folders of the versions in `base`, the lowest number first.
+
+    A folder that is no SavedModel, or not yet, as while it is being copied, is no version.
+    """
+    found = [path for path in _numbered(base) if is_saved_model(path)]
+    return sorted(found, key=lambda path: (int(path.name), path.name))
+
+
 def next_version(base: Path) -> int:
-    """Returns one more than the highest version in `base`."""
-    versions = [int(path.name) for path in base.iterdir() if is_version(path.name)]
-    return max(versions, default=0) + 1
+    """Returns one more than the highest number of a folder in `base`, SavedModel or not."""
+    return max((int(path.name) for path in _numbered(base)), default=0) + 1
+
+
+def _numbered(base):
+    return [path for path in base.iterdir() if is_version(path.name)]
 
 
 def publish_version(staged: Path, base: Path, version: int | None, overwrite: bool) -> Path:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..extras import require_onnx, require_tensorflow
+from ..files.saved_model import is_saved_model
 from ..models.signature import Signature, TensorInfo
 from ..results.errors import VerificationError
 
@@ -31,7 +32,7 @@ def load_artifact(path: Path) -> Artifact:
         FileNotFoundError: there is neither at `path`.
         VerificationError: it cannot be loaded, or has no signature `serving_default`.
     """
-    if (path / "saved_model.pb").is_file():
+    if is_saved_model(path):
         return _load_saved_model(path)
     if path.is_file():
         return _load_onnx(path)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from keras_bin.export import export_saved_model
-from keras_bin.export.files.facts import GATES, LAYERS, MANIFEST, check_facts, parse_json
+from keras_bin.export.files.facts import GATES, LAYERS, check_facts, parse_json
+from keras_bin.export.saved_models.manifest import FACTS, FILE
 from tests.export.kinds import classifier
 
-FILE = Path("models", "1", "keras_bin.json")
+PATH = Path("models", "1", FILE)
 
 
 def keys(value, prefix=""):
@@ -21,10 +22,10 @@ def keys(value, prefix=""):
 
 
 def test_what_is_written_passes_and_holds_every_key_that_is_read(tmp_path):
-    path = export_saved_model(classifier(), tmp_path).path / "keras_bin.json"
+    path = export_saved_model(classifier(), tmp_path).path / FILE
     written = json.loads(path.read_text())
-    check_facts(written, MANIFEST, path)
-    expected = {key for key in keys(MANIFEST) if "<class" not in key}
+    check_facts(written, FACTS, path)
+    expected = {key for key in keys(FACTS) if "<class" not in key}
     assert expected <= set(keys(written))
     assert set(LAYERS[0]) <= set(written["layers"][0])
     assert set(GATES[0]) <= set(written["rho"][0])
@@ -42,7 +43,7 @@ def test_what_is_written_passes_and_holds_every_key_that_is_read(tmp_path):
     ids=json.dumps,
 )
 def test_missing_and_other_keys_pass(value):
-    check_facts(value, MANIFEST, FILE)
+    check_facts(value, FACTS, PATH)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +69,9 @@ def test_missing_and_other_keys_pass(value):
 )
 def test_other_types_are_refused_by_file_and_key(value, key, words):
     with pytest.raises(ValueError, match="types that keras_bin writes; export") as caught:
-        check_facts(value, MANIFEST, FILE)
+        check_facts(value, FACTS, PATH)
     message = str(caught.value)
-    assert f"Received: {str(FILE)!r}, in which {key!r} must be {words}" in message
+    assert f"Received: {str(PATH)!r}, in which {key!r} must be {words}" in message
     assert len(message) < 300
 
 

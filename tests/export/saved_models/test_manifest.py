@@ -11,7 +11,13 @@ import pytest
 import tensorflow as tf
 
 import keras_bin
-from keras_bin.export.saved_models.manifest import FILE, manifest, source_file, write_manifest
+from keras_bin.export.saved_models.manifest import (
+    FILE,
+    manifest,
+    read_manifest,
+    source_file,
+    write_manifest,
+)
 
 CONTENT = {
     "name": "net",
@@ -57,6 +63,28 @@ def test_time_is_now_in_utc(tmp_path):
     assert exported.utcoffset() == datetime.timedelta(0)
     now = datetime.datetime.now(datetime.timezone.utc)
     assert abs(now - exported) < datetime.timedelta(minutes=1)
+
+
+def test_folder_without_a_manifest_has_none(tmp_path):
+    assert read_manifest(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"{", r", '.*keras_bin\.json', must be JSON"),
+        (b"", r", '.*keras_bin\.json', must be JSON"),
+        (b"[" * 100_000, r", '.*keras_bin\.json', must be JSON"),
+        (b"\xff", " must be text in UTF-8"),
+        (b"[]", r" must be a JSON object.*holds \[\]"),
+    ],
+    ids=lambda value: str(value)[:6],
+)
+def test_damaged_manifest_is_refused(content, match, tmp_path):
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"manifest of a SavedModel{match}") as caught:
+        read_manifest(tmp_path)
+    assert str(tmp_path / FILE) in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)

@@ -2,7 +2,12 @@
 
 import pytest
 
-from keras_bin.export.saved_models.versions import check_version, is_version, next_version
+from keras_bin.export.saved_models.versions import (
+    check_version,
+    is_version,
+    next_version,
+    versions,
+)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", True, 2**63], ids=repr)
@@ -53,3 +58,11 @@ def test_next_version_is_one_above_the_highest(present, expected, tmp_path):
     for name in present:
         (tmp_path / name).mkdir()
     assert str(next_version(tmp_path)) == expected
+
+
+def test_versions_are_saved_models_in_the_order_of_their_number(tmp_path):
+    for name in ("10", "9", "007", "7", "v1", "11"):
+        (tmp_path / name).mkdir()
+    for name in ("10", "9", "007", "7", "v1"):
+        (tmp_path / name / "saved_model.pb").touch()
+    assert [path.name for path in versions(tmp_path)] == ["007", "7", "9", "10"]

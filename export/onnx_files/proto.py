@@ -1,0 +1,23 @@
+"""Reading the protobuf in an ONNX file."""
+
+from pathlib import Path
+
+
+def read_proto(path: Path):
+    """Returns the `onnx.ModelProto` in a file; weights in other files stay there.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: the file is damaged, or no protobuf.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        # By its content: the name of the file may end in anything.
+        return onnx.load(path, format="protobuf", load_external_data=False)
+    except DecodeError as error:
+        raise ValueError(
+            "An ONNX file must be whole to be read; export the model again. "
+            f"Received: {str(path)!r}, of which protobuf says: {error}"
+        ) from error
