@@ -45,14 +45,40 @@ def converted(
     )
 
 
-def optimized(graph, names: Sequence[str]):
-    """Runs some of tf2onnx's optimizers, by the names of their classes, on its graph."""
+def optimized(graph, names: Sequence[str], skip_failing: bool = False):
+    """Runs some of tf2onnx's optimizers, by the names of their classes, on its graph.
+
+    Public: `tf2onnx.optimizer.optimize_graph`, which copies the graph and its weights several times
+    for each optimizer, most of the time of an export. It runs here for graphs with loops alone,
+    whose bodies are brought up to date in one of these copies.
+
+    Args:
+        graph: the graph; it is changed in place where it has no loops.
+        names: of the optimizers.
+        skip_failing: whether an optimizer that fails is left out, which needs the copies, too.
+
+    Raises:
+        Exception: an optimizer fails, and `skip_failing` is False.
+    """
     from tf2onnx import optimizer
 
     passes = {name: getattr(optimizer, name) for name in names}
     if "GlobalPoolOptimizer" in passes:
         passes["GlobalPoolOptimizer"] = _pools_of_pictures()
-    return optimizer.optimize_graph(graph, optimizers=passes)
+    if skip_failing or graph.contained_graphs:
+        return optimizer.optimize_graph(graph, optimizers=passes)
+    changed, iteration = True, 0
+    while changed:
+        changed = False
+        for make in passes.values():
+            each = make()
+            each.opt_iteration = iteration
+            graph = each._optimize(graph) or graph
+            graph.delete_unused_nodes(graph.outputs)
+            changed = changed or each.graph_been_opt
+        iteration += 1
+    graph.topological_sort(graph.get_nodes())
+    return graph
 
 
 def _pools_of_pictures():

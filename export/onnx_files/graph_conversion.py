@@ -1,5 +1,6 @@
 """Converting a frozen graph of TensorFlow by tf2onnx."""
 
+import functools
 from collections.abc import Mapping
 
 from ..tf2onnx_internals import converted, optimized, optimized_definition
@@ -32,12 +33,21 @@ def converted_graph(
     with tf.device("/cpu:0"), tf.Graph().as_default() as graph:
         definition = optimized_definition(inputs, outputs, definition)
         tf.graph_util.import_graph_def(definition, name="")
-        found = optimized(converted(graph, inputs, outputs, names, opset, handlers), _FIRST)
-        if not any(map(_computes_its_shape, found.get_nodes())):
-            return found.make_model(_NAME)
-        first = found.make_model(_NAME)
-        second = optimized(found, _SECOND).make_model(_NAME)
-        return second if _ranks(second) == _ranks(first) else first
+        convert = functools.partial(converted, graph, inputs, outputs, names, opset, handlers)
+        found = convert()
+        try:
+            return _optimized_model(found)
+        except Exception:  # an optimizer fails in any way, and may leave half of its work
+            return _optimized_model(convert(), skip_failing=True)
+
+
+def _optimized_model(graph, skip_failing=False):
+    graph = optimized(graph, _FIRST, skip_failing)
+    first = graph.make_model(_NAME)
+    if not any(map(_computes_its_shape, graph.get_nodes())):
+        return first
+    second = optimized(graph, _SECOND, skip_failing).make_model(_NAME)
+    return second if _ranks(second) == _ranks(first) else first
 
 
 def _computes_its_shape(node):
