@@ -7,6 +7,10 @@ import resource
 from onnx import TensorProto, helper
 
 
+def contents(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
 def folder_of(staged, text="new"):
     """Writes a folder as an exporter does."""
     (staged / "model").mkdir()

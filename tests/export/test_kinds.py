@@ -16,7 +16,7 @@ from keras_bin.export import (
 )
 from tests.export.kinds import BIN, IMAGE
 from tests.export.own_layers import around
-from tests.export.programs import serving
+from tests.export.serving import serving
 
 
 class Counting(layers.Layer):

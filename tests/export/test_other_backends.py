@@ -12,30 +12,9 @@ import onnxruntime
 import pytest
 
 from keras_bin.export import export_onnx, export_saved_model
-from tests.export.programs import serving
+from tests.export.serving import serving
 
 ROOT = Path(__file__).parents[2]
-TRAIN = """
-import sys
-import keras
-import numpy as np
-from tests.export.kinds import classifier
-from tests.export.values import arrays
-keras.utils.set_random_seed(0)
-model = classifier(rho_gradient_scale=10.0)
-model.compile(
-    keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-)
-(images,) = arrays(model, 64)
-before = [np.array(keras.ops.convert_to_numpy(weight)) for weight in model.weights]
-model.fit(images, np.arange(64) % 2, batch_size=16, epochs=2, verbose=0)
-after = [keras.ops.convert_to_numpy(weight) for weight in model.weights]
-assert all((old != new).any() for old, new in zip(before, after)), "a weight was not trained"
-path, file = sys.argv[1:]
-model.save(path)
-head = model.predict(images, verbose=0)
-np.savez(file, backend=keras.backend.backend(), images=images, head=head)
-"""
 # The kernels of two backends round differently: by 3.6e-7 at most, measured on JAX and PyTorch, of
 # outputs up to 1.7. Three times that, as processors differ in how they add.
 CLOSE = {"rtol": 1e-6, "atol": 1e-6}
@@ -49,7 +28,7 @@ def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     path, file = folder / "model.keras", folder / "predicted.npz"
     subprocess.run(
-        [sys.executable, "-c", TRAIN, str(path), str(file)],
+        [sys.executable, "-m", "tests.export.training_program", path, file],
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": request.param},
         check=True,

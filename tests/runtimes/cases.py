@@ -11,7 +11,7 @@ import numpy as np
 from keras_bin.export import export_onnx, export_saved_model, fold
 from testing.weights import randomize
 from tests.export.kinds import KINDS
-from tests.export.programs import OUTPUT_NAMES
+from tests.export.serving import OUTPUT_NAMES
 from tests.export.values import arrays, predict
 
 # Where a model does not name them, rho is 0 and 1 in two channels and between in the others.

@@ -13,9 +13,8 @@ from keras_bin.export.files.publish import publish_file, publish_folder, staging
 from keras_bin.export.onnx_files import external
 from keras_bin.export.onnx_files import writer as onnx_writer
 from keras_bin.export.saved_models import writer as saved_model_writer
-from tests.export.folders import fail, fail_at, file_of, folder_of, no_room
+from tests.export.folders import contents, fail, fail_at, file_of, folder_of, no_room
 from tests.export.kinds import bin_model, classifier
-from tests.export.programs import contents
 
 WORDS = r"needs a folder that it can write to, on a disk with room.*make room.*choose another"
 

@@ -7,7 +7,7 @@ import pytest
 
 from keras_bin.export.files import exchange as exchange_module
 from keras_bin.export.files.exchange import exchange, put_back
-from tests.export.programs import contents
+from tests.export.folders import contents
 
 
 @pytest.fixture(params=["one step", "three renames"])

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -16,23 +17,7 @@ from keras_bin.export.files.publish import (
     staging,
 )
 from keras_bin.export.saved_models.versions import publish_version
-from tests.export.folders import fail, file_of, folder_of
-from tests.export.programs import contents
-
-EXPORTER = """
-import sys
-from pathlib import Path
-from keras_bin.export.files.publish import staging
-from keras_bin.export.saved_models.versions import publish_version
-base = Path(sys.argv[1])
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(20):
-    with staging(base) as staged:
-        (staged / "model").mkdir()
-        (staged / "model" / "owner").write_text(f"{sys.argv[2]} {number}")
-        print(publish_version(staged / "model", base, None, False).name)
-"""
+from tests.export.folders import contents, fail, file_of, folder_of
 
 
 def test_staging_is_hidden_inside_the_destination_and_removed(tmp_path):
@@ -197,7 +182,8 @@ def test_exporters_in_threads_get_different_versions(overwrite, tmp_path):
 def test_exporters_in_processes_get_different_versions(tmp_path):
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", EXPORTER, str(tmp_path), owner],
+            [sys.executable, "-m", "tests.export.files.publishing_program", tmp_path, owner],
+            cwd=Path(__file__).parents[3],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -8,8 +8,7 @@ import pytest
 from keras_bin.export.files import exchange, locks
 from keras_bin.export.files.publish import publish_file, publish_folder, staging
 from keras_bin.export.saved_models.versions import publish_version
-from tests.export.folders import fail, fail_at, file_of, files_synced, folder_of
-from tests.export.programs import contents
+from tests.export.folders import contents, fail, fail_at, file_of, files_synced, folder_of
 
 
 def old_version(base):

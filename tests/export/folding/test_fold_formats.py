@@ -11,7 +11,7 @@ from keras import layers
 from keras_bin.export import fold
 from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE
-from tests.export.programs import serving
+from tests.export.serving import serving
 from tests.export.values import arrays, predict
 from tests.runtimes.litert_runtime import LITERT
 from tests.runtimes.openvino_runtime import OPENVINO, SETTINGS

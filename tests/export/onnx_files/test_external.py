@@ -12,8 +12,8 @@ from keras_bin.export import ValuesError, export_onnx, verify
 from keras_bin.export.onnx_files import external
 from keras_bin.export.onnx_files.external import ExternalWeights
 from testing.weights import randomize
+from tests.export.folders import contents
 from tests.export.kinds import KINDS, bin_model, classifier
-from tests.export.programs import contents
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,9 @@ from keras import layers, ops
 from keras_bin.export import OperatorError, VerificationError, export_onnx
 from keras_bin.export.onnx_files.writer import DEFAULT_OPSET, OPSETS
 from testing.weights import randomize
-from tests.export import programs
+from tests.export.folders import contents
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
+from tests.export.serving import ONNX, OUTPUT_NAMES, assert_served, serve_in_process
 from tests.export.values import arrays, predict
 
 # One kind for each thing that tracing, freezing or tf2onnx could get wrong.
@@ -64,13 +65,13 @@ def served(tmp_path_factory):
         return export_onnx(model, folder / "model.onnx")
 
     folder = tmp_path_factory.mktemp("served")
-    return programs.serve_in_process(programs.ONNX, KINDS_SERVED, export, folder)
+    return serve_in_process(ONNX, KINDS_SERVED, export, folder)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS_SERVED)
 def test_onnx_runtime_alone_computes_the_same(kind, served):
-    programs.assert_served(served[kind], programs.OUTPUT_NAMES.get(kind))
+    assert_served(served[kind], OUTPUT_NAMES.get(kind))
 
 
 def test_report_says_what_was_written(tmp_path):
@@ -81,7 +82,7 @@ def test_report_says_what_was_written(tmp_path):
     assert (report.atol, report.rtol) == (1e-4, 1e-4)
     assert 0 <= report.max_abs_difference < 1e-5
     assert report.seconds > 0
-    assert programs.contents(tmp_path) == ["models", "models/digits.onnx"]
+    assert contents(tmp_path) == ["models", "models/digits.onnx"]
 
 
 @pytest.mark.parametrize("opset", OPSETS)
@@ -168,7 +169,7 @@ def test_layer_that_tf2onnx_converts_wrongly_is_refused_in_words(tmp_path):
     model = keras.Model(inputs, layers.Activation("glu")(BIN()(inputs)))
     with pytest.raises(VerificationError, match=r"(?s)ONNX checker.*Inferred shape"):
         export_onnx(model, tmp_path / "model.onnx")
-    assert programs.contents(tmp_path) == []
+    assert contents(tmp_path) == []
 
 
 def test_outputs_of_any_order_keep_their_values(tmp_path):
@@ -197,7 +198,7 @@ def test_operator_outside_the_default_domain_is_refused_by_name(tmp_path):
     model = keras.Model(inputs, BIN()(layers.Embedding(4, 3)(bins(inputs))))
     with pytest.raises(OperatorError, match=r"(?s)default domain.*TensorFlow\.Bucketize"):
         export_onnx(model, tmp_path / "new" / "model.onnx")
-    assert programs.contents(tmp_path) == []
+    assert contents(tmp_path) == []
 
 
 def test_source_still_runs_after_export(tmp_path):
@@ -222,7 +223,7 @@ def test_captured_table_is_refused_in_words(tmp_path):
     model = keras.Model(inputs, BIN()(layers.Embedding(10, 3)(lookup(inputs))))
     with pytest.raises(ValueError, match=r"SavedModel"):
         export_onnx(model, tmp_path / "new" / "model.onnx")
-    assert programs.contents(tmp_path) == []
+    assert contents(tmp_path) == []
 
 
 def test_float64_is_exported_or_refused_in_words(tmp_path):
@@ -232,4 +233,4 @@ def test_float64_is_exported_or_refused_in_words(tmp_path):
     model = keras.Model(inputs, BIN()(layers.Conv2D(3, 3)(inputs)))
     with pytest.raises(ValueError, match="float64"):
         export_onnx(model, tmp_path / "model.onnx")
-    assert programs.contents(tmp_path) == []
+    assert contents(tmp_path) == []

@@ -13,8 +13,8 @@ from keras_bin.export import ValuesError, VerificationError, export_onnx
 from keras_bin.export.onnx_files import writer
 from keras_bin.export.tracing import forms
 from testing.weights import randomize
+from tests.export.folders import contents
 from tests.export.kinds import BIN, IMAGE, bin_model
-from tests.export.programs import contents
 from tests.export.values import arrays, predict
 
 MISSING = """

@@ -7,8 +7,7 @@ import pytest
 
 from keras_bin.export import prune
 from keras_bin.export.files.publish import staging
-from tests.export.folders import files_synced
-from tests.export.programs import contents
+from tests.export.folders import contents, files_synced
 
 
 def make(base, *names):

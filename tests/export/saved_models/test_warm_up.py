@@ -9,7 +9,7 @@ from keras_bin.export import export_saved_model
 from keras_bin.export.saved_models.warm_up import FILE, read_warm_up, write_warm_up
 from tests.export.folders import no_room
 from tests.export.kinds import KINDS
-from tests.export.programs import serving
+from tests.export.serving import serving
 
 BATCHES = [
     {"x": np.arange(2, dtype="float32").reshape(1, 2), "text": np.array(["größer"])},

@@ -14,7 +14,7 @@ from keras_bin.export.files.publish import PREFIX
 from keras_bin.export.saved_models import manifest, warm_up, writer
 from keras_bin.export.saved_models.structure import check_structure
 from tests.export.kinds import BIN, bin_model
-from tests.export.programs import serving
+from tests.export.serving import serving
 from tests.export.values import arrays, predict
 
 

@@ -16,83 +16,9 @@ import pytest
 from keras_bin.export import export_saved_model, prune
 from keras_bin.export.saved_models.manifest import FILE
 from keras_bin.export.saved_models.structure import check_structure
+from tests.export.folders import contents
 from tests.export.kinds import bin_model
-from tests.export.programs import contents, serving
-
-PROGRAM = """
-import contextlib
-import os
-import shutil
-import signal
-import sys
-import types
-
-from keras_bin.export import export_saved_model, prune
-from keras_bin.export.files import durable, exchange, publish
-from keras_bin.export.saved_models import writer
-from keras_bin.export.verifying.artifact import load_artifact
-from tests.export.kinds import bin_model
-
-
-@contextlib.contextmanager
-def in_process(_folder):
-    yield types.SimpleNamespace(load=load_artifact)
-
-
-def stop(*_arguments, **_keywords):
-    print("stopped", os.getpid(), flush=True)
-    signal.pause()
-
-
-def stop_after(holder, name):
-    function = getattr(holder, name)
-    setattr(holder, name, lambda *arguments: stop(function(*arguments)))
-
-
-def stop_at_call(holder, name, number):
-    function, calls = getattr(holder, name), iter(range(1, number))
-
-    def call(*arguments, **keywords):
-        return stop() if next(calls, None) is None else function(*arguments, **keywords)
-
-    setattr(holder, name, call)
-
-
-def stop_between_renames():
-    exchange._exchange_in_one_step = lambda *_paths: False
-    stop_at_call(os, "rename", 2)
-
-
-STAGES = {
-    "made": lambda: stop_after(writer, "ExportSource"),
-    "written": lambda: stop_after(writer, "_write"),
-    "verified": lambda: stop_after(writer, "compare"),
-    "described": lambda: stop_after(writer, "write_manifest"),
-    "half synced": lambda: stop_at_call(os, "fsync", 3),
-    "renamed": lambda: stop_after(os, "rename"),
-    "replacing": stop_between_renames,
-    "replaced": lambda: stop_after(exchange, "_exchange_in_one_step"),
-    "pruning": lambda: stop_after(os, "rename"),
-    "deleting": lambda: stop_at_call(os, "unlink", 2),
-}
-
-writer.serving_process = in_process
-print("ready", flush=True)
-for line in sys.stdin:
-    stage, base = line.rstrip("\\n").split("|")
-    child = os.fork()
-    if child == 0:
-        STAGES[stage]()
-        if stage in ("pruning", "deleting"):
-            prune(base, keep=1)
-        else:
-            replaces = stage.startswith("replac")
-            export_saved_model(bin_model(0.5), base, 1 if replaces else None, overwrite=replaces)
-        print("not stopped", flush=True)
-        os._exit(1)
-    os.waitpid(child, 0)
-    print("ended", flush=True)
-"""
+from tests.export.serving import serving
 
 pytestmark = pytest.mark.slow
 
@@ -101,7 +27,7 @@ pytestmark = pytest.mark.slow
 def killed():
     """Returns a function that starts something on `base` and kills it at a stage."""
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-m", "tests.export.saved_models.killed_program"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

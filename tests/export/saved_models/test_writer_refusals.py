@@ -11,9 +11,9 @@ import tensorflow as tf
 from keras_bin.export import OperatorError, ValuesError, VerificationError, export_saved_model
 from keras_bin.export.saved_models import serving_process, writer
 from keras_bin.export.tracing import forms
-from tests.export.folders import fail, fail_at, no_room
+from tests.export.folders import contents, fail, fail_at, no_room
 from tests.export.kinds import BIN, bin_model
-from tests.export.programs import contents, serving
+from tests.export.serving import serving
 from tests.export.values import arrays, predict, snapshot
 
 

@@ -7,9 +7,14 @@ import tensorflow as tf
 
 from keras_bin.export import export_saved_model
 from testing.weights import randomize
-from tests.export import programs
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, classifier
-from tests.export.programs import serving
+from tests.export.serving import (
+    OUTPUT_NAMES,
+    SAVED_MODEL,
+    assert_served,
+    serve_in_process,
+    serving,
+)
 from tests.export.values import arrays, predict
 
 # One kind for each thing that signatures or tracing could get wrong.
@@ -36,13 +41,13 @@ def shapes(specs):
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
-    return programs.serve_in_process(programs.SAVED_MODEL, KINDS_SERVED, export_saved_model, folder)
+    return serve_in_process(SAVED_MODEL, KINDS_SERVED, export_saved_model, folder)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS_SERVED)
 def test_process_without_keras_computes_the_same(kind, served):
-    programs.assert_served(served[kind], programs.OUTPUT_NAMES.get(kind))
+    assert_served(served[kind], OUTPUT_NAMES.get(kind))
 
 
 @pytest.mark.parametrize("signature", ["serving_default", "serve"])

@@ -1,7 +1,8 @@
-"""What an export wrote, and running it as users do: in a process without Keras."""
+"""Runs exported models as users do: in a process without Keras."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,29 +11,8 @@ import tensorflow as tf
 from tests.export.kinds import KINDS
 from tests.export.values import arrays, predict
 
-SAVED_MODEL = """
-import sys
-sys.modules.update(dict.fromkeys(("keras", "keras_bin", "tf_keras", "onnx", "tf2onnx")))
-import numpy as np
-import tensorflow as tf
-for path, inputs, outputs in zip(*[iter(sys.argv[1:])] * 3):
-    serve = tf.saved_model.load(path).signatures["serving_default"]
-    given = {name: tf.constant(value) for name, value in np.load(inputs).items()}
-    np.savez(outputs, **serve(**given))
-assert sys.modules["keras"] is None and sys.modules["keras_bin"] is None
-"""
-
-ONNX = """
-import sys
-sys.modules.update(dict.fromkeys(("keras", "keras_bin", "tensorflow", "onnx", "tf2onnx")))
-import numpy as np
-import onnxruntime
-for path, inputs, outputs in zip(*[iter(sys.argv[1:])] * 3):
-    session = onnxruntime.InferenceSession(path)
-    names = [output.name for output in session.get_outputs()]
-    np.savez(outputs, **dict(zip(names, session.run(names, dict(np.load(inputs))))))
-"""
-
+ROOT = Path(__file__).parents[2]
+SAVED_MODEL, ONNX = "tests.export.saved_model_program", "tests.export.onnx_program"
 BATCHES = (1, 3, 7)
 
 
@@ -43,15 +23,11 @@ def serving(path, signature="serving_default"):
     return serve
 
 
-def contents(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
 def serve_in_process(program, kinds, export, folder):
     """Exports a model of each kind, and runs all artifacts in one process of their own.
 
     Args:
-        program: `SAVED_MODEL` or `ONNX`.
+        program: `SAVED_MODEL` or `ONNX`, a module of this folder.
         kinds: names of model kinds.
         export: function of a model and a path that writes an artifact and returns its report.
         folder: where artifacts, inputs and outputs are written.
@@ -77,7 +53,7 @@ def serve_in_process(program, kinds, export, folder):
             np.savez(inputs, **dict(zip(names, values, strict=True)))
             arguments += [report.path, inputs, outputs]
             results[kind].append((predict(model, values), outputs))
-    subprocess.run([sys.executable, "-c", program, *map(str, arguments)], check=True, cwd=folder)
+    subprocess.run([sys.executable, "-m", program, *map(str, arguments)], check=True, cwd=ROOT)
     return {
         kind: pairs
         if isinstance(pairs, Exception)
