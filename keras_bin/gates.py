@@ -50,6 +50,15 @@ class RhoSummary(NamedTuple):
         at_one: number of gates that are exactly 1.
         near_zero: number of gates below 0.1, those at 0 included.
         near_one: number of gates above 0.9, those at 1 included.
+
+    Example:
+    >>> import keras, keras_bin
+    >>> model = keras.Sequential(
+    ...     [keras.Input((8, 8, 3)), keras_bin.BatchInstanceNormalization(name="bin")]
+    ... )
+    >>> keras_bin.rho_summary(model)[0]
+    RhoSummary(layer='sequential/bin', channels=3, mean=1.0, minimum=1.0, maximum=1.0,
+               at_zero=0, at_one=3, near_zero=0, near_one=3)
     """
 
     layer: str

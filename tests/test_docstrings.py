@@ -1,41 +1,47 @@
-"""The examples in docstrings run, and print what they say."""
+"""The examples in docstrings run, and print what they say; every public name has one."""
 
 import doctest
 import importlib
-import pkgutil
 
 import pytest
 
 import keras_bin
+import keras_bin.export
+from tests import structure
+
+PUBLIC = [
+    getattr(package, name) for package in (keras_bin, keras_bin.export) for name in package.__all__
+]
 
 
-def modules():
-    """Names every module of the package; the command line runs when imported as `__main__`."""
-    export = importlib.import_module("keras_bin.export")
-    for package in (keras_bin, export):
-        yield package.__name__
-        for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            if not info.ispkg and not info.name.endswith("__main__"):
-                yield info.name
+def full_name(thing):
+    return f"{thing.__module__}.{thing.__qualname__}"
 
 
 def examples():
+    """Returns the docstrings with examples of all modules, by the names of what they document."""
     finder = doctest.DocTestFinder(exclude_empty=True)
-    tests = {}
-    for name in modules():
-        for test in finder.find(importlib.import_module(name)):
-            if test.examples:
-                tests[test.name] = test
-    return list(tests.values())
+    return {
+        test.name: test
+        for name in structure.modules()
+        if not name.endswith("__main__")  # which runs the command line when it is imported
+        for test in finder.find(importlib.import_module(name))
+        if test.examples
+    }
 
 
 EXAMPLES = examples()
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
-def test_example_prints_what_it_says(example):
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_prints_what_it_says(name):
     report = []
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    runner.run(example, out=report.append)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    runner.run(EXAMPLES[name], out=report.append)
     assert runner.failures == 0, "".join(report)
-    assert runner.tries == len(example.examples)
+    assert runner.tries == len(EXAMPLES[name].examples)
+
+
+@pytest.mark.parametrize("thing", PUBLIC, ids=full_name)
+def test_public_name_has_an_example(thing):
+    assert full_name(thing) in EXAMPLES

@@ -12,6 +12,15 @@ class VerificationError(ValueError):
     Attributes:
         differences: one line per difference, each with its figures.
         verification: the `Verification` of all outputs where values were compared, else None.
+
+    Example:
+    >>> from keras_bin.export import NamesError, VerificationError
+    >>> try:
+    ...     raise NamesError("The names must be the model's:", ["expected ['z'], got ['y']"])
+    ... except VerificationError as error:
+    ...     print(error)
+    The names must be the model's:
+      expected ['z'], got ['y']
     """
 
     def __init__(
@@ -26,20 +35,93 @@ class VerificationError(ValueError):
 
 
 class NamesError(VerificationError):
-    """Inputs or outputs of the artifact are called otherwise than the model's."""
+    """Inputs or outputs of the artifact are called otherwise than the model's.
+
+    Example:
+    >>> import keras, tempfile
+    >>> from keras_bin.export import NamesError, export_onnx, verify
+    >>> inputs = keras.Input((2,), name="x")
+    >>> model = keras.Model(inputs, keras.layers.Dense(1, name="y")(inputs))
+    >>> other = keras.Model(inputs, keras.layers.Dense(1, name="z")(inputs))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export_onnx(model, f"{folder}/model.onnx").path
+    ...     try:
+    ...         verify(path, other)
+    ...     except NamesError as error:
+    ...         print(error.differences[0])
+    outputs: expected ['z'], got ['y']
+    """
 
 
 class ShapeError(VerificationError):
-    """An input or output of the artifact has another shape than the model's."""
+    """An input or output of the artifact has another shape than the model's.
+
+    Example:
+    >>> import keras, tempfile
+    >>> from keras_bin.export import ShapeError, export_onnx, verify
+    >>> inputs = keras.Input((2,), name="x")
+    >>> model = keras.Model(inputs, keras.layers.Dense(1, name="y")(inputs))
+    >>> other = keras.Model(inputs, keras.layers.Dense(2, name="y")(inputs))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export_onnx(model, f"{folder}/model.onnx").path
+    ...     try:
+    ...         verify(path, other)
+    ...     except ShapeError as error:
+    ...         print(error.differences[0])
+    output 'y': expected (None, 2), got (None, 1)
+    """
 
 
 class DtypeError(VerificationError):
-    """An input or output of the artifact has another dtype than the model's."""
+    """An input or output of the artifact has another dtype than the model's.
+
+    Example:
+    >>> import keras, tempfile
+    >>> from keras_bin.export import DtypeError, export_onnx, verify
+    >>> inputs = keras.Input((2,), name="x")
+    >>> model = keras.Model(inputs, keras.layers.Dense(1, name="y")(inputs))
+    >>> other = keras.Model(inputs, keras.layers.Dense(1, name="y", dtype="float64")(inputs))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export_onnx(model, f"{folder}/model.onnx").path
+    ...     try:
+    ...         verify(path, other)
+    ...     except DtypeError as error:
+    ...         print(error.differences[0])
+    output 'y': expected float64, got float32
+    """
 
 
 class ValuesError(VerificationError):
-    """An output of the artifact differs by more than the tolerance, or is not finite."""
+    """An output of the artifact differs by more than the tolerance, or is not finite.
+
+    Example:
+    >>> import keras, tempfile
+    >>> from keras_bin.export import ValuesError, export_onnx, verify
+    >>> inputs = keras.Input((2,), name="x")
+    >>> model = keras.Model(inputs, keras.layers.Dense(1, name="y")(inputs))
+    >>> other = keras.Model(inputs, keras.layers.Dense(1, "relu", name="y")(inputs))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = export_onnx(model, f"{folder}/model.onnx").path
+    ...     try:
+    ...         verify(path, other)
+    ...     except ValuesError as error:
+    ...         print(error.verification.max_abs > error.verification.atol)
+    True
+    """
 
 
 class OperatorError(VerificationError):
-    """The artifact needs operators that a stock runtime does not have."""
+    """The artifact needs operators that a stock runtime does not have.
+
+    Example:
+    >>> import keras, tempfile
+    >>> from keras_bin.export import OperatorError, export_onnx
+    >>> inputs = keras.Input((2, 2), name="x")
+    >>> model = keras.Model(inputs, keras.ops.inv(inputs))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     try:
+    ...         export_onnx(model, f"{folder}/model.onnx")
+    ...     except OperatorError as error:
+    ...         print(error.differences[0])
+    TensorFlow.MatrixInverse
+    """

@@ -24,6 +24,16 @@ class LayerFold(NamedTuple):
         channels: number of its channels.
         snapped: number of channels whose rho was moved to 0 or 1 by `rho_tolerance`.
         clipped: number of channels whose rho was outside of [0, 1], and was clipped.
+
+    Example:
+    >>> import keras, keras_bin
+    >>> from keras_bin.export import fold_report
+    >>> inputs = keras.Input((8, 8, 3))
+    >>> x = keras.layers.Conv2D(4, 3, use_bias=False, name="conv")(inputs)
+    >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(x))
+    >>> fold_report(model)[0]
+    LayerFold(layer='bin', kind='BatchInstanceNormalization', became='absorbed', into='conv',
+              reason='', channels=4, snapped=0, clipped=0)
     """
 
     layer: str

@@ -30,6 +30,12 @@ class OutputCheck(NamedTuple):
         unsteady: number of rows on which rounding alone moves the Keras model by more than 0.25 %
             of its largest value there, where that was looked at. They tell little of an artifact,
             and may differ by 4 times the largest rounding of any row.
+
+    Example:
+    >>> from keras_bin.export import OutputCheck
+    >>> print(OutputCheck("y", 1, (1, 2), 1e-6, 2e-6, (0, 1), 0.5, 0.500001, None, True))
+    'y', batch of 1: largest absolute difference 1e-06, relative 2e-06; worst at (0, 1):
+    expected 0.5, got 0.500001
     """
 
     name: str
