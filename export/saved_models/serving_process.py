@@ -1,8 +1,9 @@
 """A fresh process that runs a SavedModel as TensorFlow Serving would, without Keras."""
 
 import contextlib
-import json
+import functools
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,6 @@ from ..models.signature import Signature, TensorInfo
 from ..results.errors import VerificationError
 from ..verifying.artifact import Artifact
 from . import serving_program
-from .serving_program import load_arrays, save_arrays
 
 _LINES = 20
 
@@ -34,44 +34,31 @@ class ServingProcess:
         """Loads a SavedModel in place of the one before.
 
         Raises:
-            OSError: the process cannot read or write its files.
             VerificationError: the process cannot load it, or has ended; its own words are in
                 the message. The artifact's `run` raises the same.
         """
         path = str(path.absolute())
-        signature = self._ask(do="load", path=path)
+        signature = Signature(*map(_infos, self._ask("load", path)))
+        return Artifact(signature, functools.partial(self._ask, "run", path))
 
-        def run(inputs):
-            given, got = (str(self._folder / f"{side}.npz") for side in ("inputs", "outputs"))
-            save_arrays(given, inputs)
-            self._ask(do="run", path=path, inputs=given, outputs=got)
-            return load_arrays(got)
-
-        return Artifact(Signature(*(_infos(signature[side]) for side in Signature._fields)), run)
-
-    def _ask(self, **request):
+    def _ask(self, method, *arguments):
         try:
-            print(json.dumps(request), file=self._process.stdin, flush=True)
-            reply = self._process.stdout.readline()
-        except BrokenPipeError:
-            reply = ""
-        if not reply:
-            code = self._process.wait()
-            raise _error(f"it ended with code {code}", *self._last_words())
-        reply = json.loads(reply)
-        if reply.get("errno"):
-            raise OSError(
-                reply["errno"],
-                f"A fresh process that runs the SavedModel says: {reply['error']}",
-                str(self._folder),
-            )
-        if "error" in reply:
-            raise _error(*reply["error"].splitlines()[:_LINES])
-        return reply
+            pickle.dump((method, arguments), self._process.stdin, serving_program.PROTOCOL)
+            self._process.stdin.flush()
+            result, error = pickle.load(self._process.stdout)
+        except (BrokenPipeError, EOFError):
+            raise self._death() from None
+        except pickle.UnpicklingError:  # a part of a reply, or something else was printed
+            self._process.kill()
+            raise self._death() from None
+        if error is not None:
+            raise _error(*error.splitlines()[:_LINES])
+        return result
 
-    def _last_words(self):
+    def _death(self):
+        code = self._process.wait()
         text = (self._folder / "errors.txt").read_text(errors="replace")
-        return text.splitlines()[-_LINES:]
+        return _error(f"it ended with code {code}", *text.splitlines()[-_LINES:])
 
 
 @contextlib.contextmanager
@@ -113,7 +100,6 @@ def _start(program, folder, errors):
             stderr=errors,
             cwd=folder,
             env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-            text=True,
             start_new_session=True,  # an interrupt from the keyboard is the caller's
         )
     except OSError as error:

@@ -39,13 +39,9 @@ def test_saved_model_that_does_not_fit_names_its_folder(name, tmp_path, monkeypa
     assert contents(tmp_path) == []
 
 
-@pytest.mark.usefixtures("fresh_serving_process")
-def test_samples_that_do_not_fit_name_the_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(saved_model_writer, "compare", limited(saved_model_writer.compare, 500))
-    with pytest.raises(OSError, match=WORDS) as caught:
-        export_saved_model(bin_model(), tmp_path / "new")
-    assert caught.value.filename == str(tmp_path / "new")
-    assert contents(tmp_path) == []
+def test_samples_take_no_room_on_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(saved_model_writer, "compare", limited(saved_model_writer.compare, 0))
+    assert export_saved_model(bin_model(), tmp_path / "new").path.is_dir()
 
 
 @pytest.mark.parametrize("weights", ["inside", "outside"])
