@@ -6,10 +6,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-import keras_bin
 from keras_bin.cli import export, inspect, verify
 from keras_bin.cli.arguments import EXIT_CODES
 from keras_bin.cli.output import Output
+from keras_bin.cli.versions import versions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,7 +53,7 @@ def _parser():
         epilog=f"{EXIT_CODES}\nkeras-bin COMMAND --help shows a command's options and an example.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=keras_bin.__version__)
+    parser.add_argument("--version", action="version", version=versions())
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (export, verify, inspect):
         command.add_parser(commands)

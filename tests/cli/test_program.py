@@ -131,7 +131,7 @@ def test_console_script_is_main():
 def test_module_runs_as_a_program(model_file, tmp_path):
     command = [sys.executable, "-m", "keras_bin"]
     version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
-    assert version.stdout.strip() == keras_bin.__version__
+    assert version.stdout.startswith(f"keras-bin {keras_bin.__version__} (")
     failed = subprocess.run([*command, "export", "none.keras", "out"], cwd=tmp_path, check=False)
     assert failed.returncode == 1
     subprocess.run([*command, "export", model_file, "out"], cwd=tmp_path, check=True)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 import pytest
@@ -59,6 +59,13 @@ def require(runtime: Runtime, artifact: str) -> None:
     reason = missing(runtime, artifact)
     if reason is None:
         return
-    if os.environ.get("KERAS_BIN_REQUIRE_RUNTIMES") == "1" and not unwritable(artifact):
+    if unwritable(artifact):
+        pytest.skip(reason)
+    skip_or_fail(reason)
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skips a test that something is missing for; with KERAS_BIN_REQUIRE_RUNTIMES=1, fails it."""
+    if os.environ.get("KERAS_BIN_REQUIRE_RUNTIMES") == "1":
         pytest.fail(f"KERAS_BIN_REQUIRE_RUNTIMES is 1, but {reason}")
     pytest.skip(reason)

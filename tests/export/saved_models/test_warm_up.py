@@ -1,5 +1,7 @@
 """Warm-up requests: TensorFlow Serving's own messages, of inputs that the signature takes."""
 
+import importlib.util
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from keras_bin.export.saved_models.warm_up import FILE, read_warm_up, write_warm
 from tests.export.folders import no_room
 from tests.export.kinds import KINDS
 from tests.export.serving import serving
+from tests.runtimes.runtime import EXTRA, skip_or_fail
 
 BATCHES = [
     {"x": np.arange(2, dtype="float32").reshape(1, 2), "text": np.array(["größer"])},
@@ -29,10 +32,13 @@ def test_file_has_the_place_that_the_server_reads(tmp_path):
 
 def test_messages_are_tensorflow_servings(tmp_path):
     """Its own classes read them without leaving anything unread, and write the same bytes."""
-    log_pb2 = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    if importlib.util.find_spec("tensorflow_serving") is None:
+        skip_or_fail(f"TensorFlow Serving's messages are not installed; {EXTRA}")
+    from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
     write_warm_up(tmp_path, "digits", BATCHES)
     for record, batch in zip(records(tmp_path), BATCHES, strict=True):
-        log = log_pb2.PredictionLog.FromString(record)
+        log = PredictionLog.FromString(record)
         assert log.WhichOneof("log_type") == "predict_log"
         request = log.predict_log.request
         assert request.model_spec.name == "digits"
