@@ -55,7 +55,7 @@ def test_other_seed_makes_another_net():
 
 
 def test_twin_of_a_half_precision_net_takes_its_weights():
-    net, twin = generate(4), generate(4, float32=True)
+    net, twin = generate(51), generate(51, float32=True)
     assert net.policy == "mixed_float16"
     assert twin.model.dtype_policy.name == "float32"
     twin.model.set_weights(net.model.get_weights())

@@ -19,28 +19,28 @@ def compare(digits, norms=("BN", "BIN"), seeds=2):
     return compare_norms(norms, seeds, 1, digits, held_out)
 
 
-def test_every_norm_runs_with_every_seed(digits, capsys):
-    runs, model = compare(digits)
-    assert [(run["seed"], run["norm"]) for run in runs] == [
-        (0, "BN"),
-        (0, "BIN"),
-        (1, "BN"),
-        (1, "BIN"),
-    ]
-    assert [len(run["rho"]) for run in runs] == [0, 4, 0, 4]
+def test_every_norm_is_trained_and_tested(digits, capsys):
+    runs, model = compare(digits, seeds=1)
+    assert [len(run["rho"]) for run in runs] == [0, 4]
     assert list(runs[0]["accuracy"]) == list(STYLES)
     assert type(model).__name__ == "BINModel"
-    assert "seed 1  BN " in capsys.readouterr().out
+    assert "seed 0  BN " in capsys.readouterr().out
 
 
-def test_norms_start_alike_with_the_same_pictures_and_otherwise_with_each_seed(digits, monkeypatch):
+def test_norms_start_alike_and_each_seed_starts_otherwise(digits, monkeypatch):
     seen = []
 
     def train(model, pictures, *_):
         seen.append((pictures, *(w.numpy() for w in model.weights if w.name == "kernel")))
 
     monkeypatch.setattr(mixed_styles, "train", train)
-    compare(digits)
+    runs, _ = compare(digits)
+    assert [(run["seed"], run["norm"]) for run in runs] == [
+        (0, "BN"),
+        (0, "BIN"),
+        (1, "BN"),
+        (1, "BIN"),
+    ]
     for bn, bin_, other in zip(seen[0], seen[1], seen[2], strict=True):
         np.testing.assert_array_equal(bn, bin_)
         assert np.any(bn != other)

@@ -180,21 +180,18 @@ def test_exporters_in_threads_get_different_versions(overwrite, tmp_path):
 
 @pytest.mark.slow
 def test_exporters_in_processes_get_different_versions(tmp_path):
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.export.files.publishing_program", tmp_path, owner],
-            cwd=Path(__file__).parents[3],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for owner in ("first", "second")
-    ]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    versions = [process.communicate("go\n")[0].split() for process in processes]
-    assert sorted(int(version) for own in versions for version in own) == list(range(1, 41))
-    for owner, own in zip(("first", "second"), versions, strict=True):
+    owners = ("first", "second")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.export.files.publishing_program", tmp_path, *owners],
+        cwd=Path(__file__).parents[3],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    printed = [line.split() for line in done.stdout.splitlines()]
+    assert sorted(int(version) for _, version in printed) == list(range(1, 41))
+    for owner in owners:
+        own = [version for printed_by, version in printed if printed_by == owner]
         texts = [(tmp_path / version / "owner").read_text() for version in own]
         assert texts == [f"{owner} {number}" for number in range(20)]
 
