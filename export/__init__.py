@@ -10,7 +10,7 @@ from .results.errors import (
     ValuesError,
     VerificationError,
 )
-from .results.layer_fold import LayerFold
+from .results.layer_report import LayerFold
 from .results.report import ExportReport
 from .results.verification import OutputCheck, Verification
 from .saved_models.prune import prune

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from .models.state import unchanged
-from .results.layer_fold import LayerFold
+from .results.layer_report import LayerFold
 from .results.report import ExportReport
 from .results.verification import Verification
 from .sampling.trial import Batch

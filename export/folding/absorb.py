@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from ..models.arrays import float64
+
 _DENSE = (layers.Dense,)
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 _DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
@@ -55,13 +57,13 @@ def absorbed(layer: keras.layers.Layer, scale, offset) -> dict[str, np.ndarray]:
     Returns:
         float64 arrays; `bias` is always among them.
     """
-    bias = 0 if layer.bias is None else _numpy(layer.bias)
+    bias = 0 if layer.bias is None else float64(layer.bias)
     weights = {"bias": scale * bias + offset}
     if isinstance(layer, _SEPARABLE):
-        weights["depthwise_kernel"] = _numpy(layer.depthwise_kernel)
-        weights["pointwise_kernel"] = _numpy(layer.pointwise_kernel) * scale
+        weights["depthwise_kernel"] = float64(layer.depthwise_kernel)
+        weights["pointwise_kernel"] = float64(layer.pointwise_kernel) * scale
         return weights
-    kernel = _numpy(layer.kernel)
+    kernel = float64(layer.kernel)
     if isinstance(layer, _DEPTHWISE):
         scale = scale.reshape(kernel.shape[-2:])
     elif isinstance(layer, _TRANSPOSED):
@@ -71,7 +73,3 @@ def absorbed(layer: keras.layers.Layer, scale, offset) -> dict[str, np.ndarray]:
 
 def _inherits(layer, kind, name):
     return getattr(type(layer), name, None) is getattr(kind, name, None)
-
-
-def _numpy(variable):
-    return keras.ops.convert_to_numpy(variable).astype("float64")

@@ -3,13 +3,12 @@
 import keras
 import numpy as np
 
-from keras_bin.gates import rho_weights
 from keras_bin.keras_internals import all_layers, layers_held, layers_inside
 
+from ..models.exported_gates import ExportedGates
 from ..models.graph import as_functional
 from ..models.half_precision import HALF_DTYPES, is_half_precision
 from ..models.inference import run_model
-from ..models.rho_tolerance import snap
 from ..models.signature import named_tensors
 from ..results.errors import ValuesError
 from ..sampling.samples import Batch, sample_batches
@@ -69,10 +68,7 @@ class _Source:
         self._model = as_functional(model)
         self._signature = named_tensors(self._model)
         self._half = is_half_precision(self._model)
-        self._gates = [
-            (rho, snap(keras.ops.convert_to_numpy(rho), rho_tolerance))
-            for rho in rho_weights(self._model)
-        ]
+        self._gates = ExportedGates(self._model, rho_tolerance).values
 
     def first_outputs(self) -> tuple[Batch | None, Outputs]:
         """Returns the first batch on which the outputs are known and finite, and the outputs."""

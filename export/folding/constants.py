@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_bin.statistics import branch_scales
 
-from ..results.layer_fold import AFFINE, INSTANCE, MIXED
+from ..results.layer_report import AFFINE, INSTANCE, MIXED
 
 
 class Constants(NamedTuple):
@@ -33,7 +33,7 @@ class Constants(NamedTuple):
 
     @property
     def form(self) -> str:
-        """What is left of the layer, a word of `keras_bin.export.results.layer_fold`."""
+        """What is left of the layer, a word of `keras_bin.export.results.layer_report`."""
         if self.affine:
             return AFFINE
         return INSTANCE if self.scale is None else MIXED

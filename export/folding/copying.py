@@ -4,6 +4,8 @@ import contextlib
 import copy
 import inspect
 import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -13,14 +15,14 @@ from keras_bin.keras_internals import (
     LAYERS_MODULE,
     all_layers,
     lambda_output_shape,
+    layers_inside,
     take_out_of_graphs,
     takes_training,
 )
 
-from ..models.gate_values import finite_rho
-from ..models.graph import as_functional, check_model, is_graph
+from ..models.exported_gates import exported_rho
+from ..models.graph import as_functional, is_graph
 from ..models.half_precision import global_policy, in_single_precision, is_half_precision
-from ..models.rho_tolerance import snap
 from .deep_copy import DeepCopies
 
 
@@ -28,35 +30,62 @@ class CopyError(ValueError):
     """A layer cannot be copied, or its copy does not run where the layer does."""
 
 
-class ModelCopy:
-    """Copies a graph of layers, once each, then their weights.
+class Replacement(Protocol):
+    """What stands for a layer in a copy of a model."""
+
+    def new(self, layer: keras.layers.Layer, copier: "Copier") -> Callable:
+        """Makes what stands for `layer`: a layer, or a function that is called like one."""
+
+    def set_weights(self, layer: keras.layers.Layer, new: Callable) -> None:
+        """Sets the weights of what `new` made, once the copy of the model has built it."""
+
+
+def copy_model(
+    model: keras.Model,
+    rho_tolerance: float = 0.0,
+    replacements: Mapping[int, Replacement] | None = None,
+) -> keras.Model:
+    """Copies a model for inference, layer by layer, each once, and then their weights.
 
     Args:
         model: a built Functional or Sequential model, or one that `as_functional` takes; half
             precision becomes float32.
         rho_tolerance: see `keras_bin.export.fold`.
+        replacements: what stands for a layer in the copy, by the `id` of the layer.
 
-    Attributes:
-        model: the copy.
+    Raises:
+        CopyError: a layer cannot be copied, or its copy does not run.
+        ValueError: a rho that is copied is not finite.
+    """
+    return Copier(as_functional(model), replacements or {}).copy(rho_tolerance)
+
+
+class Copier:
+    """Copies the layers of a graph.
+
+    Args:
+        graph: a Functional model.
+        replacements: see `copy_model`.
     """
 
-    def __init__(self, model, rho_tolerance: float = 0.0):
-        check_model(model)
-        graph = as_functional(model)
+    def __init__(self, graph: keras.Model, replacements: Mapping[int, Replacement]):
+        self._graph = graph
+        self._replacements = replacements
         self._single = is_half_precision(graph)
-        self._rho_tolerance = rho_tolerance
         self._copies = {}
-        self._deep = DeepCopies(self._single, self._replaced, self._rebuilt_graph, is_graph)
-        self._prepare(graph)
+        self._deep = DeepCopies(self._single, self._standing_inside, self._rebuilt_graph)
+
+    def copy(self, rho_tolerance: float) -> keras.Model:
+        """Returns the copy, its gates clipped and moved; see `copy_model`."""
         with global_policy("float32") if self._single else contextlib.nullcontext():
-            self.model = self._copy_graph(graph)
+            model = self._copy_graph(self._graph)
         for layer, new in self._copies.values():
             if isinstance(layer, keras.layers.Layer) and not is_graph(layer):
-                self._copy_state(layer, new)
-        self._clip()
-
-    def _prepare(self, graph):
-        """Looks at the model before anything is copied."""
+                self._set_state(layer, new)
+        for layer in bin_layers(model):
+            if layer.rho is not None:  # None if another layer holds it, and never calls it
+                layer.rho.assign(exported_rho(layer, rho_tolerance))
+        return model
 
     def _copy_graph(self, model):
         graph = as_functional(model)  # clone_model would compile its clone like `model`
@@ -68,8 +97,9 @@ class ModelCopy:
         )
 
     def _new_input(self, tensor):
-        dtype = self._converted(tensor.dtype)
-        return keras.Input(shape=tensor.shape[1:], dtype=dtype, name=tensor.name)
+        return keras.Input(
+            shape=tensor.shape[1:], dtype=self._converted(tensor.dtype), name=tensor.name
+        )
 
     def _copy_layer(self, layer):
         if id(layer) not in self._copies:
@@ -81,22 +111,32 @@ class ModelCopy:
             return self._new_operation(layer)
         if is_graph(layer):
             return self._copy_graph(layer)
+        if id(layer) in self._replacements:
+            return self._replacements[id(layer)].new(layer, self)
+        return self.copied(layer)
+
+    def copied(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+        """Returns a copy of a layer: from its config, or else attribute by attribute."""
         if layer not in self._deep and self._has_faithful_config(layer):
-            with contextlib.suppress(CopyError):  # a function of the user's own among its arguments
-                return self._rebuilt(layer, self._config(layer))
+            with contextlib.suppress(CopyError):  # one of its arguments is a custom function
+                return self.rebuilt(layer, self.config(layer))
         return self._deep.of(layer)
 
     def _has_faithful_config(self, layer):
-        """Tells whether a layer is of Keras or of keras_bin, with all that it holds."""
+        """Tells whether all that a layer holds is of Keras or of keras_bin, and is copied."""
         return all(
             type(each).__module__.startswith((LAYERS_MODULE, "keras_bin."))
             for each in all_layers(layer)
-        )
+        ) and not any(id(each) in self._replacements for each in layers_inside(layer))
 
-    def _replaced(self, layer):
-        """Returns what stands for a layer that is inside another one, or None for a copy."""
-        held = self._copies.get(id(layer))  # called in the graph before
-        return None if held is None else held[1]
+    def _standing_inside(self, layer):
+        """Returns what stands for a layer that is inside another one, or None for a deep copy."""
+        if id(layer) not in self._copies and id(layer) not in self._replacements:
+            return None
+        new = self._copy_layer(layer)
+        if layer.built and not new.built:
+            new.build_from_config(layer.get_build_config())
+        return new
 
     def _rebuilt_graph(self, model):
         """Copies a model that a layer holds. Its layers are copied already."""
@@ -108,8 +148,12 @@ class ModelCopy:
         start = keras.Input(batch_shape=tensor.shape, dtype=self._converted(tensor.dtype))
         return keras.Sequential([start, *map(self._copy_layer, model.layers)], name=model.name)
 
-    def _rebuilt(self, layer, config):
-        """Makes a layer of the class of `layer` from a config, with the name of `layer`."""
+    def rebuilt(self, layer: keras.layers.Layer, config: dict[str, Any]) -> keras.layers.Layer:
+        """Makes a layer of the class and the name of `layer` from a config.
+
+        Raises:
+            CopyError: its class cannot.
+        """
         if isinstance(layer, keras.layers.Lambda):
             # From its config a Lambda would get marshalled bytecode without its globals.
             return keras.layers.Lambda(
@@ -121,7 +165,7 @@ class ModelCopy:
                 dtype=config["dtype"],
             )
         taken = _taken_by_constructor(layer, config)
-        # A constructor that takes no dtype gets the default of its time.
+        # A layer whose constructor takes no dtype gets the global policy.
         policy = (
             ("float32" if self._single else layer.dtype_policy) if "dtype" not in taken else None
         )
@@ -130,22 +174,31 @@ class ModelCopy:
                 new = type(layer).from_config(taken)
         except Exception as error:
             raise _not_rebuildable(layer, "from_config", error) from error
-        new.name = layer.name  # a config that Keras makes up for a layer may lack it
+        new.name = layer.name  # which the default config of Keras may lack
         return new
 
     def _new_operation(self, operation):
-        """Copies a stateless operation, without the places that it holds in the old graph."""
+        """Copies a stateless operation, without its place in the old graph."""
         new = copy.copy(operation)
         take_out_of_graphs(new)
         if isinstance(getattr(operation, "dtype", None), str):
             new.dtype = self._converted(operation.dtype)
         return new
 
-    def _config(self, layer):
+    def config(self, layer: keras.layers.Layer) -> dict[str, Any]:
+        """Returns the config that the copy of a layer has.
+
+        Raises:
+            CopyError: Keras cannot write an argument of the layer.
+        """
         try:
             return self._converted(layer.get_config())
-        except NotImplementedError as error:  # Keras's word for arguments that it cannot write
+        except NotImplementedError as error:
             raise _not_rebuildable(layer, "get_config", error) from error
+
+    def dtype(self, layer: keras.layers.Layer) -> Any:
+        """Returns the dtype policy that the copy of a layer has, as a config holds it."""
+        return self._converted(keras.dtype_policies.serialize(layer.dtype_policy))
 
     def _converted(self, config):
         return in_single_precision(config) if self._single else config
@@ -167,24 +220,19 @@ class ModelCopy:
                 f"with: {error}"
             ) from error
 
-    def _copy_state(self, layer, new):
-        """Copies weights and assets as a saved file would, so that it is ready as after load."""
-        if layer in self._deep:
-            return
-        for source, target in zip(all_layers(layer), all_layers(new), strict=True):
-            copy_own_state(source, target)
-
-    def _clip(self):
-        for layer in bin_layers(self.model):
-            if layer.rho is None:  # held by another layer, and never called
-                continue
-            layer.rho.assign(snap(finite_rho(layer), self._rho_tolerance))
+    def _set_state(self, layer, new):
+        """Sets weights and assets as loading a saved file would."""
+        if id(layer) in self._replacements:
+            self._replacements[id(layer)].set_weights(layer, new)
+        elif layer not in self._deep:
+            for source, target in zip(all_layers(layer), all_layers(new), strict=True):
+                copy_own_state(source, target)
 
 
 def _not_rebuildable(layer, method, error):
     return CopyError(
-        "A layer that absorbs another and has no bias must be rebuildable from its get_config(), "
-        "to get one; give it `use_bias=True`, or export the model with export_saved_model or "
+        "A layer without a bias that absorbs another must be rebuildable from its get_config(), "
+        "to get a bias; give it `use_bias=True`, or export the model with export_saved_model or "
         "export_onnx, which rebuild no layer. "
         f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose {method} failed "
         f"with: {error}"

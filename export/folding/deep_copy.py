@@ -1,4 +1,4 @@
-"""Copying layers of a user's own as they are, with everything that they hold."""
+"""Copying custom layers as they are, with everything that they hold."""
 
 import copy
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from keras_bin.keras_internals import (
     untracked,
 )
 
+from ..models.graph import is_graph
 from ..models.half_precision import in_single_precision
 
 # The copy of a model is not compiled.
@@ -34,16 +35,15 @@ class DeepCopies:
 
     Args:
         single: whether half precision becomes float32.
-        replaced: returns what stands for a layer in place of a copy, or None.
-        rebuilt: returns the copy of a model that is a graph, whose layers are copied already.
-        is_graph: tells whether a layer is such a model.
+        replacement: returns what stands for an inner layer in place of a deep copy, or None.
+        rebuilt_graph: returns the copy of a model that is a graph, whose layers are copied
+            already.
     """
 
-    def __init__(self, single: bool, replaced: Callable, rebuilt: Callable, is_graph: Callable):
+    def __init__(self, single: bool, replacement: Callable, rebuilt_graph: Callable):
         self._single = single
-        self._replaced = replaced
-        self._rebuilt = rebuilt
-        self._is_graph = is_graph
+        self._replacement = replacement
+        self._rebuilt_graph = rebuilt_graph
         self._memo = {}
         self._begun = set()
         self._finished = set()
@@ -54,20 +54,21 @@ class DeepCopies:
     def of(self, layer: keras.layers.Layer) -> keras.layers.Layer:
         """Returns the copy of a layer; the layers inside it are copied with it."""
         for each in all_layers(layer):
-            if id(each) not in self._memo and not self._is_graph(each):
+            if id(each) in self._memo or is_graph(each):
+                continue
+            new = None if each is layer else self._replacement(each)
+            if new is None:
                 self._begin(each)
+            else:
+                self._memo[id(each)] = new
+                self._finished.add(id(each))
         self._finish(layer)
         return self._memo[id(layer)]
 
     def _begin(self, layer):
         """Makes an empty copy, so that whatever refers to the layer refers to it."""
-        new = self._replaced(layer)
-        if new is not None:
-            self._memo[id(layer)] = new
-            self._finished.add(id(layer))
-            return
         self._begun.add(id(layer))
-        # A __new__ of the user's own may want arguments, or count what it makes.
+        # The class may override __new__, to take arguments or to count what it makes.
         new = self._memo[id(layer)] = keras.layers.Layer.__new__(type(layer))
         self._memo[id(tracker_of(layer))] = tracker_of(new)
         for name, tracked in tracked_lists(layer).items():
@@ -89,10 +90,10 @@ class DeepCopies:
         if id(layer) in self._finished:
             return
         self._finished.add(id(layer))
-        for inner in layer.layers if self._is_graph(layer) else layers_held(layer):
+        for inner in layer.layers if is_graph(layer) else layers_held(layer):
             self._finish(inner)
-        if self._is_graph(layer):
-            self._memo[id(layer)] = self._rebuilt(layer)
+        if is_graph(layer):
+            self._memo[id(layer)] = self._rebuilt_graph(layer)
         else:
             self._fill(layer, self._memo[id(layer)])
 

@@ -2,11 +2,13 @@
 
 import keras
 
+from ..models.graph import as_functional, check_model
+from ..models.rho_tolerance import check_rho_tolerance
 from ..results.errors import ValuesError
-from ..results.layer_fold import LayerFold
+from ..results.layer_report import LayerFold
 from .comparing import check_folded
-from .copying import CopyError
-from .folding import Folding
+from .copying import CopyError, copy_model
+from .plan import FoldPlan, plan_folding
 
 
 def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
@@ -62,7 +64,7 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
     >>> [layer.name for layer in fold(model).layers][1:]
     ['conv2d', 'batch_instance_normalization']
     """
-    return _folding(model, rho_tolerance).model
+    return _folded(model, rho_tolerance)[0]
 
 
 def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFold]:
@@ -89,18 +91,22 @@ def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFol
     >>> layer.became, layer.reason
     ('affine map', 'its input is an input of the model, or of the model that it is in')
     """
-    return _folding(model, rho_tolerance).layers
+    return _folded(model, rho_tolerance)[1].layers
 
 
-def _folding(model, rho_tolerance):
-    """Folds inside layers of a user's own, too, if they then compute what they did."""
+def _folded(model, rho_tolerance) -> tuple[keras.Model, FoldPlan]:
+    """Folds inside custom layers, too, if they then compute what they did."""
+    check_model(model)
+    check_rho_tolerance(rho_tolerance)
+    graph = as_functional(model)
     try:
-        return _checked(model, rho_tolerance, inside=True)
+        return _carried_out(plan_folding(graph, rho_tolerance), graph, rho_tolerance)
     except (CopyError, ValuesError):
-        return _checked(model, rho_tolerance, inside=False)
+        plan = plan_folding(graph, rho_tolerance, inside=False)
+        return _carried_out(plan, graph, rho_tolerance)
 
 
-def _checked(model, rho_tolerance, inside):
-    folding = Folding(model, rho_tolerance, inside=inside)
-    check_folded(model, folding.model, rho_tolerance)
-    return folding
+def _carried_out(plan, graph, rho_tolerance):
+    folded = copy_model(graph, rho_tolerance, plan.replacements)
+    check_folded(graph, folded, rho_tolerance)
+    return folded, plan

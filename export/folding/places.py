@@ -8,12 +8,10 @@ import keras
 from keras import layers
 
 from keras_bin.keras_internals import layers_inside, nodes_in_order
-from keras_bin.layer import BatchInstanceNormalization
 
-from ..models.graph import as_functional, is_graph
+from ..models.graph import as_functional, graphs_of, is_graph
+from ..models.normalizations import NORMALIZATIONS
 from .absorb import refusal
-
-NORMALIZATIONS = (BatchInstanceNormalization, layers.BatchNormalization)
 
 # At inference these hand on what they get, but not every subclass does.
 _TRANSPARENT = (
@@ -41,31 +39,6 @@ class Place(NamedTuple):
     producer: keras.layers.Layer | None
     reason: str
     is_output: bool
-
-
-def graphs_of(model: keras.Model) -> list[keras.Model]:
-    """Returns a model and the graphs of layers inside it, each once, outer ones first."""
-    graphs = {id(model): model}
-    for layer in model.layers:
-        if is_graph(layer):
-            graphs.update((id(graph), graph) for graph in graphs_of(layer))
-    return list(graphs.values())
-
-
-def normalizations_of(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the normalization layers that are called in a graph, each once, in order."""
-    found = {}
-    for graph in map(as_functional, graphs_of(model)):
-        for node in nodes_in_order(graph):
-            if isinstance(node.operation, NORMALIZATIONS):
-                found[id(node.operation)] = node.operation
-    return list(found.values())
-
-
-def is_foldable(layer: keras.layers.Layer) -> bool:
-    """Tells whether `layer` is built and computes what its class in Keras or keras_bin does."""
-    own = next((kind for kind in NORMALIZATIONS if isinstance(layer, kind)), None)
-    return own is not None and type(layer).call is own.call and layer.built
 
 
 def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:

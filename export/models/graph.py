@@ -68,6 +68,15 @@ def _input_like(tensor):
     return keras.Input(shape=tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
 
 
+def graphs_of(model: keras.Model) -> list[keras.Model]:
+    """Returns a model and the graphs of layers inside it, each once, outer ones first."""
+    graphs = {id(model): model}
+    for layer in model.layers:
+        if is_graph(layer):
+            graphs.update((id(graph), graph) for graph in graphs_of(layer))
+    return list(graphs.values())
+
+
 def check_model(model) -> None:
     """Checks that `model` is a Keras model that is built.
 

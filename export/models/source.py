@@ -2,7 +2,7 @@
 
 import keras
 
-from .gate_values import GateValues
+from .exported_gates import ExportedGates
 from .graph import as_functional
 from .half_precision import is_half_precision
 from .signature import model_signature
@@ -23,7 +23,7 @@ class Source:
         model: a Functional model over the same layers.
         signature: the signature of an artifact.
         rho_tolerance: see above.
-        gates: the `GateValues` that are in force.
+        gates: the `ExportedGates` that are in force.
         is_half: whether the model computes in half precision.
     """
 
@@ -31,5 +31,5 @@ class Source:
         self.model = as_functional(model)
         self.signature = model_signature(self.model)
         self.rho_tolerance = rho_tolerance
-        self.gates = GateValues(self.model, rho_tolerance)
+        self.gates = ExportedGates(self.model, rho_tolerance)
         self.is_half = is_half_precision(self.model)

@@ -9,7 +9,7 @@ import keras_bin
 from keras_bin.gates import RhoSummary
 
 from ..results.errors import OperatorError
-from ..results.layer_fold import LayerFold
+from ..results.layer_report import LayerFold
 from ..results.plain import plain
 from ..tracing.dilated import join_dilated_convolutions
 from ..tracing.export_graph import ExportGraph

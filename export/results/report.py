@@ -9,7 +9,7 @@ from rich.text import Text
 
 from keras_bin.gates import RhoSummary
 
-from .layer_fold import UNFOLDED, LayerFold
+from .layer_report import UNFOLDED, LayerFold
 from .plain import plain
 from .verification import Verification
 

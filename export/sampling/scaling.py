@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
+from ..models.arrays import float64
 from ..models.signature import Signature, TensorInfo
 from .trial import Batch, Trial
 
@@ -102,8 +102,7 @@ class _Target:
     def __init__(self, layer, rank):
         self.layer = layer
         self.mean, variance = (
-            keras.ops.convert_to_numpy(value).astype("float64").ravel()
-            for value in (layer.moving_mean, layer.moving_variance)
+            float64(value).ravel() for value in (layer.moving_mean, layer.moving_variance)
         )
         self.is_initial = bool(np.all(self.mean == 0) and np.all(variance == 1))
         self.deviation = np.sqrt(np.where(variance > 0, variance, 1))

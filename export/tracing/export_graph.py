@@ -7,10 +7,10 @@ import keras
 
 from keras_bin.keras_internals import all_layers
 
-from ..folding.places import NORMALIZATIONS, is_foldable
 from ..models.inference import serving_function
+from ..models.normalizations import NORMALIZATIONS, OVERRIDDEN_CALL, is_foldable
 from ..models.source import Source
-from ..results.layer_fold import ABSORBED, UNFOLDED, LayerFold
+from ..results.layer_report import ABSORBED, UNFOLDED, LayerFold
 from .absorbing import Absorber, Affine, Outcome
 from .constant_folding import fold_constants_of
 from .forms import LayerCalls
@@ -108,7 +108,7 @@ class _Report:
             if is_known and id(layer) not in by_layer:
                 reason = "it is called with training=True, or not at all"
                 if not is_foldable(layer):
-                    reason = "its call is its own, so it is exported as it is"
+                    reason = OVERRIDDEN_CALL
                 folds.append(self._fold(layer, UNFOLDED, reason=reason))
         return tuple(folds)
 
@@ -140,15 +140,7 @@ class _Report:
         return self._owners.get(id(handle), outcome.kernel.rpartition("/")[0])
 
     def _fold(self, layer, became, **facts):
-        change = self._source.gates.change(layer)
-        return LayerFold(
-            layer.path,
-            type(layer).__name__,
-            became,
-            channels=layer.moving_mean.shape[0],
-            **change._asdict(),
-            **facts,
-        )
+        return LayerFold.of(layer, became, self._source.gates.change(layer), **facts)
 
 
 def _owners(model):

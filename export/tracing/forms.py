@@ -14,6 +14,7 @@ from keras_bin.statistics import apply_constants
 
 from ..folding.constants import Constants
 from ..folding.layer_constants import layer_constants
+from ..models.normalizations import is_foldable
 
 # Part of the names of operators, by which calls are found again in the graph.
 CALL = "keras_bin_call_"
@@ -61,10 +62,7 @@ class LayerCalls:
         batch_normalizations = [
             layer
             for layer in all_layers(model)
-            if isinstance(layer, layers.BatchNormalization)
-            and type(layer).call is layers.BatchNormalization.call
-            and "call" not in vars(layer)  # one of the user's own
-            and layer.built
+            if isinstance(layer, layers.BatchNormalization) and is_foldable(layer)
         ]
         with contextlib.ExitStack() as stack:
             stack.enter_context(inference_form(self._form))

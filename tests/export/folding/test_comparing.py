@@ -8,7 +8,6 @@ from keras import layers, ops
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import fold
 from keras_bin.export.folding.comparing import check_folded
-from keras_bin.export.folding.folding import Folding
 from keras_bin.export.results.errors import ValuesError
 from testing.weights import randomize
 from tests.export.kinds import BIN, HALF_KINDS, KINDS, bin_model
@@ -20,7 +19,7 @@ from tests.export.values import layers_of
 @pytest.mark.parametrize("name", ["offset", "bias"])
 def test_changed_weight_of_a_folded_model_is_found(kind, name):
     model = KINDS[kind]()
-    folded = Folding(model).model
+    folded = fold(model)
     check_folded(model, folded)
     weight = [weight for weight in folded.weights if weight.name in (name, "offset")][-1]
     weight.assign(weight + 3.0)
@@ -32,7 +31,7 @@ def test_changed_weight_of_a_folded_model_is_found(kind, name):
 @pytest.mark.parametrize("kind", HALF_KINDS)
 def test_half_precision_may_round_but_not_be_wrong(kind):
     model = HALF_KINDS[kind]()
-    folded = Folding(model).model
+    folded = fold(model)
     check_folded(model, folded)
     weight = next(weight for weight in folded.weights if weight.name == "offset")
     weight.assign(weight + 3.0)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_bin.export.folding.copying import ModelCopy, copy_own_state
+from keras_bin.export.folding.copying import copy_model, copy_own_state
 from keras_bin.keras_internals import all_layers
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
 from tests.export.own_layers import HidesBIN, around
@@ -16,7 +16,7 @@ from tests.export.values import arrays, layers_of, predict, snapshot
 def test_copy_computes_the_same_to_the_last_digit(kind):
     model = KINDS[kind]()
     values = arrays(model, 3)
-    copy = ModelCopy(model).model
+    copy = copy_model(model)
     for got, expected in zip(predict(copy, values), predict(model, values), strict=True):
         np.testing.assert_array_equal(got, expected)
     assert len(layers_of(copy, BIN)) == len(layers_of(model, BIN))
@@ -25,7 +25,7 @@ def test_copy_computes_the_same_to_the_last_digit(kind):
 def test_copy_shares_no_weight_with_its_source():
     model = classifier()
     before = snapshot(model)
-    for weight in ModelCopy(model).model.weights:
+    for weight in copy_model(model).weights:
         weight.assign(weight * 0 + 7)
     for path, value in snapshot(model).items():
         np.testing.assert_array_equal(value, before[path], err_msg=path)
@@ -34,14 +34,14 @@ def test_copy_shares_no_weight_with_its_source():
 def test_gates_are_clipped_and_moved_in_the_copy_alone():
     model = bin_model()
     model.get_layer("bin").rho.assign([-0.5, 0.9, 0.4])
-    rho = ModelCopy(model, rho_tolerance=0.125).model.get_layer("bin").rho
+    rho = copy_model(model, rho_tolerance=0.125).get_layer("bin").rho
     np.testing.assert_array_equal(rho, np.array([0, 1, 0.4], "float32"))
     np.testing.assert_array_equal(model.get_layer("bin").rho, np.array([-0.5, 0.9, 0.4], "float32"))
 
 
 @pytest.mark.parametrize("kind", HALF_KINDS)
 def test_half_precision_becomes_float32(kind):
-    copy = ModelCopy(HALF_KINDS[kind]()).model
+    copy = copy_model(HALF_KINDS[kind]())
     assert {layer.compute_dtype for layer in all_layers(copy)} == {"float32"}
     assert {tensor.dtype for tensor in copy.inputs} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
@@ -61,9 +61,7 @@ def test_layer_that_was_held_and_never_called_is_no_obstacle():
 
     model = around(Spare(), BIN())
     values = arrays(model, 3)
-    np.testing.assert_array_equal(
-        predict(ModelCopy(model).model, values)[0], predict(model, values)[0]
-    )
+    np.testing.assert_array_equal(predict(copy_model(model), values)[0], predict(model, values)[0])
 
 
 class Plain(layers.Layer):
@@ -84,7 +82,7 @@ def test_layer_whose_constructor_takes_nothing_is_copied_with_its_precision():
     keras.config.set_dtype_policy("float64")
     model = around(Plain(), BIN())
     keras.config.set_dtype_policy("float32")
-    copy = ModelCopy(model).model
+    copy = copy_model(model)
     assert {weight.dtype for weight in copy.weights} == {"float64"}
     assert copy.layers[1].name == model.layers[1].name
     values = arrays(model, 3)
@@ -100,7 +98,7 @@ def test_lambda_keeps_its_arguments_and_its_mask():
     )
     model = around(scaled, layers.GlobalAveragePooling1D(), shape=(6, 4))
     values = arrays(model, 3)
-    copy = ModelCopy(model).model
+    copy = copy_model(model)
     np.testing.assert_array_equal(predict(copy, values)[0], predict(model, values)[0])
     assert layers_of(copy, layers.Lambda)[0].mask is scaled.mask
 
@@ -110,7 +108,7 @@ def test_rho_that_is_not_finite_is_refused_with_its_path():
     (hidden,) = layers_of(model, BIN)
     hidden.rho.assign([0, np.inf, 1])
     with pytest.raises(ValueError, match=r"`rho` must be finite.*/rho=\[ *0. inf"):
-        ModelCopy(model)
+        copy_model(model)
 
 
 @pytest.mark.parametrize("training", [None, False], ids=str)
@@ -119,7 +117,7 @@ def test_dropout_that_is_called_in_training_does_nothing_as_under_predict(traini
     model = keras.Model(inputs, layers.Dropout(0.5)(BIN()(inputs), training=True))
     (x,) = arrays(model, 2)
     np.testing.assert_array_equal(
-        ModelCopy(model).model(x, training=training), model.predict(x, verbose=0)
+        copy_model(model)(x, training=training), model.predict(x, verbose=0)
     )
 
 

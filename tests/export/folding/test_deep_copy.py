@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 
 from keras_bin.export import fold
-from keras_bin.export.folding.copying import ModelCopy
+from keras_bin.export.folding.copying import copy_model
 from keras_bin.keras_internals import all_layers
 from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE
@@ -43,7 +43,7 @@ class Everything(layers.Layer):
 
 
 def copied(layer):
-    return ModelCopy(around(layer)).model.layers[1]
+    return copy_model(around(layer)).layers[1]
 
 
 def test_copy_holds_its_own_objects_in_the_places_of_the_source():
@@ -107,7 +107,7 @@ def test_precision_of_a_copy_is_single_everywhere(policy):
     keras.config.set_dtype_policy(policy)
     model = around(Everything())
     keras.config.set_dtype_policy("float32")
-    copy = ModelCopy(model).model
+    copy = copy_model(model)
     assert {layer.compute_dtype for layer in all_layers(copy)} == {"float32"}
     assert {weight.dtype for weight in copy.weights} == {"float32"}
     for got, weight in zip(copy.weights, model.weights, strict=True):

@@ -65,7 +65,7 @@ def test_gates_at_an_end_give_layers_of_one_branch(rho):
     model = randomize(around(Block()), rho)
     folded, report = fold(model), fold_report(model)
     became = {0.0: "instance normalization", 1.0: "affine map"}[rho]
-    reason = {0.0: "", 1.0: "its owner's call decides what it reads"}[rho]
+    reason = {0.0: "", 1.0: "it is inside a layer whose `call` decides what it reads"}[rho]
     assert [(each.became, each.reason) for each in report] == [(became, reason)] * 3
     assert {(layer.batch, layer.instance) for layer in layers_of(folded, Folded)} == {
         (rho == 1, rho == 0)
@@ -117,7 +117,7 @@ def test_convolution_of_an_own_layer_absorbs_nothing_outside():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (HoldsRectified, "its call is its own, so it is copied as it is"),
+        (HoldsRectified, "it overrides `call`, so it stays as it is"),
         (HoldsBatchNormalization, "it is inside a layer, where only BIN layers are folded"),
     ],
     ids=["own call", "batch normalization"],

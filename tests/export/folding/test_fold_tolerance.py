@@ -57,7 +57,7 @@ def test_gates_of_an_unfolded_layer_are_counted_too_and_reported_once():
         model.get_layer("own").path,
         "Rectified",
         "unfolded",
-        reason="its call is its own, so it is copied as it is",
+        reason="it overrides `call`, so it stays as it is",
         channels=4,
         snapped=1,
     )

@@ -54,7 +54,7 @@ def test_bin_layer_of_which_its_owner_wants_more_stays_as_it_is(own):
     unfolded, last = sorted(fold_report(model), key=lambda each: each.became, reverse=True)
     assert unfolded.layer.endswith("/norm")
     assert (unfolded.became, last.layer) == ("unfolded", "last")
-    assert unfolded.reason.startswith("a layer of the model's own does more with BIN layers than")
+    assert unfolded.reason.startswith("a custom layer does more with its BIN layers than call them")
     assert_same(folded, model)
 
 

@@ -4,15 +4,11 @@ import keras
 import pytest
 from keras import layers
 
-from keras_bin.export.folding.places import (
-    graphs_of,
-    is_foldable,
-    normalizations_of,
-    places,
-)
+from keras_bin.export.folding.places import places
+from keras_bin.export.models.graph import graphs_of
+from keras_bin.export.models.normalizations import normalizations_of
 from keras_bin.keras_internals import nodes_in_order
 from tests.export.kinds import BIN, IMAGE
-from tests.export.own_layers import Branch, Rectified
 
 BN = layers.BatchNormalization
 INSIDE = (6, 4, 3)  # what a valid convolution leaves of an image
@@ -221,22 +217,3 @@ def test_nested_model_that_is_called_twice_is_searched_once():
 def test_calls_are_listed_from_input_to_output_without_inputs():
     model = stacked(conv(), BN(name="norm"), layers.ReLU(name="relu"))
     assert [node.operation.name for node in nodes_in_order(model)] == ["conv", "norm", "relu"]
-
-
-def test_normalizations_are_listed_once_in_order_without_those_inside_layers():
-    shared, inputs = BN(name="shared"), keras.Input(IMAGE)
-    inner = keras.Sequential([keras.Input(IMAGE), BIN(name="inner")])
-    x = Branch()(shared(BIN(name="first")(shared(inputs))))
-    model = keras.Model(inputs, inner(x))
-    assert [layer.name for layer in normalizations_of(model)] == ["shared", "first", "inner"]
-
-
-@pytest.mark.parametrize(
-    ("make", "foldable"),
-    [(BN, True), (BIN, True), (Rectified, False), (layers.LayerNormalization, False)],
-)
-def test_layers_that_compute_what_their_class_does_are_foldable_once_built(make, foldable):
-    layer = make()
-    assert not is_foldable(layer)
-    layer.build((None, *IMAGE))
-    assert is_foldable(layer) == foldable

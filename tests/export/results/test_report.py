@@ -10,7 +10,7 @@ from rich.console import Console
 
 import keras_bin
 from keras_bin.export import ExportReport, OutputCheck, Verification
-from keras_bin.export.results.layer_fold import ABSORBED, AFFINE, MIXED, UNFOLDED, LayerFold
+from keras_bin.export.results.layer_report import ABSORBED, AFFINE, MIXED, UNFOLDED, LayerFold
 
 CHECK = OutputCheck("y", 1, (1,), 1.5e-6, 3.5e-5, (0,), 0.5, 0.5000015, None, True)
 LAYERS = (

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_bin.export.results.layer_fold import ABSORBED, AFFINE, INSTANCE, MIXED, UNFOLDED
+from keras_bin.export.results.layer_report import ABSORBED, AFFINE, INSTANCE, MIXED, UNFOLDED
 from keras_bin.export.tracing.export_graph import ExportGraph
 from keras_bin.export.tracing.forms import LayerCalls
 from keras_bin.export.verifying.reference import Reference

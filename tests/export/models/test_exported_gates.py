@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_bin.export.models.gate_values import GateChange, GateValues, gate_change
+from keras_bin.export.models.exported_gates import ExportedGates, gate_change
+from keras_bin.export.results.layer_report import GateChange
 from tests.export.kinds import bin_model, classifier
 
 CHANGES = {
@@ -20,7 +21,7 @@ def test_changes_are_counted_and_in_force(rho, tolerance, counts, expected):
     model = bin_model()
     layer = model.get_layer("bin")
     layer.rho.assign(rho)
-    gates = GateValues(model, tolerance)
+    gates = ExportedGates(model, tolerance)
     assert gates.change(layer) == gate_change(layer, tolerance) == GateChange(*counts)
     assert gates.changed == any(counts)
     with gates.in_force():
@@ -35,5 +36,5 @@ def test_changes_are_counted_and_in_force(rho, tolerance, counts, expected):
 
 def test_layer_without_gates_has_no_change():
     model = classifier()
-    assert GateValues(model).change(model.get_layer("conv1")) == GateChange(0, 0)
+    assert ExportedGates(model).change(model.get_layer("conv1")) == GateChange(0, 0)
     assert gate_change(model.get_layer("conv1")) == GateChange(0, 0)

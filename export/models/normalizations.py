@@ -1,0 +1,28 @@
+"""Which layers normalize with running statistics, and which of them can become constants."""
+
+import keras
+
+from keras_bin.keras_internals import nodes_in_order
+from keras_bin.layer import BatchInstanceNormalization
+
+from .graph import as_functional, graphs_of
+
+NORMALIZATIONS = (BatchInstanceNormalization, keras.layers.BatchNormalization)
+OVERRIDDEN_CALL = "it overrides `call`, so it stays as it is"
+
+
+def is_foldable(layer: keras.layers.Layer) -> bool:
+    """Tells whether `layer` is a built normalization layer that does not override `call`."""
+    base = next((kind for kind in NORMALIZATIONS if isinstance(layer, kind)), None)
+    overrides = base is None or type(layer).call is not base.call or "call" in vars(layer)
+    return layer.built and not overrides
+
+
+def normalizations_of(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns the normalization layers that are called in a graph, each once, in order."""
+    found = {}
+    for graph in map(as_functional, graphs_of(model)):
+        for node in nodes_in_order(graph):
+            if isinstance(node.operation, NORMALIZATIONS):
+                found[id(node.operation)] = node.operation
+    return list(found.values())

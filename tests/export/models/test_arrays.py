@@ -1,0 +1,26 @@
+"""Variables as arrays, of any precision, inside a traced function too."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_bin.export.models.arrays import float64
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int32"])
+def test_values_are_kept_in_float64(dtype):
+    values = float64(keras.Variable([1, 2.5, -3], dtype=dtype))
+    assert values.dtype == np.float64
+    np.testing.assert_array_equal(values, [1, 2 if dtype == "int32" else 2.5, -3])
+
+
+def test_value_is_known_while_a_function_is_traced():
+    variable, seen = keras.Variable([1.0, 2.0]), []
+
+    @tf.function
+    def traced():
+        seen.append(float64(variable))
+
+    traced()
+    np.testing.assert_array_equal(seen, [[1, 2]])
