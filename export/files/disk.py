@@ -53,7 +53,7 @@ def disk_errors(staged: Path, destination: Path) -> Iterator[None]:
         if not (hidden or folder if names else error.errno in _OF_DISKS):
             raise
         path = next((name for name in names if name not in hidden), destination)
-        raise cannot_write(error.errno, error.strerror, path) from error
+        raise cannot_write(error.errno, error.strerror or "", Path(path)) from error
 
 
 def _is_in(name, folder):

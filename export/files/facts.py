@@ -65,7 +65,7 @@ def check_facts(value: Any, expected: Any, path: Path, key: str = "") -> None:
     if value is None:
         return
     kind = expected if isinstance(expected, type) else type(expected)
-    allowed = (int, float) if kind is float else kind
+    allowed: Any = (int, float) if kind is float else kind
     if not isinstance(value, allowed) or isinstance(value, bool):
         raise ValueError(
             f"What an artifact says about its export must have the types that keras_bin writes; "

@@ -16,7 +16,8 @@ def needed_by(stays: Iterable[Path], among: Iterable[Path]) -> set[Path]:
             own links count.
     """
     places = {_place(path): path for path in among}
-    needed, waiting = set(), list(stays)
+    needed: set[Path] = set()
+    waiting = list(stays)
     while waiting:
         for link in _links(waiting.pop()):
             found = {places[step] for step in _way(link) if step in places} - needed

@@ -51,7 +51,7 @@ def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
         except OSError as error:
             _remove_empty(made)
             # mkdir says "file exists" where a file stands in place of the folder itself.
-            code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno
+            code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno or 0
             raise cannot_write(code, os.strerror(code), folder) from error
         try:
             with disk_errors(staged, destination or folder):

@@ -50,7 +50,7 @@ def model_signature(model: keras.Model) -> Signature:
             f"Received: {[info.name for info in outputs]}"
         )
     names = _unique([_argument(info.name) for info in inputs])
-    inputs = [info._replace(name=name) for info, name in zip(inputs, names, strict=True)]
+    inputs = tuple(info._replace(name=name) for info, name in zip(inputs, names, strict=True))
     shared = {info.name for info in inputs} & {info.name for info in outputs}
     if shared:
         raise ValueError(

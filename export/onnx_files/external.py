@@ -38,7 +38,7 @@ class ExternalWeights:
     def __init__(self, model: keras.Model):
         large = [weight for weight in model.weights if _bytes(weight) >= SMALLEST_OUTSIDE]
         self.weights = [] if fits_inside(model) else large
-        self._values = {}
+        self._values: dict[str, np.ndarray] = {}
 
     def move_out(self, proto, values: list[np.ndarray]) -> None:
         """Turns the last inputs of a model, which stand for the weights, into initializers.

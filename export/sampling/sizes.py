@@ -51,9 +51,9 @@ def sizes_to_try(
             return found if len(found) > 1 else found + _beside(found[0], channels, accepts)
     for size in _doublings(axes):
         squares = (_suited((size,), axes, channels), (size,) * axes)
-        found = next(filter(accepts, dict.fromkeys(squares)), None)
-        if found:
-            return [found, *_beside(found, channels, accepts)]
+        square = next(filter(accepts, dict.fromkeys(squares)), None)
+        if square:
+            return [square, *_beside(square, channels, accepts)]
     return []
 
 

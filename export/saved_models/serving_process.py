@@ -37,9 +37,9 @@ class ServingProcess:
             VerificationError: the process cannot load it, or has ended; its own words are in
                 the message. The artifact's `run` raises the same.
         """
-        path = str(path.absolute())
-        signature = Signature(*map(_infos, self._ask("load", path)))
-        return Artifact(signature, functools.partial(self._ask, "run", path))
+        name = str(path.absolute())
+        signature = Signature(*map(_infos, self._ask("load", name)))
+        return Artifact(signature, functools.partial(self._ask, "run", name))
 
     def _ask(self, method, *arguments):
         try:

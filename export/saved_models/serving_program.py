@@ -49,7 +49,8 @@ def main() -> None:
     import faulthandler
 
     faulthandler.enable()
-    sys.modules.update(dict.fromkeys(("keras", "keras_bin", "tf_keras")))  # forbids their import
+    for name in ("keras", "keras_bin", "tf_keras"):
+        sys.modules[name] = None  # type: ignore[assignment]  # forbids the import
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no reply
     import tensorflow as tf
@@ -62,7 +63,7 @@ def main() -> None:
         except EOFError:
             return
         try:
-            reply = getattr(server, method)(*arguments), None
+            reply: tuple[object, str | None] = getattr(server, method)(*arguments), None
         except Exception as error:  # the parent raises it
             reply = None, f"{type(error).__name__}: {error}"
         pickle.dump(reply, replies, PROTOCOL)

@@ -1,7 +1,7 @@
 """Linear operators that take the affine maps that follow them into their weights."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,9 +85,9 @@ class Absorber:
 
     def __init__(self, graph: FrozenGraph):
         self._graph = graph
-        self._shapes = graph.shapes()
-        self._taken = {}
-        self._bypassed = set()
+        self._shapes: dict[str, Any] = graph.shapes()
+        self._taken: dict[str, Affine] = {}
+        self._bypassed: set[str] = set()
 
     def absorb_all(self) -> dict[str, Outcome]:
         """Takes in every affine map in the graph; returns what became of each, by its node."""

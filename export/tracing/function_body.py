@@ -25,7 +25,7 @@ class FunctionBody:
     def output(self, node, number: int) -> str:
         """Returns the name of an output of a node."""
         place = list(places(node, definition(node).output_arg))[number]
-        return f"{node.name}:{place.argument}:{place.index}"
+        return f"{node.name}:{place.argument}:{place.number}"
 
     def add_node(self, operator: str, name: str, inputs: Iterable[str] = ()):
         """Adds a node under a new name that starts with `name`, and returns it."""

@@ -13,12 +13,12 @@ class Place(NamedTuple):
 
     Attributes:
         argument: the name that the operator has for it.
-        index: which of the tensors of that name it is.
+        number: which of the tensors of that name it is.
         dtype: the number of its dtype.
     """
 
     argument: str
-    index: int
+    number: int
     dtype: int
 
 

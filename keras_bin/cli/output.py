@@ -3,6 +3,7 @@
 import json
 import sys
 import traceback
+from typing import Any
 
 from rich.console import Console
 
@@ -32,8 +33,8 @@ class Output:
         self._debug = debug
         self._errors = Console(stderr=True, highlight=False, soft_wrap=True)
         self._progress = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
-        self._shown = []
-        self.data = {}
+        self._shown: list[Any] = []
+        self.data: dict[str, Any] = {}
 
     def show(self, *results) -> None:
         """Prints texts, as they are, and tables, unless there is to be JSON or nothing."""
