@@ -19,7 +19,7 @@ from ..verifying.reference import Reference
 from .external import ExternalWeights
 from .graph_conversion import converted_graph
 from .handlers import handlers
-from .layout import move_transposes_out
+from .layout.moving import move_transposes_out
 from .lowering import converter, mark
 
 

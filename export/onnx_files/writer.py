@@ -19,9 +19,9 @@ from ..verifying.artifact import load_artifact
 from ..verifying.verify import check_tolerances, compare
 from .conversion import convert, describe
 from .external import ExternalWeights, publish_with_weights
+from .layout.transposes import inner_transposes
 from .lowering import DEFAULT_LOWERING, check_lowering
 from .size import onnx_size
-from .transposes import inner_transposes
 
 OPSETS = range(13, 19)
 DEFAULT_OPSET = 17

@@ -1,9 +1,9 @@
-"""Which transposes count as inner ones."""
+"""Which transposes count as inner transposes."""
 
 import pytest
 from onnx import TensorProto, helper
 
-from keras_bin.export.onnx_files.transposes import inner_transposes
+from keras_bin.export.onnx_files.layout.transposes import inner_transposes
 
 
 def chain(*operators):

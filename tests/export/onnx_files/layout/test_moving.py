@@ -1,4 +1,4 @@
-"""Small nets of the kinds that keep transposes inside where tf2onnx is left alone."""
+"""Small nets in which tf2onnx alone leaves transposes inside."""
 
 import keras
 import numpy as np
@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_bin.export.onnx_files.layout import move_transposes_out
-from keras_bin.export.onnx_files.transposes import inner_transposes
+from keras_bin.export.onnx_files.layout.moving import move_transposes_out
+from keras_bin.export.onnx_files.layout.transposes import inner_transposes
 from tests.export.onnx_files.converted import convert, run, spec
 
 

@@ -1,4 +1,4 @@
-"""Operators that compute the same where all they read and make is seen through one view."""
+"""Operators that work in any order of axes, and what they state of axes."""
 
 import numpy as np
 
@@ -16,18 +16,20 @@ _ELEMENTWISE = frozenset(
         *("Where", "Xor"),
     )
 )
-# With an attribute `axis`, and its default. Gather only keeps the number of axes by a vector.
-_ALONG = {"Concat": None, "Gather": 0, "LogSoftmax": -1, "Softmax": -1, "Split": 0}
+# Operators with an attribute `axis`, and its default.
+_WITH_AXIS = {"Concat": None, "Gather": 0, "LogSoftmax": -1, "Softmax": -1, "Split": 0}
 _REDUCING = ("ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd",
              "ReduceSum", "ReduceSumSquare")  # fmt: skip
 
-_FIRST_ONLY = frozenset((*_ALONG, *_REDUCING, "Pad", "Slice", "Squeeze", "Tile", "Unsqueeze"))
+_BY_FIRST_INPUT = frozenset(
+    (*_WITH_AXIS, *_REDUCING, "Pad", "Slice", "Squeeze", "Tile", "Unsqueeze")
+)
 
 
-def followed(graph, node) -> list[str] | None:
-    """Returns the tensors that have to be seen through one view, None if a node is bound.
+def tensors_in_one_order(graph, node) -> list[str] | None:
+    """Returns the tensors of a node that must all have their axes in one order.
 
-    Other inputs are constants or have fewer axes.
+    None stands for a node with an order of its own. Other inputs are constants, or have fewer axes.
 
     Args:
         graph: a `TensorGraph`.
@@ -35,65 +37,68 @@ def followed(graph, node) -> list[str] | None:
     """
     kind = node.op_type
     names = [name for name in node.input if name]
-    shapes = [graph.sizes(name) for name in (*names, *node.output)]
+    shapes = [graph.shape(name) for name in (*names, *node.output)]
     if has_graphs(node) or None in shapes or not names:
         return None
-    rank = len(graph.sizes(node.output[0]))
+    rank = len(graph.shape(node.output[0]))
     if kind in _ELEMENTWISE:
-        wide = [name for name in names if _is_wide(graph, name, rank)]
-        fits = wide and all(len(graph.sizes(name)) <= rank for name in names)
+        found = [name for name in names if _has_rank(graph, name, rank)]
+        fits = found and all(len(graph.shape(name)) <= rank for name in names)
     elif kind == "Concat":
-        wide, fits = [name for name in names if _is_wide(graph, name, rank)], True
+        found, fits = [name for name in names if _has_rank(graph, name, rank)], True
     else:
-        wide = names[:1]
-        fits = _is_wide(graph, names[0], rank) and _is_fit(graph, node, kind)
-    return [*wide, *node.output] if fits else None
+        found = names[:1]
+        fits = _has_rank(graph, names[0], rank) and _takes_any_order(graph, node, kind)
+    return [*found, *node.output] if fits else None
 
 
-def _is_wide(graph, name, rank):
-    return graph.constant(name) is None and len(graph.sizes(name)) == rank
+def _has_rank(graph, name, rank):
+    return graph.constant(name) is None and len(graph.shape(name)) == rank
 
 
-def _is_fit(graph, node, kind):
-    if kind == "Gather":
-        return len(graph.sizes(node.input[1])) == 1
+def _takes_any_order(graph, node, kind):
+    if kind == "Gather":  # by a vector, which leaves the number of axes as it is
+        return len(graph.shape(node.input[1])) == 1
     if kind in _REDUCING:
-        return attribute(node, "keepdims", 1) == 1 and reduced(graph, node) is not None
+        return attribute(node, "keepdims", 1) == 1 and reduced_axes(graph, node) is not None
     if kind == "Pad":
         return len(node.input) < 4 and graph.constant(node.input[1]) is not None
     if kind == "Slice":
         return len(node.input) > 3 and graph.constant(node.input[3]) is not None
     if kind == "Tile":
         return graph.constant(node.input[1]) is not None
-    return kind in _ALONG
+    return kind in _WITH_AXIS
 
 
-def is_reducing(node) -> bool:
-    """Returns whether a node is a reduction that drops the axes which it reduces."""
+def drops_axes(node) -> bool:
+    """Returns whether a node is a reduction without `keepdims`."""
     return node.op_type in _REDUCING and attribute(node, "keepdims", 1) == 0
 
 
-def reduced(graph, node) -> list[int] | None:
-    """Returns the axes that a node reduces, None if they are not known."""
+def reduced_axes(graph, node) -> list[int] | None:
+    """Returns the axes that a reduction runs over, None if they are not known."""
     axes = attribute(node, "axes")
     if len(node.input) > 1 and node.input[1]:
         axes = graph.constant(node.input[1])
     if axes is None:
         return None
-    rank = len(graph.sizes(node.input[0]))
+    rank = len(graph.shape(node.input[0]))
     return [int(axis) % rank for axis in axes]
 
 
-def set_reduced(graph, node, axes) -> None:
-    """Lets a node reduce other axes."""
+def set_reduced_axes(graph, node, axes) -> None:
+    """Lets a reduction run over other axes."""
     if len(node.input) > 1:
         node.input[1] = graph.add_constant(np.array(axes, "int64"), node.input[1])
     else:
         set_attribute(node, "axes", axes)
 
 
-def connected(node, constants) -> list[str]:
-    """Returns the tensors whose axes are those of what a node makes, and that; none if it is bound.
+def connected_tensors(node, constants) -> list[str]:
+    """Returns the tensors of a node that have their axes in one order, whatever that is.
+
+    Unlike `tensors_in_one_order`, this needs no shapes. The list is empty for a node with an order
+    of its own.
 
     Args:
         node: a node of an ONNX graph.
@@ -102,48 +107,51 @@ def connected(node, constants) -> list[str]:
     names = []
     if node.op_type in _ELEMENTWISE or node.op_type == "Concat":
         names = [*node.input, *node.output]
-    elif node.op_type in _FIRST_ONLY and not is_reducing(node):
+    elif node.op_type in _BY_FIRST_INPUT and not drops_axes(node):
         names = [node.input[0], *node.output]
     return [name for name in names if name and name not in constants]
 
 
-def operands(graph, node, wide) -> list[tuple[int, str]]:
-    """Returns place and name of what an elementwise node or a Concat reads beside `wide`."""
+def other_operands(graph, node, tensors) -> list[tuple[int, str]]:
+    """Returns place and name of what an elementwise node or a Concat reads besides `tensors`.
+
+    Scalars are left out, as every view of them is the same.
+    """
     if node.op_type != "Concat" and node.op_type not in _ELEMENTWISE:
         return []
     return [
         (place, name)
         for place, name in enumerate(node.input)
-        if name and name not in wide and (node.op_type == "Concat" or not _is_one(graph, name))
+        if name and name not in tensors and (node.op_type == "Concat" or not _is_one(graph, name))
     ]
 
 
 def _is_one(graph, name):
-    return all(size == 1 for size in graph.sizes(name))
+    return all(size == 1 for size in graph.shape(name))
 
 
-def operand_view(graph, name, view, rank) -> views.View:
-    """Returns the view of what is broadcast to tensors of `rank` axes that have a view."""
-    missing = rank - len(graph.sizes(name))
+def broadcast_view(graph, name, view, rank) -> views.View:
+    """Returns the view of an operand that goes with a view of the `rank` axes it broadcasts to."""
+    missing = rank - len(graph.shape(name))
     return tuple(None if axis is None or axis < missing else axis - missing for axis in view)
 
 
-def follow(graph, node, view, rank) -> None:
-    """Changes what a node states of axes.
+def restate_axes(graph, node, view, rank) -> None:
+    """Changes the axes that a node states to those of a view.
 
     Args:
         graph: a `TensorGraph`.
         node: one of its nodes.
-        view: that its tensors are seen through.
-        rank: number of axes that they had.
+        view: the view of its tensors that the node is to read and make.
+        rank: number of axes of these tensors.
     """
     back = views.inverse(view, rank)
     kind = node.op_type
-    if kind in _ALONG:
-        axis = attribute(node, "axis", _ALONG[kind])
+    if kind in _WITH_AXIS:
+        axis = attribute(node, "axis", _WITH_AXIS[kind])
         set_attribute(node, "axis", back[axis % rank])
     elif kind in _REDUCING:
-        set_reduced(graph, node, [back[axis] for axis in reduced(graph, node)])
+        set_reduced_axes(graph, node, [back[axis] for axis in reduced_axes(graph, node)])
     elif kind == "Slice":
         axes = graph.constant(node.input[3])
         moved = np.array([back[int(axis) % rank] for axis in axes], axes.dtype)

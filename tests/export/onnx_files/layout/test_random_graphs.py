@@ -1,4 +1,4 @@
-"""Graphs drawn at random compute the same in another layout, and the search for it ends."""
+"""Random graphs compute the same in another layout, and the search for it ends."""
 
 import numpy as np
 import onnx
@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from keras_bin.export.onnx_files.layout import move_transposes_out
+from keras_bin.export.onnx_files.layout.moving import move_transposes_out
 
 SHAPE = (2, 3, 4, 5)
 

@@ -1,10 +1,10 @@
-"""Operators of a region keep what they compute where the region takes another order of axes."""
+"""Operators compute the same after their region has changed to another order of axes."""
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from keras_bin.export.onnx_files.layout import move_transposes_out
+from keras_bin.export.onnx_files.layout.moving import move_transposes_out
 from tests.export.onnx_files.converted import kinds, run
 
 

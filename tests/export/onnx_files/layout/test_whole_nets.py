@@ -1,4 +1,4 @@
-"""Whole nets of the kinds that kept transposes inside, exported and verified."""
+"""Whole nets of kinds that used to keep transposes inside, exported and verified."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""An ONNX graph whose tensors can be looked at through views."""
+"""An ONNX graph that can be changed: its nodes, the shapes of its tensors, and views of them."""
 
 import collections
 import copy
@@ -13,36 +13,34 @@ _VIEWS = ("Reshape", "Squeeze", "Transpose", "Unsqueeze")
 
 
 class TensorGraph:
-    """The nodes of a graph, who makes and reads each tensor, and its shape.
+    """The nodes of an ONNX graph, and the producer, the consumers and the shape of each tensor.
 
     Args:
         proto: an `onnx.ModelProto` of opset 13 or above; it is not changed.
 
     Attributes:
-        opset: version of the operator set.
-        nodes: the nodes, each after those that it reads.
+        nodes: the nodes in an order in which they can be run.
         inputs: names of the graph's inputs.
         outputs: names of the graph's outputs.
-        makers: the node that makes a tensor, by the tensor's name.
-        readers: the nodes that read a tensor, by the tensor's name.
+        producers: the node that makes a tensor, by the tensor's name.
+        consumers: the nodes that read a tensor, by the tensor's name.
     """
 
     def __init__(self, proto):
         import onnx
 
         self._proto = proto
-        self.opset = next(each.version for each in proto.opset_import if not each.domain)
         graph = onnx.ModelProto()
         graph.CopyFrom(proto)
         self.nodes = list(graph.graph.node)
         self._initializers = {tensor.name: tensor for tensor in graph.graph.initializer}
         self.inputs = {value.name for value in graph.graph.input} - set(self._initializers)
         self.outputs = {value.name for value in graph.graph.output}
-        self._sizes = _sizes(proto)
-        self._names = set(self._sizes) | {
+        self._shapes = _shapes(proto)
+        self._names = set(self._shapes) | {
             name for node in self.nodes for name in (node.name, *node.output)
         }
-        self.index()
+        self.refresh()
 
     def model(self):
         """Returns the ONNX model as it is now."""
@@ -58,28 +56,33 @@ class TensorGraph:
         )
         return model
 
-    def index(self):
-        """Drops nodes that nothing reads, sorts the others, and says who makes and reads what."""
-        self.makers = {name: node for node in self.nodes for name in node.output if name}
+    def refresh(self):
+        """Brings everything up to date with `nodes`; drops those not needed, and sorts the rest."""
+        self.producers = {name: node for node in self.nodes for name in node.output if name}
         wanted, waiting = set(), list(self.outputs)
         while waiting:
-            node = self.makers.get(waiting.pop())
+            node = self.producers.get(waiting.pop())
             if node is not None and id(node) not in wanted:
                 wanted.add(id(node))
                 waiting += names_read(node)
-        self.nodes = _in_order([node for node in self.nodes if id(node) in wanted], self.makers)
-        self.makers = {name: node for node in self.nodes for name in node.output if name}
-        self.readers = collections.defaultdict(list)
+        self.nodes = _sorted([node for node in self.nodes if id(node) in wanted], self.producers)
+        self.producers = {name: node for node in self.nodes for name in node.output if name}
+        self.consumers = collections.defaultdict(list)
         for node in self.nodes:
             for name in dict.fromkeys(names_read(node)):
-                self.readers[name].append(node)
+                self.consumers[name].append(node)
 
-    def nodes_as_they_are(self) -> list:
-        """Returns copies of the nodes, to which `nodes` can be set back."""
+    def copied_nodes(self) -> list:
+        """Returns a copy of the nodes, to undo changes with."""
         return copy.deepcopy(self.nodes)
 
     def cost(self) -> tuple[int, int, int]:
-        """Counts transposes that neither read an input nor make an output, all, and other steps."""
+        """Counts operators that change the layout.
+
+        Returns:
+            `(inner, transposes, others)`: transposes away from the graph's ends, all transposes,
+            and operators that add or drop axes.
+        """
         transposes = [node for node in self.nodes if node.op_type == "Transpose"]
         inner = [
             node
@@ -89,57 +92,57 @@ class TensorGraph:
         steps = [node for node in self.nodes if node.op_type in ("Squeeze", "Unsqueeze")]
         return len(inner), len(transposes), len(steps)
 
-    def sizes(self, tensor: str) -> list[int | None] | None:
-        """Returns the shape of a tensor, None where its rank is not known."""
-        return self._sizes.get(tensor)
+    def shape(self, tensor: str) -> list[int | None] | None:
+        """Returns the shape of a tensor, None if its rank is not known."""
+        return self._shapes.get(tensor)
 
     def constant(self, tensor: str) -> np.ndarray | None:
-        """Returns the value of a constant, None if a tensor is none."""
+        """Returns the value of a tensor if it is a constant, else None."""
         import onnx
 
         found = self._initializers.get(tensor)
         return None if found is None else onnx.numpy_helper.to_array(found)
 
     def add_constant(self, value: np.ndarray, like: str) -> str:
-        """Adds a constant, and returns its name, which starts with that of another tensor."""
+        """Adds a constant with a new name that starts with `like`, and returns the name."""
         import onnx
 
         name = self.new_name(like)
         self._initializers[name] = onnx.numpy_helper.from_array(np.ascontiguousarray(value), name)
-        self._sizes[name] = list(value.shape)
+        self._shapes[name] = list(value.shape)
         return name
 
-    def add_node(self, operator, inputs, output, sizes, **attributes):
-        """Adds a node with one output, and returns that."""
+    def add_node(self, operator, inputs, output, shape, **attributes):
+        """Adds a node with one output, and returns the name of that."""
         import onnx
 
         name = self.new_name(output)
         self.nodes.append(onnx.helper.make_node(operator, inputs, [output], name, **attributes))
-        self._sizes[output] = sizes
+        self._shapes[output] = shape
         return output
 
     def new_name(self, like: str) -> str:
-        """Returns a name that no tensor has."""
+        """Returns a name that is not taken, and that starts with `like`."""
         names = (f"{like}__{number}" for number in itertools.count(1))
         name = next(new for new in names if new not in self._names)
         self._names.add(name)
         return name
 
-    def set_sizes(self, tensor: str, sizes: list) -> None:
+    def set_shape(self, tensor: str, shape: list) -> None:
         """States the shape of a tensor."""
-        self._sizes[tensor] = sizes
+        self._shapes[tensor] = shape
 
     def view_of(self, node) -> View | None:
-        """Returns what a node does to its first input if that is a view of it, else None."""
-        known = all(self.sizes(name) is not None for name in (node.input[0], node.output[0]))
+        """Returns the view that a node makes of its first input, None if it makes none."""
+        known = all(self.shape(name) is not None for name in (node.input[0], node.output[0]))
         view = self._view_of(node) if node.op_type in _VIEWS and known else None
         # tf2onnx states wrong shapes in some loops.
-        return view if view is not None and len(view) == len(self.sizes(node.output[0])) else None
+        return view if view is not None and len(view) == len(self.shape(node.output[0])) else None
 
     def _view_of(self, node):
         if node.op_type == "Reshape":
-            return views.of_shapes(self.sizes(node.input[0]), self.sizes(node.output[0]))
-        rank = len(self.sizes(node.input[0]))
+            return views.of_reshape(self.shape(node.input[0]), self.shape(node.output[0]))
+        rank = len(self.shape(node.input[0]))
         if node.op_type == "Transpose":
             perm = tuple(attribute(node, "perm") or reversed(range(rank)))
             return perm if len(perm) == rank else None
@@ -154,44 +157,44 @@ class TensorGraph:
         return tuple(None if axis in added else next(old) for axis in range(rank + len(axes)))
 
     def source(self, tensor: str) -> tuple[str, View]:
-        """Returns the tensor, made by no view, that one is a view of, and the view."""
-        view = views.identity(len(self.sizes(tensor)))
-        while (node := self.makers.get(tensor)) is not None:
+        """Returns the tensor that one is a view of, followed to the end, and the view."""
+        view = views.identity(len(self.shape(tensor)))
+        while (node := self.producers.get(tensor)) is not None:
             step = self.view_of(node)
             if step is None:
                 break
-            tensor, view = node.input[0], views.then(step, view)
+            tensor, view = node.input[0], views.compose(step, view)
         return tensor, view
 
-    def viewed(self, tensor: str, view: View, output: str | None = None) -> str:
-        """Returns a view of a tensor, by nodes that are added, or of a constant.
+    def add_view(self, tensor: str, view: View, output: str | None = None) -> str:
+        """Adds a view of a tensor, and returns its name; a constant is changed without nodes.
 
         Args:
-            tensor: the name of the tensor.
+            tensor: name of the tensor.
             view: the view.
-            output: a name that the result has to have.
+            output: the name that the result must have, if any.
         """
         value = self.constant(tensor)
         if value is not None and output is None:
             kept = [axis for axis in view if axis is not None]
             moved = value.transpose([*kept, *(a for a in range(value.ndim) if a not in kept)])
             return self.add_constant(moved.reshape(views.shape_of(view, value.shape)), tensor)
-        sizes = list(self.sizes(tensor))
-        squeezed, order, added = views.steps(view, sizes)
+        shape = list(self.shape(tensor))
+        squeezed, order, added = views.steps(view, shape)
         steps = []
         if squeezed:
-            sizes = [size for axis, size in enumerate(sizes) if axis not in squeezed]
-            steps.append(("Squeeze", squeezed, sizes))
+            shape = [size for axis, size in enumerate(shape) if axis not in squeezed]
+            steps.append(("Squeeze", squeezed, shape))
         if order:
-            sizes = [sizes[axis] for axis in order]
-            steps.append(("Transpose", order, sizes))
+            shape = [shape[axis] for axis in order]
+            steps.append(("Transpose", order, shape))
         if added:
-            rest = iter(sizes)
-            rank = len(sizes) + len(added)
-            sizes = [1 if axis in added else next(rest) for axis in range(rank)]
-            steps.append(("Unsqueeze", added, sizes))
+            rest = iter(shape)
+            rank = len(shape) + len(added)
+            shape = [1 if axis in added else next(rest) for axis in range(rank)]
+            steps.append(("Unsqueeze", added, shape))
         if not steps and output is not None:
-            return self.add_node("Identity", [tensor], output, sizes)
+            return self.add_node("Identity", [tensor], output, shape)
         for number, (operator, axes, shape) in enumerate(steps, 1):
             last = output is not None and number == len(steps)
             name = output if last else self.new_name(tensor)
@@ -228,7 +231,7 @@ def has_graphs(node) -> bool:
 
 
 def names_read(node):
-    """Returns the names of tensors that a node and its branches read."""
+    """Returns the names of the tensors that a node and its branches read."""
     names = [name for name in node.input if name]
     for each in node.attribute:
         for graph in (each.g, *each.graphs):
@@ -238,15 +241,15 @@ def names_read(node):
     return names
 
 
-def _in_order(nodes, makers):
-    """Sorts nodes so that each comes after those that it reads, and else as they stand."""
+def _sorted(nodes, producers):
+    """Sorts nodes topologically, and otherwise leaves them in their order."""
     kept = {id(node) for node in nodes}
     done, ordered = set(), []
     for start in nodes:
         waiting = [start]
         while waiting:
             node = waiting[-1]
-            before = [makers.get(name) for name in names_read(node)]
+            before = [producers.get(name) for name in names_read(node)]
             missing = [
                 each
                 for each in before
@@ -265,16 +268,16 @@ def _in_order(nodes, makers):
     return ordered
 
 
-def _sizes(proto):
-    """Returns the shape of each tensor whose rank is known."""
+def _shapes(proto):
+    """Returns the shapes of all tensors whose rank is known."""
     import onnx
 
     inferred = onnx.shape_inference.infer_shapes(proto).graph
-    sizes = {tensor.name: list(tensor.dims) for tensor in inferred.initializer}
+    shapes = {tensor.name: list(tensor.dims) for tensor in inferred.initializer}
     for value in (*inferred.value_info, *inferred.input, *inferred.output):
         if value.type.tensor_type.HasField("shape"):
-            sizes[value.name] = [
+            shapes[value.name] = [
                 dim.dim_value if dim.HasField("dim_value") else None
                 for dim in value.type.tensor_type.shape.dim
             ]
-    return sizes
+    return shapes

@@ -1,9 +1,9 @@
-"""Views of arrays, held against NumPy."""
+"""Views of arrays, compared with NumPy."""
 
 import numpy as np
 import pytest
 
-from keras_bin.export.onnx_files import views
+from keras_bin.export.onnx_files.layout import views
 
 SHAPE = (2, 3, 1, 5)
 VIEWS = {
@@ -41,11 +41,11 @@ def test_steps_make_the_view(view):
 def test_the_inverse_leads_back(view):
     back = views.inverse(view, x.ndim)
     np.testing.assert_array_equal(applied(back, applied(view, x)), x)
-    assert views.steps(views.then(view, back), SHAPE) == ([], [], [])
+    assert views.steps(views.compose(view, back), SHAPE) == ([], [], [])
 
 
 def test_a_view_of_a_view_is_one_view():
-    both = views.then(VIEWS["unsqueeze"], (4, 2, 0, 1, 3))
+    both = views.compose(VIEWS["unsqueeze"], (4, 2, 0, 1, 3))
     np.testing.assert_array_equal(
         applied(both, x), applied((4, 2, 0, 1, 3), applied(VIEWS["unsqueeze"], x))
     )
@@ -69,4 +69,4 @@ def test_only_what_moves_axes_that_are_longer_than_one_takes_a_transpose():
     ids=["adds", "drops", "merges", "two unknown", "mixes", "unknown"],
 )
 def test_a_reshape_is_a_view_where_it_adds_and_drops_axes_alone(before, after, view):
-    assert views.of_shapes(before, after) == view
+    assert views.of_reshape(before, after) == view
