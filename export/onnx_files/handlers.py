@@ -1,4 +1,4 @@
-"""What tf2onnx is told about operators of TensorFlow that it converts wrongly or not at all."""
+"""All handlers that replace or extend tf2onnx's conversion of operators."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ _MODULES = (elementwise, integers, repeating, resizing, selection, transposed_co
 
 
 def handlers() -> dict[str, tuple[Callable, list]]:
-    """Returns the handlers by the operators that they convert, as tf2onnx takes them."""
+    """Returns the handlers by operator, as tf2onnx takes them."""
     merged = {}
     for module in _MODULES:
         merged.update(module.handlers())

@@ -1,4 +1,8 @@
-"""How the statistics of a sample are written in ONNX."""
+"""Writing instance normalization, the part of a layer that needs statistics of a sample, in ONNX.
+
+The part is first marked in TensorFlow's graph; while tf2onnx converts that, the mark becomes
+either the operator InstanceNormalization or arithmetic around ReduceMean.
+"""
 
 from collections.abc import Callable, Container
 
@@ -10,11 +14,11 @@ from ..tracing.forms import LayerCall
 LOWERINGS = ("instance_normalization", "reduce_mean")
 DEFAULT_LOWERING = "instance_normalization"
 
-# Gathering pays where at most this share of the channels is gathered: in ONNX Runtime on a CPU, a
-# residual net gains nothing where 60 % are, 0 to 3 % where 50 % are, and 3 to 10 % where 40 % are.
+# Gathering channels pays up to this share of them: in ONNX Runtime on a CPU, a residual net gains
+# nothing at 60 %, 0 to 3 % at 50 %, and 3 to 10 % at 40 %.
 _MOST_GATHERED = 0.5
 _FROM_THE_END = -8
-_FAR = 2**31 - 1  # a step beyond every end leaves one element
+_FAR = 2**31 - 1  # a step past the end of any axis leaves one element
 
 
 def check_lowering(lowering: str) -> None:
@@ -30,10 +34,10 @@ def check_lowering(lowering: str) -> None:
 
 
 def mark(x, call: LayerCall):
-    """Leaves a mark in TensorFlow's graph where the statistics of a sample are needed.
+    """Marks a call in TensorFlow's graph whose instance branch is to be written in ONNX.
 
-    The mark is a CheckNumerics, which hands on its input and carries a text. `converter` puts
-    ONNX operators in its place.
+    The mark is a CheckNumerics, which returns its input and carries a text. `converter` replaces
+    it by ONNX operators.
     """
     import tensorflow as tf
 
@@ -41,17 +45,20 @@ def mark(x, call: LayerCall):
 
 
 def converter(calls: list[LayerCall], parted: Container[str], lowering: str) -> Callable:
-    """Returns a handler of tf2onnx for CheckNumerics.
+    """Returns a handler of tf2onnx that replaces each CheckNumerics.
 
     Args:
         calls: the calls of normalization layers in the traced model.
-        parted: marks of those whose `handed_over` part an operator before has taken.
+        parted: marks of the calls of which an earlier operator computes a part; see
+            `Constants.handed_over`.
         lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
     """
     marked = {
         call.mark: (
             call.axes,
-            _lowered(call.constants.handed_over()[2] if call.mark in parted else call.constants),
+            _without_zeros(
+                call.constants.handed_over()[2] if call.mark in parted else call.constants
+            ),
             call.layer.epsilon,
         )
         for call in calls
@@ -71,32 +78,32 @@ def converter(calls: list[LayerCall], parted: Container[str], lowering: str) -> 
             graph.make_node("Identity", [x], outputs=outputs, shapes=[shape], dtypes=[dtype])
             return
         shape = shape or [-1] * axes.rank  # tf2onnx loses it in some loops
-        to_first = [0, axes.channel, *axes.spatial]
-        first = [shape[axis] for axis in to_first]
+        channels_first = [0, axes.channel, *axes.spatial]
+        transposed = [shape[axis] for axis in channels_first]
         if axes.channel == 1:
-            build = _Builder(graph, node.name, dtype, first, epsilon, outputs)
-            lower(build, _centered(build, x, constants), constants)
+            build = _Builder(graph, node.name, dtype, transposed, epsilon, outputs)
+            lower(build, _minus_running_mean(build, x, constants), constants)
             return
-        build = _Builder(graph, node.name, dtype, first, epsilon)
-        x = build.big("Transpose", x, perm=to_first)
-        y = lower(build, _centered(build, x, constants), constants)
-        back = [int(axis) for axis in np.argsort(to_first)]
+        build = _Builder(graph, node.name, dtype, transposed, epsilon)
+        x = build.big("Transpose", x, perm=channels_first)
+        y = lower(build, _minus_running_mean(build, x, constants), constants)
+        back = [int(axis) for axis in np.argsort(channels_first)]
         build = _Builder(graph, node.name, dtype, shape, epsilon, outputs)
         build.last("Transpose", y, perm=back)
 
     return convert
 
 
-def _lowered(constants):
-    """Leaves out what is 0."""
+def _without_zeros(constants):
+    """Drops a running mean that is 0, or that a layer without a batch branch does not need."""
     mean = constants.mean
     if constants.scale is None or (mean is not None and not mean.any()):
-        mean = None  # an instance normalization alone needs no running mean
+        mean = None
     return constants._replace(mean=mean)
 
 
 def _of(constants, channels):
-    """Returns the constants of some channels, of an input that is centred."""
+    """Returns the constants of some channels, for an input from which the mean is subtracted."""
     scale = constants.scale[channels]
     return constants._replace(
         scale=scale if scale.any() else None,
@@ -111,9 +118,9 @@ class _Builder:
 
     Args:
         graph: the graph.
-        name: what the names of new nodes start with.
-        dtype: of all tensors.
-        shape: of big tensors, channels first; -1 where a size is free.
+        name: start of the names of new nodes.
+        dtype: dtype of all tensors.
+        shape: shape of the activation, channels first; -1 for a free size.
         epsilon: added to the variance of a sample.
         outputs: names of the outputs of the last node, or None.
     """
@@ -135,11 +142,11 @@ class _Builder:
         return self._graph.make_const(new_name(self._name), values).output[0]
 
     def per_channel(self, values):
-        """Adds a constant that broadcasts along the channel axis."""
+        """Adds a constant of one value per channel that broadcasts to the activation."""
         return self.constant(np.reshape(values, (-1, *[1] * (len(self._shape) - 2))))
 
     def of_channels(self, channels):
-        """Returns a builder for big tensors of another number of channels."""
+        """Returns a builder for activations of another number of channels."""
         shape = [self._shape[0], channels, *self._shape[2:]]
         return _Builder(self._graph, self._name, self._dtype, shape, self.epsilon)
 
@@ -148,11 +155,11 @@ class _Builder:
         indices = self._graph.make_const(new_name(self._name), channels.astype("int64"))
         return add("Gather", x, indices.output[0], axis=1)
 
-    def inner_element(self, x):
-        """Adds one element of each sample and channel; a constant minus it is 0.
+    def reference_value(self, x):
+        """Adds one element of each sample and channel, near the mean: that of a constant image.
 
-        It is away from the edges, where padding makes a difference: in the middle where the size
-        is known, else the 8th from the end, or the first of fewer.
+        It is taken away from the edges, which padding changes: in the middle of an axis of known
+        size, else the 8th from the end, or the first of fewer.
         """
         sizes = self._shape[2:]
         starts = [_FROM_THE_END if size < 0 else size // 2 for size in sizes]
@@ -162,7 +169,7 @@ class _Builder:
         return self.small("Slice", x, *map(self._shared, (starts, ends, axes, *steps)))
 
     def _shared(self, integers):
-        """Adds a constant once for all layers."""
+        """Adds a constant that all layers share."""
         name = f"keras_bin_{'_'.join(map(str, integers))}"
         node = self._graph.get_node_by_name(name)
         node = node or self._graph.make_const(name, np.array(integers, "int64"))
@@ -173,8 +180,8 @@ class _Builder:
         return self._graph.make_node(operator, list(inputs), attr=attributes).output[0]
 
     def mean(self, x):
-        """Adds a mean over the spatial axes, which keeps them."""
-        # Counted from the end, as tf2onnx would make a GlobalAveragePool of it otherwise.
+        """Adds a mean over the spatial axes, which become 1."""
+        # Counted from the end, or tf2onnx would make it a GlobalAveragePool.
         axes = list(range(2 - len(self._shape), 0))
         if self._graph.opset < 18:
             return self.small("ReduceMean", x, axes=axes, keepdims=1)
@@ -188,7 +195,7 @@ class _Builder:
         ).output[0]
 
     def last(self, operator, *inputs, **attributes):
-        """Adds a big node that, where there are `outputs`, has their names."""
+        """Adds a node like `big`, which gets the names of `outputs` if there are any."""
         if self._outputs is None:
             return self.big(operator, *inputs, **attributes)
         return self._graph.make_node(
@@ -201,18 +208,18 @@ class _Builder:
         ).output[0]
 
 
-def _centered(build, x, constants):
-    """Subtracts the running mean first, where no layer before does: float32 keeps its digits."""
+def _minus_running_mean(build, x, constants):
+    """Subtracts the running mean first, unless an earlier layer does: float32 keeps more digits."""
     if constants.mean is None:
         return x
     return build.big("Sub", x, build.per_channel(constants.mean))
 
 
 def _instance_normalization(build, x, constants):
-    """One operator, and a multiply-add where there is a batch branch.
+    """Adds one operator, and a multiply-add if there is a batch branch.
 
-    Where most channels are affine maps that the layer before has taken, only the others are
-    looked at: they are gathered, and put back in their places.
+    Channels that stay as they are, as an earlier layer computes their affine map, are left out if
+    they are many: the others are gathered, normalized, and put back in their places.
     """
     if constants.scale is None:
         return _normalized(build.last, build, x, constants)
@@ -234,7 +241,7 @@ def _instance_normalization(build, x, constants):
 def _normalized(add, build, x, constants):
     return add(
         "InstanceNormalization",
-        build.big("Sub", x, build.inner_element(x)),
+        build.big("Sub", x, build.reference_value(x)),
         build.constant(constants.instance_scale),
         build.constant(constants.offset),
         epsilon=build.epsilon,
@@ -242,19 +249,19 @@ def _normalized(add, build, x, constants):
 
 
 def _reduce_mean(build, x, constants):
-    """Mean and variance by ReduceMean, and a multiply-add."""
-    pilot = build.inner_element(x)
-    x = build.big("Sub", x, pilot)
-    mean = build.mean(x)
-    distance = build.big("Sub", x, mean)
-    variance = build.mean(build.big("Mul", distance, distance))
+    """Adds mean and variance by ReduceMean, and a multiply-add."""
+    reference = build.reference_value(x)
+    shifted = build.big("Sub", x, reference)  # float32 keeps more digits of its mean
+    mean = build.mean(shifted)
+    centered = build.big("Sub", shifted, mean)
+    variance = build.mean(build.big("Mul", centered, centered))
     epsilon = build.constant(build.epsilon)
-    deviation = build.small("Sqrt", build.small("Add", variance, epsilon))
-    slope = build.small("Div", build.per_channel(constants.instance_scale), deviation)
+    standard_deviation = build.small("Sqrt", build.small("Add", variance, epsilon))
+    slope = build.small("Div", build.per_channel(constants.instance_scale), standard_deviation)
     intercept = build.per_channel(constants.offset)
     if constants.scale is not None:
         scale = build.per_channel(constants.scale)
         slope = build.small("Add", slope, scale)
-        mean = build.small("Add", mean, pilot)
+        mean = build.small("Add", mean, reference)
         intercept = build.small("Add", build.small("Mul", mean, scale), intercept)
-    return build.last("Add", build.big("Mul", distance, slope), intercept)
+    return build.last("Add", build.big("Mul", centered, slope), intercept)

@@ -1,1 +1,1 @@
-"""Operators of TensorFlow that tf2onnx converts wrongly, badly or not at all."""
+"""Conversion of operators of TensorFlow that tf2onnx converts wrongly, badly or not at all."""

@@ -1,4 +1,4 @@
-"""Adding nodes to a graph of tf2onnx in place of a node of TensorFlow."""
+"""Replacing a node of TensorFlow by ONNX nodes in a graph of tf2onnx."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from ...tf2onnx_internals import new_name
 
 
 class Builder:
-    """Adds ONNX nodes that take the place of one node.
+    """Removes a node, and adds ONNX nodes in its place.
 
-    Removes the node; the last node that is added by `last` has its outputs.
+    The node that `last` adds gets the outputs of the removed one.
 
     Args:
         graph: the graph of tf2onnx.
@@ -27,7 +27,7 @@ class Builder:
         return self.graph.make_node(operator, list(inputs), attr=attributes).output[0]
 
     def last(self, operator, *inputs, **attributes):
-        """Adds the node whose output is that of the node that was removed."""
+        """Adds the node that gets the outputs of the removed one."""
         self.graph.make_node(
             operator,
             list(inputs),
@@ -43,7 +43,7 @@ class Builder:
         return self.graph.make_const(new_name(self._name), values).output[0]
 
     def cast(self, x, dtype):
-        """Casts to an ONNX dtype, where `x` has another."""
+        """Casts `x` to an ONNX dtype if it has another."""
         if self.graph.get_dtype(x) == dtype:
             return x
         return self.add("Cast", x, to=dtype)

@@ -24,10 +24,10 @@ def handlers() -> dict:
 
 
 def _binary(graph, node, _name, _arguments):
-    """Keeps tf2onnx 1.17's transpose optimizer from taking constants for the bias of a Conv.
+    """Orders the arguments so that tf2onnx 1.17's transpose optimizer handles constants right.
 
-    It takes the second argument of an Add for one if that has as many values as the convolution
-    has filters, wherever they stand, and gives up on the whole graph if it is a scalar.
+    It takes the second argument of an Add for the bias of a convolution if that has as many values
+    as there are filters, on whatever axis, and gives up on the whole graph if it is a scalar.
     """
     node.type = _BINARY[node.type]
     constants = [each.is_const() for each in node.inputs]
@@ -41,21 +41,21 @@ def _binary(graph, node, _name, _arguments):
 
 
 def _erfc(graph, node, _name, _arguments):
-    """Converts Erfc, which TensorFlow's GELU is made of and tf2onnx 1.17 does not know."""
+    """Converts Erfc, which TensorFlow's GELU uses and tf2onnx 1.17 does not know."""
     (x,) = node.input
     build, one = _with_one(graph, node)
     build.last("Sub", one, build.add("Erf", x))
 
 
 def _expm1(graph, node, _name, _arguments):
-    """Converts Expm1, which CELU is made of, to an error of half a unit in the last place of 1."""
+    """Converts Expm1, which CELU uses, with an error of half a unit in the last place of 1."""
     (x,) = node.input
     build, one = _with_one(graph, node)
     build.last("Sub", build.add("Exp", x), one)
 
 
 def _log1p(graph, node, _name, _arguments):
-    """Converts Log1p, to an error of half a unit in the last place of 1."""
+    """Converts Log1p, with an error of half a unit in the last place of 1."""
     (x,) = node.input
     build, one = _with_one(graph, node)
     build.last("Log", build.add("Add", one, x))

@@ -1,4 +1,4 @@
-"""Division of integers and floats, which TensorFlow rounds towards minus infinity."""
+"""Division and remainders, which TensorFlow rounds towards minus infinity."""
 
 from .building import Builder
 
@@ -13,7 +13,7 @@ def handlers() -> dict:
 
 
 def _floor_divide(graph, node, _name, _arguments):
-    """Rounds the quotient down; ONNX's Div of integers rounds it towards zero."""
+    """Rounds the quotient down; ONNX's Div rounds that of integers towards zero."""
     x, y = node.input
     build, dtype = Builder(graph, node), graph.get_dtype(x)
     if not _is_integer(dtype):
@@ -22,7 +22,7 @@ def _floor_divide(graph, node, _name, _arguments):
     wide = _divisible(dtype)
     x, y = build.cast(x, wide), build.cast(y, wide)
     quotient = build.add("Div", x, y)
-    # The remainders have the signs of the dividend and of the divisor.
+    # One remainder has the sign of the dividend, the other that of the divisor.
     same = build.add("Equal", build.add("Mod", x, y, fmod=1), build.add("Mod", x, y))
     above = build.cast(build.add("Not", same), wide)
     if wide == dtype:
@@ -32,7 +32,7 @@ def _floor_divide(graph, node, _name, _arguments):
 
 
 def _floor_modulo(graph, node, _name, _arguments):
-    """Gives the remainder the sign of the divisor, as ONNX's Mod does for integers only."""
+    """Gives the remainder the sign of the divisor; ONNX's Mod does so for integers only."""
     x, y = node.input
     build, dtype = Builder(graph, node), graph.get_dtype(x)
     if _is_integer(dtype):
@@ -56,7 +56,7 @@ def _is_integer(dtype):
 
 
 def _divisible(dtype):
-    """The dtype in which ONNX Runtime divides integers of `dtype`."""
+    """Returns the dtype in which ONNX Runtime can divide integers of `dtype`."""
     from onnx import TensorProto
 
     sizes = _numpy_dtype(dtype)

@@ -1,4 +1,4 @@
-"""Repeated rows and columns: what UpSampling layers are made of."""
+"""Repeated rows and columns, as UpSampling layers make them."""
 
 import numpy as np
 
@@ -11,9 +11,9 @@ def handlers() -> dict:
 
 
 def _tile(graph, node, _name, _arguments):
-    """Makes a Resize of the repeats of an axis of pictures, which are written with a further one.
+    """Replaces an axis that is added, tiled and merged by a Resize, which repeats rows as well.
 
-    An axis that is added, tiled and merged is out of reach of tf2onnx's transpose optimizer.
+    Such an axis is more than tf2onnx's transpose optimizer can handle.
     """
     found = _repeat(graph, node)
     if found is None:
@@ -38,13 +38,13 @@ def _tile(graph, node, _name, _arguments):
         nearest_mode="floor",
     )
     y = build.add("Transpose", y, perm=[0, *range(2, rank), 1])
-    # tf2onnx comes to the Reshape later, and cannot bear that it is gone.
+    # tf2onnx comes to the Reshape later, and fails if it is gone.
     reshape.type, reshape.skip_conversion = "Identity", True
     graph.replace_inputs(reshape, [y])
 
 
 def _repeat(graph, tile):
-    """Returns what is repeated, the axis, how often, and the Reshape that merges; or None."""
+    """Returns the repeated tensor, the axis, how often, and the Reshape that merges; or None."""
     added, multiples = tile.inputs
     readers = graph.find_output_consumers(tile.output[0])
     if not multiples.is_const() or [reader.type for reader in readers] != ["Reshape"]:
@@ -55,7 +55,7 @@ def _repeat(graph, tile):
         return None
     axis, x = int(tiled[0]) - 1, added.input[0]
     shape, merged = graph.get_shape(x), graph.get_shape(readers[0].output[0])
-    # Spatial axes of series, pictures and volumes that have known sizes and their channels last.
+    # Only a spatial axis of a series, image or volume of known sizes, channels last.
     if shape is None or len(shape) not in (3, 4, 5) or not 1 <= axis < len(shape) - 1:
         return None
     wider = [*shape[: axis + 1], 1, *shape[axis + 1 :]]

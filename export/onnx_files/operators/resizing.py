@@ -1,4 +1,4 @@
-"""Resizing, where places and sizes depend on the last bit, and repeated rows and columns."""
+"""Resizing of images, where indices and sizes depend on the last bit of a factor."""
 
 import functools
 
@@ -10,7 +10,7 @@ _CUBIC = {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1}
 
 
 def handlers() -> dict:
-    """Returns handlers of tf2onnx for what resizes images."""
+    """Returns handlers of tf2onnx for the operators that resize images."""
     return {
         "ResizeNearestNeighbor": (_nearest, []),
         "ResizeBilinear": (functools.partial(_smooth, {"mode": "linear"}), []),
@@ -21,8 +21,8 @@ def handlers() -> dict:
 def _nearest(graph, node, _name, _arguments):
     """Gathers rows and columns at the indices that TensorFlow computes in float32.
 
-    ONNX's Resize computes them from the quotient of the sizes the other way round, which rounds
-    otherwise. It stays where it repeats each row and column a whole number of times.
+    ONNX's Resize computes them from the inverse quotient of the sizes, which rounds differently. It
+    is used where it repeats each row and column a whole number of times.
     """
     images, sizes = node.input
     places = _Places(
@@ -55,9 +55,9 @@ def _nearest(graph, node, _name, _arguments):
 
 
 def _smooth(attributes, graph, node, _name, _arguments):
-    """Resizes by factors that give the wanted sizes, or to sizes that only a run tells.
+    """Resizes by factors that give exactly the wanted sizes, or to sizes known only in a run.
 
-    ONNX rounds the product of size and factor down; tf2onnx's factor may be too small by a bit.
+    ONNX rounds the product of size and factor down, and tf2onnx's factor may be too small by a bit.
     """
     from onnx import TensorProto
 
@@ -83,19 +83,19 @@ def _smooth(attributes, graph, node, _name, _arguments):
 
 
 def _exact_factor(before, after):
-    """Returns the smallest float32 by which `before` becomes `after`, rounded down."""
+    """Returns the smallest float32 whose product with `before` is `after`, rounded down."""
     factor = np.float32(after) / np.float32(before)
-    while int(before) * float(factor) < after:  # readers multiply in float32 or more
+    while int(before) * float(factor) < after:  # runtimes multiply in float32 or more
         factor = np.nextafter(factor, np.float32(np.inf))
     return factor
 
 
 class _Places:
-    """Which row of the input is the nearest to each of the output, as TensorFlow's kernel has it.
+    """The index of the nearest input row for each output row, as TensorFlow's kernel computes it.
 
     Args:
-        align_corners: whether the first and last rows keep their places.
-        half_pixel_centers: whether rows are where their middles are.
+        align_corners: whether the centers of the first and last rows stay where they are.
+        half_pixel_centers: whether the position of a row is that of its center.
     """
 
     def __init__(self, align_corners, half_pixel_centers):
@@ -103,7 +103,7 @@ class _Places:
         self._shift = 0.5 if half_pixel_centers else 0.0
 
     def constant(self, before, after):
-        """Returns the indices for sizes that are known."""
+        """Returns the indices for known sizes."""
         steps = self._align_corners and after > 1
         scale = np.float32(before - steps) / np.float32(after - steps)
         x = (np.arange(after, dtype="float32") + np.float32(self._shift)) * scale
@@ -133,7 +133,7 @@ class _Places:
         places = build.add("Mul", rows, scale)
         whole = build.add("Floor", places)
         if self._align_corners:
-            # Adding a half first would round the largest number below it up.
+            # Adding a half before the floor would round the largest number below a half up.
             part = build.add("Sub", places, whole)
             near = build.add("Less", part, build.constant(0.5, "float32"))
             up = build.cast(build.add("Not", near), TensorProto.FLOAT)
@@ -142,7 +142,7 @@ class _Places:
 
 
 def _factor(indices, before):
-    """How often each of `before` rows is repeated, or None."""
+    """Returns how often each of `before` rows is repeated, None if that differs."""
     if indices is None or len(indices) % before:
         return None
     factor = len(indices) // before
@@ -150,7 +150,7 @@ def _factor(indices, before):
 
 
 def _repeated(build, x, factors):
-    """Repeats each entry along each axis."""
+    """Repeats each entry along each axis, by whole factors."""
     none = build.constant([], "float32")
     scales = build.constant(factors, "float32")
     return build.add(

@@ -1,4 +1,4 @@
-"""Choosing between values: `where`, one-hot vectors, and what is true."""
+"""Choosing between values: `where`, one-hot vectors, and casts to bool."""
 
 import numpy as np
 
@@ -16,10 +16,10 @@ def handlers() -> dict:
 
 
 def _cast(graph, node, _name, _arguments):
-    """Compares with 0 where it casts to bool.
+    """Replaces a cast to bool by a comparison with 0.
 
-    Of two casts in a row, tf2onnx leaves out the first if the second is to bool: 0.5 would be
-    true, which as an integer is 0.
+    Of two casts in a row, tf2onnx drops the first if the second is to bool: 0.5, cast to an integer
+    and then to bool, would become true.
     """
     from onnx import TensorProto, helper
 
@@ -33,12 +33,12 @@ def _cast(graph, node, _name, _arguments):
 
 
 def _select(graph, node, _name, _arguments):
-    """Chooses, where tf2onnx multiplies by 0 and 1 and adds: 0 times infinity is no number."""
+    """Uses Where; tf2onnx multiplies by 0 and 1 and adds, but 0 times infinity is NaN."""
     condition, x, y = node.input
     kind, rank = node.type, graph.get_rank(x)
     build, dtype = Builder(graph, node), graph.get_dtype(x)
     if kind == "Select" and graph.get_rank(condition) == 1 and rank != 1:
-        # Select chooses rows by a vector; where() would broadcast it along the last axis.
+        # Select chooses rows by a vector; Where would broadcast it along the last axis.
         shape = build.constant([-1, *[1] * (rank - 1)], "int64")
         condition = build.add("Reshape", condition, shape)
     wide = _selectable(dtype)
@@ -50,7 +50,7 @@ def _select(graph, node, _name, _arguments):
 
 
 def _selectable(dtype):
-    """The dtype in which ONNX Runtime's Where handles values of `dtype` without a loss."""
+    """Returns a dtype that ONNX Runtime's Where takes, and that holds all values of `dtype`."""
     from onnx import TensorProto
 
     return {
@@ -65,7 +65,7 @@ def _selectable(dtype):
 
 
 def _one_hot(graph, node, _name, _arguments):
-    """Compares the indices with 0, 1, 2, ...: those outside give a vector that is off.
+    """Compares the indices with 0, 1, 2, ..., so that those out of range give no hit.
 
     ONNX's OneHot counts negative indices from the end.
     """

@@ -1,4 +1,4 @@
-"""Transposed convolutions, whose sizes tf2onnx 1.17 crops and pads in the wrong places."""
+"""Transposed convolutions, whose results tf2onnx 1.17 crops and pads in the wrong places."""
 
 from typing import NamedTuple
 
@@ -16,10 +16,10 @@ def handlers() -> dict:
 
 
 def _convert(graph, node, _name, _arguments):
-    """Crops at both ends and pads at the far one within ConvTranspose, which adds the bias last.
+    """Crops at both ends and pads at the far end within ConvTranspose, which adds the bias last.
 
-    Where the sizes of the output are no fixed distance from stride times those of the input,
-    they are cut to size by operators of their own, and the bias is added after them.
+    If an output size is not stride times the input size plus a constant, operators after it cut
+    the result to size, and the bias is added after them.
     """
     sizes, kernel, x, *bias = node.input
     rank = graph.get_rank(kernel)
@@ -71,14 +71,14 @@ def _convert(graph, node, _name, _arguments):
 
 
 class _Line(NamedTuple):
-    """A size of `slope` times an unknown size, plus `offset`."""
+    """A size that is `slope` times an unknown size, plus `offset`."""
 
     slope: int
     offset: int
 
 
 class _Span(NamedTuple):
-    """What is cut off at either end of an axis, and how many further entries follow it."""
+    """How many entries are cut off at either end of an axis, and how many zeros are added."""
 
     begin: int
     end: int
@@ -86,13 +86,13 @@ class _Span(NamedTuple):
 
 
 def _span(line, size, stride, kernel, same):
-    """Returns the `_Span` of an axis, or None if it depends on sizes that are free."""
+    """Returns the `_Span` of an axis, None if it depends on free sizes."""
     if line is None:
         return None
     if line.slope == 0 and size > 0:
         line = _Line(stride, line.offset - stride * size)
-    # Other offsets than these, or another unknown size, would not make TensorFlow's forward
-    # convolution return to the size of the input: it raises.
+    # TensorFlow raises for other offsets, and for another unknown size: the forward convolution
+    # would not give the size of the input.
     lowest = 1 - stride if same else kernel - stride
     if line.slope != stride or not lowest <= line.offset < lowest + stride:
         return None
@@ -102,7 +102,7 @@ def _span(line, size, stride, kernel, same):
 
 
 def _lines(node):
-    """Reads a vector of sizes from what computes it; None where they are no lines."""
+    """Returns the `_Line` of each size in a vector, read from what computes it, or None."""
     if node.is_const():
         return [_Line(0, int(size)) for size in node.get_tensor_value()]
     if node.type == "Cast":
@@ -125,7 +125,7 @@ _SAME_VALUE = ("Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape")
 
 
 def _line(node):
-    """Reads a size from what computes it."""
+    """Returns the `_Line` of a size, read from the nodes that compute it, or None."""
     if node.is_const():
         value = node.get_tensor_value(as_list=False)
         return _Line(0, int(value.item())) if value.size == 1 else None
@@ -144,7 +144,7 @@ def _line(node):
 
 
 def _cut(build, y, sizes, axes, same):
-    """Cuts `y`, channels first, to its size: SAME crops both ends, and zeros follow."""
+    """Cuts `y`, channels first, to its size: SAME crops both ends; zeros fill up the far end."""
     from onnx import TensorProto
 
     spatial = build.constant(list(range(2, 2 + len(axes))), "int64")
