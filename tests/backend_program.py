@@ -30,7 +30,8 @@ def rho_of(model):
     return keras.ops.convert_to_numpy(keras_bin.rho_weights(model)[0])
 
 
-def train(optimizer, scale):
+def take_a_step(optimizer, scale):
+    """Returns a model after its first step, and what that added to rho."""
     model = build_model(scale)
     model.compile(
         optimizer,
@@ -39,9 +40,7 @@ def train(optimizer, scale):
     )
     # Not fit: on JAX, Keras 3.15 cannot fit twice with use_ema (a buffer is donated twice).
     model.train_on_batch(*batch())
-    step = rho_of(model) - 0.5
-    history = model.fit(*batch(), batch_size=16, epochs=8, verbose=0)
-    return model, step, history.history["loss"]
+    return model, rho_of(model) - 0.5
 
 
 def golden_error():
@@ -85,9 +84,13 @@ def main(path):
         "penalty_gradient": np.asarray(penalty_gradient()).tolist(),
     }
     for name, optimizer in OPTIMIZERS.items():
-        _, step, _ = train(optimizer(), 1.0)
-        model, scaled, losses = train(optimizer(), 10.0)
+        _, step = take_a_step(optimizer(), 1.0)
+        model, scaled = take_a_step(optimizer(), 10.0)
+        before = model.get_weights()
+        losses = model.fit(*batch(), batch_size=16, epochs=8, verbose=0).history["loss"]
         results[name] = {"step": step.tolist(), "scaled": scaled.tolist(), "losses": losses}
+    pairs = zip(before, model.get_weights(), strict=True)
+    results["trained"] = [bool((old != new).any()) for old, new in pairs]
     model.save(path)
     results["prediction"] = model.predict(batch()[0], verbose=0).tolist()
     print(json.dumps(results))

@@ -1,4 +1,4 @@
-"""The layer and BINModel on the other backends of Keras, each in a process of its own."""
+"""The layer, BINModel and its exports on other backends of Keras, each in its own process."""
 
 import importlib.util
 import json
@@ -9,12 +9,15 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 
+from keras_bin.export import export_onnx, export_saved_model
 from testing import reference
 from testing.small_net import batch
 from tests import cases
 from tests.backend_program import EPSILON, OPTIMIZERS, SHAPE
+from tests.export.serving import serving
 
 ROOT = Path(__file__).parents[1]
 
@@ -68,7 +71,33 @@ def test_first_step_is_scaled_and_training_learns(trained, name):
 
 
 @pytest.mark.slow
-def test_file_predicts_the_same_under_tensorflow(trained):
+def test_every_weight_was_trained(trained):
+    assert all(trained[0]["trained"])
+
+
+def run_saved_model(model, images, folder):
+    serve = serving(export_saved_model(model, folder).path)
+    return serve(**{model.inputs[0].name: images})["head"]
+
+
+def run_onnx_file(model, images, folder):
+    path = export_onnx(model, folder / "model.onnx").path
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["head"], {model.inputs[0].name: images})[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda model, images, _folder: model.predict(images, verbose=0),
+        run_saved_model,
+        run_onnx_file,
+    ],
+    ids=["Keras", "SavedModel", "ONNX"],
+)
+def test_file_and_its_exports_predict_the_same_under_tensorflow(run, trained, tmp_path):
     results, path = trained
-    prediction = keras.saving.load_model(path).predict(batch()[0], verbose=0)
-    np.testing.assert_allclose(prediction, results["prediction"], rtol=1e-5, atol=1e-6)
+    outputs = run(keras.saving.load_model(path), batch()[0], tmp_path)
+    # The kernels of two backends round differently, and processors differ in how they add.
+    np.testing.assert_allclose(outputs, results["prediction"], rtol=1e-6, atol=1e-6)
