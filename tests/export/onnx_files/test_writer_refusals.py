@@ -11,7 +11,6 @@ from keras import layers
 
 from keras_bin.export import ValuesError, VerificationError, export_onnx
 from keras_bin.export.onnx_files import writer
-from keras_bin.export.tracing import forms
 from testing.weights import randomize
 from tests.export.folders import contents
 from tests.export.kinds import BIN, IMAGE, bin_model
@@ -38,18 +37,6 @@ def run_onnx(path, x):
 @pytest.fixture
 def model():
     return bin_model()
-
-
-@pytest.fixture
-def wrong_values(monkeypatch):
-    """Makes the written file compute something else than the model."""
-    compute = forms.layer_constants
-
-    def compute_wrong(layer, rho_tolerance):
-        constants = compute(layer, rho_tolerance)
-        return constants._replace(offset=np.add(constants.offset, [0, 0.01, 0]))
-
-    monkeypatch.setattr(forms, "layer_constants", compute_wrong)
 
 
 @pytest.mark.parametrize("opset", [12, 19, 0, -1, "17", None, 16.5, 17.0], ids=repr)

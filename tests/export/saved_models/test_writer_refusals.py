@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from keras_bin.export import OperatorError, ValuesError, VerificationError, export_saved_model
 from keras_bin.export.saved_models import serving_process, writer
-from keras_bin.export.tracing import forms
 from tests.export.folders import contents, fail, fail_at, no_room
 from tests.export.kinds import BIN, bin_model
 from tests.export.serving import serving
@@ -24,18 +23,6 @@ def versions(base):
 @pytest.fixture
 def model():
     return bin_model()
-
-
-@pytest.fixture
-def wrong_values(monkeypatch):
-    """Makes the written SavedModel compute something else than the model."""
-    compute = forms.layer_constants
-
-    def compute_wrong(layer, rho_tolerance):
-        constants = compute(layer, rho_tolerance)
-        return constants._replace(offset=np.add(constants.offset, [0, 0.01, 0]))
-
-    monkeypatch.setattr(forms, "layer_constants", compute_wrong)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", True], ids=repr)
