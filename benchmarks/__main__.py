@@ -1,4 +1,4 @@
-"""Measures keras-bin beside its peers, and writes down what came out.
+"""Measures keras-bin beside its peers, and records the results.
 
     python -m benchmarks [--quick] [--only SECTION ...]
 

@@ -1,4 +1,4 @@
-"""A BIN net as a training leaves it, its twins, and the files that exports make of them."""
+"""A BIN net with weights as after training, its twins, and their exports."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -13,7 +13,7 @@ PACKAGES = ("tensorflow", "keras", "jax", "torch", "numpy", "tf2onnx", "onnxrunt
 
 
 def installed(package: str) -> bool:
-    """Tells whether `package` can be imported, without importing it."""
+    """Returns whether `package` can be imported, without importing it."""
     return importlib.util.find_spec(package) is not None
 
 

@@ -101,7 +101,7 @@ def layer(plan: Plan, track: Callable) -> Section:
 
 
 def floor(plan: Plan, track: Callable) -> Section:
-    """Sets BIN beside the time that memory takes for what BIN must move."""
+    """Compares BIN with the time that memory needs to move its data."""
     ones = tf.ones([plan.added_mebibytes << 18])
     total = tf.Variable(ones)
     added_bytes = 3 * 4 * ones.shape[0]
@@ -160,7 +160,7 @@ def inference(plan: Plan, track: Callable) -> Section:
 
 
 def scaling(plan: Plan, track: Callable) -> Section:
-    """Times one layer in training per element, for ever more elements, beside BN."""
+    """Times one layer in training per element, for growing inputs, beside BN."""
     rows = []
     shapes = [(samples, 32, 32, 64) for samples in plan.samples]
     for compiler in track(COMPILERS):

@@ -1,6 +1,6 @@
-"""Runs models and their artifacts, and compares them by means of its own.
+"""Runs models and their artifacts, and compares them independently of the exporter.
 
-Nothing here is the exporter's: what it calls verified is run again, on other inputs.
+What the exporter calls verified is run again, on other inputs.
 """
 
 import dataclasses
@@ -127,7 +127,7 @@ def in_words(error: BaseException) -> str:
 
 
 def within(share: float | None, allowed: float = ALLOWED) -> bool:
-    """Tells whether the share of a difference is finite and no larger than what is allowed."""
+    """Returns whether the share of a difference is finite and no larger than allowed."""
     return share is not None and share <= allowed
 
 

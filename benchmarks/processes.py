@@ -1,4 +1,4 @@
-"""Programs in processes of their own: memory and first step of a training, JAX, and others."""
+"""Programs in fresh processes: memory and first step of a training, JAX, and others."""
 
 import functools
 import itertools
@@ -74,8 +74,8 @@ def run_limited(limit: float, module: str, *arguments: str) -> str:
 
 @functools.cache
 def train_afresh(net: str, normalization: str, repeat: int) -> dict:
-    """Runs `benchmarks.child`; the sections that ask for the same `repeat` share its run."""
-    return run_module("benchmarks.child", net, normalization)
+    """Runs `benchmarks.fresh_training`; sections that ask for the same `repeat` share its run."""
+    return run_module("benchmarks.fresh_training", net, normalization)
 
 
 def _training_rows(plan, track, unit, value):

@@ -44,7 +44,7 @@ class Section:
 
 
 def skipped(name: str, title: str, reason: str) -> Section:
-    """Returns a section without a table that tells why."""
+    """Returns a section without a table that says why."""
     return Section(name, title, f"Skipped: {reason}.")
 
 
@@ -80,7 +80,7 @@ def command_line(module: str) -> str:
 def document(
     sections: Sequence[Section], plan: object, command: str, accelerator: str | None
 ) -> dict:
-    """Returns all there is to say about a run, ready for JSON; `plan` is a data class."""
+    """Returns a run as a document, ready for JSON; `plan` is a data class."""
     return {
         "command": command,
         "date": datetime.date.today().isoformat(),
@@ -122,7 +122,7 @@ def _line(cells):
 
 
 def result_stem(run: Mapping, partial: Sequence[str] = ()) -> str:
-    """Returns what the files of a document are called, without their endings; see `write`."""
+    """Returns the name of a document's files, without their endings; see `write`."""
     machine = run["device"]
     return "-".join([run["date"], slug(machine["accelerator"] or machine["cpu"]), *partial])
 

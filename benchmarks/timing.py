@@ -1,4 +1,4 @@
-"""Times functions in turns, and sums up what was timed."""
+"""Times functions in turns, and summarizes the times."""
 
 import dataclasses
 import random

@@ -62,7 +62,7 @@ MARGIN = 0.5  # points; less than the deviation over seeds with the digits, 0.6 
 
 
 class DataSet(NamedTuple):
-    """Pictures, and what is known of them before they are loaded.
+    """Pictures, and their sizes, known before they are loaded.
 
     Attributes:
         load: returns the pictures.

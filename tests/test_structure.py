@@ -111,7 +111,7 @@ def test_import_of_tests_is_found(tmp_path, line):
     assert structure.importers("tests", "benchmarks", tmp_path) == ["benchmarks/inner/layer.py"]
 
 
-def test_no_file_is_longer_than_a_reader_bears():
+def test_no_file_is_longer_than_300_lines():
     long = [
         f"{path.relative_to(structure.ROOT)}: {lines} lines"
         for folder in ("keras_bin", "export", "testing", "tests", "benchmarks", "examples")

@@ -1,1 +1,1 @@
-"""Nets that nobody wrote, and what becomes of them when they are exported."""
+"""Generated nets, and what becomes of them when they are exported."""

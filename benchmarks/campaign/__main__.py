@@ -1,11 +1,11 @@
-"""Exports nets that are made of a seed, and compares what was written with them.
+"""Exports nets that are generated from seeds, and compares the artifacts with them.
 
     python -m benchmarks.campaign [--nets 200] [--seed 0] [--only SEED ...] [--quick]
 
-Inputs, reference and comparison are this program's own: an artifact that the exporter calls
-verified is run again. Prints tables and, in a full run, writes them to `benchmarks/results/`, anew
-after every few nets, so that a run that was interrupted leaves those that it got done.
-Ends with 1 if anything was exported that computes something else.
+Inputs, reference and comparison are independent of the exporter: an artifact that it calls
+verified is run again. Prints tables and, in a full run, writes them to `benchmarks/results/` after
+every few nets, so that an interrupted run leaves the results of those it finished.
+Ends with 1 if an artifact computes something else than its net.
 """
 
 import argparse
@@ -42,7 +42,7 @@ QUICK_NETS = 4
 
 @dataclasses.dataclass(frozen=True)
 class CampaignPlan:
-    """Which nets are made.
+    """Which nets are generated.
 
     Attributes:
         seeds: one for each net.
@@ -78,11 +78,11 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def try_nets(plan: CampaignPlan) -> Iterator[list[dict]]:
-    """Tries nets, and yields those of each process; one that ends it has no result."""
+    """Tries nets, and yields the results of each process; a net that ends its process has none."""
     waiting = list(plan.seeds)
     while waiting:
         together = waiting[:TOGETHER]
-        found, ended = _run_child(together, plan)
+        found, ended = _export_in_process(together, plan)
         if len(found) < len(together):
             found.append(no_result(together[len(found)], ended or "the process left it out"))
         waiting = waiting[len(found) :]
@@ -90,7 +90,7 @@ def try_nets(plan: CampaignPlan) -> Iterator[list[dict]]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Tries nets, shows and writes what came out; returns 1 if something wrong was exported."""
+    """Tries nets, shows and writes the results; returns 1 if a wrong artifact was exported."""
     options = parse_arguments(arguments)
     count = QUICK_NETS if options.quick else options.nets
     seeds = options.only or range(options.seed, options.seed + count)
@@ -130,13 +130,13 @@ def _show(tried: Sequence[dict], console: Console) -> None:
             console.print(f"  {name}: {verdict}", markup=False, soft_wrap=True)
 
 
-def _run_child(seeds, plan):
-    """Runs `benchmarks.campaign.child`; returns the nets that it got done, and why it ended."""
+def _export_in_process(seeds, plan):
+    """Runs `benchmarks.campaign.export_nets`; returns the nets it finished, and why it ended."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "nets.jsonl"
         options = ["--every", str(plan.every), "--to", str(path)]
         limit = plan.limit * len(seeds)
-        ended = run_limited(limit, "benchmarks.campaign.child", *map(str, seeds), *options)
+        ended = run_limited(limit, "benchmarks.campaign.export_nets", *map(str, seeds), *options)
         lines = path.read_text().splitlines() if path.exists() else []
         return [json.loads(line) for line in lines], ended
 

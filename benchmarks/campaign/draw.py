@@ -1,4 +1,4 @@
-"""Random decisions that can be told afterwards."""
+"""Random decisions, with notes of what was drawn."""
 
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ Option = TypeVar("Option")
 
 
 class Draw:
-    """Draws from options by a seed, and keeps notes of what came of it.
+    """Draws from options by a seed, and keeps notes.
 
     Attributes:
         rng: the generator of all that is drawn.
@@ -24,7 +24,7 @@ class Draw:
         return options[self.rng.integers(len(options))]
 
     def chance(self, probability: float) -> bool:
-        """Says yes with a probability."""
+        """Returns True with a probability."""
         return bool(self.rng.random() < probability)
 
     def between(self, low: int, high: int) -> int:

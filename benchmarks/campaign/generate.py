@@ -1,14 +1,14 @@
-"""Makes a net of a seed."""
+"""Generates a net from a seed."""
 
 import dataclasses
 
 import keras
 from keras import layers, ops
 
+from benchmarks.campaign.custom_models import own_model
 from benchmarks.campaign.draw import Draw
 from benchmarks.campaign.inputs import LEVELS, MOST_WORDS, Range
 from benchmarks.campaign.operations import Space, activation, convolution, normalization
-from benchmarks.campaign.own_models import own_model
 from benchmarks.campaign.structures import (
     LAST_CHANNELS_ONLY,
     STRUCTURES,
@@ -28,7 +28,7 @@ class Net:
     """A generated net.
 
     Attributes:
-        model: it, with random weights.
+        model: the net, with random weights.
         description: what was drawn.
         within: where its inputs lie.
         gates: the name of the pattern of its gates.
@@ -43,10 +43,10 @@ class Net:
 
 
 def generate(seed: int, float32: bool = False) -> Net:
-    """Makes a net of a seed; the same seed makes the same net.
+    """Generates a net from a seed; the same seed gives the same net.
 
     Args:
-        seed: decides all.
+        seed: decides everything.
         float32: whether to make it in float32 whatever its policy is.
     """
     keras.utils.clear_session()

@@ -1,4 +1,4 @@
-"""What a generated net is fed: ordinary inputs, and odd ones."""
+"""Inputs of a generated net: ordinary and odd ones."""
 
 from typing import NamedTuple
 

@@ -61,11 +61,11 @@ class Verdict:
 
 
 class Judge:
-    """Knows what is right for a net.
+    """Decides whether outputs are right for a net.
 
     Args:
         net: of `generate`.
-        reference: the model that is right: that of the net, or its twin in float32.
+        reference: the model whose outputs are right: the net, or its twin in float32.
         seed: of the net.
         unit: unit in the last place of the reference.
 
@@ -116,7 +116,7 @@ class Judge:
 
 
 def try_net(seed: int, folder: Path, saved_model: bool) -> dict:
-    """Makes the net of a seed, folds and exports it, and compares.
+    """Generates a net from a seed, folds and exports it, and compares.
 
     Args:
         seed: of the net.

@@ -1,8 +1,9 @@
-"""Parts of a net that hold others: branches, shared layers, wrappers, nested models, own layers."""
+"""Parts of a net that hold others: branches, shared layers, wrappers, nested models, and more."""
 
 import keras
 from keras import layers, ops
 
+from benchmarks.campaign.custom_layers import OWN, Replaced
 from benchmarks.campaign.draw import Draw
 from benchmarks.campaign.operations import (
     Space,
@@ -12,7 +13,6 @@ from benchmarks.campaign.operations import (
     normalization,
     resize,
 )
-from benchmarks.campaign.own_layers import OWN, Replaced
 from keras_bin import BatchInstanceNormalization
 
 

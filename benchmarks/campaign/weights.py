@@ -39,11 +39,11 @@ EACH = "one pattern for each layer"
 
 
 def randomize(model: keras.Model, draw: Draw, within: Range) -> str:
-    """Draws what normalizes, biases, and gates; moving statistics are those of a batch.
+    """Draws gammas, betas, biases and gates; moving statistics are those of a batch.
 
     Args:
         model: a built model; its weights change.
-        draw: decides.
+        draw: makes the decisions.
         within: where its inputs lie.
 
     Returns:

@@ -1,12 +1,12 @@
-"""Folds and exports 47 networks that others wrote, and writes down what became of each.
+"""Folds and exports 47 networks that others wrote, and records what became of each.
 
     pip install -e ".[examples]"
     pip install --no-deps -r benchmarks/zoo/requirements.txt
     python -m benchmarks.zoo [--only NAME ...] [--limit SECONDS]
 
-Each has a process of its own. Inputs and comparison are this program's, not the exporter's.
-Prints a table, and after each network writes `benchmarks/results/` anew, so that a run that was
-interrupted goes on with `--only` and the names of the rest: rows of the same day stay.
+Each runs in a fresh process. Inputs and comparison are independent of the exporter. Prints a table,
+and updates `benchmarks/results/` after each network, so that an interrupted run can go on with
+`--only` and the names of the rest: rows of the same day stay.
 
 Without `--no-deps` some packages would ask for a Keras or a TensorFlow of years ago; the file
 names what they import. A network whose package is missing is listed as such.
@@ -86,7 +86,7 @@ def export_net(name: str, limit: float) -> dict:
         return {"net": name, "note": missing}
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found.json"
-        ended = run_limited(limit, "benchmarks.zoo.child", name, "--to", str(found))
+        ended = run_limited(limit, "benchmarks.zoo.export_net", name, "--to", str(found))
         return row(name, json.loads(found.read_text()) if found.exists() else {}, ended)
 
 
@@ -111,7 +111,7 @@ def zoo_section(rows: dict[str, dict]) -> Section:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Exports, and shows and writes what came out."""
+    """Exports, and shows and writes the results."""
     options = parse_arguments(arguments)
     console = wide_console()
     names = [name for name in NETS if not options.only or name in options.only]

@@ -1,4 +1,4 @@
-"""Where the files are that packages bring with them."""
+"""Where packages keep their files."""
 
 import importlib.util
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What has to be known of a network that others wrote, to export it."""
+"""What must be known of a network that others wrote, to export it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,9 +14,9 @@ class Net:
     Attributes:
         build: makes it; the package is imported only then.
         module: what it comes from, as `import` names it.
-        free: stands in for each size that the net leaves free.
-        shape: shape of one input, of a subclassed model, which does not tell it.
-        samples: makes that many inputs, of a net that takes no others.
+        free: replaces each size that the net leaves free.
+        shape: shape of the one input of a subclassed model, which does not say it.
+        samples: makes so many inputs, for a net that takes no others.
         trained: whether it comes with its weights, which then stay.
         pixels: whether it takes values from 0 to 255, which it scales itself.
     """

@@ -50,7 +50,7 @@ def headline(message: str) -> str:
 
 
 def outcome(found: Mapping) -> Outcome:
-    """Reads what `benchmarks.zoo.child` wrote of one step that came to an end."""
+    """Reads what `benchmarks.zoo.export_net` wrote of one step that came to an end."""
     if "error" in found:
         return Outcome("refused", found["seconds"], message=found["error"])
     apart = found["difference"]
@@ -63,7 +63,7 @@ def row(name: str, found: Mapping, ended: str = "") -> dict:
 
     Args:
         name: of the network.
-        found: what `benchmarks.zoo.child` wrote, by step.
+        found: what `benchmarks.zoo.export_net` wrote, by step.
         ended: why its process ended before all steps were done; empty if it did not.
     """
     build = found.get("build", {"error": f"no result: {ended}"})

@@ -1,4 +1,4 @@
-"""What the networks' packages are called where they are installed from."""
+"""The names under which the networks' packages are installed."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ DISTRIBUTIONS = {
 
 
 def requirement(module: str) -> str:
-    """Returns the line of `requirements.txt` that brings a module, such as `kimm==0.2.5`."""
+    """Returns the line of `requirements.txt` that installs a module, such as `kimm==0.2.5`."""
     name = DISTRIBUTIONS.get(module, module.replace("_", "-"))
     lines = (line.strip() for line in REQUIREMENTS.read_text().splitlines())
     return next(line for line in lines if line.partition("==")[0] == name)

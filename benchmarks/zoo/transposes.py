@@ -1,4 +1,4 @@
-"""Counts in ONNX files what tells whether a conversion went well."""
+"""Counts in ONNX files the operators that show whether a conversion went well."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from keras_bin.export.onnx_files.layout.transposes import inner_transposes
 def count_operators(path: Path) -> dict[str, int]:
     """Counts convolutions, and the transposes inside that are not the model's own.
 
-    A net of Keras has its channels last and ONNX wants them first; the file should change that
-    where it begins and where it ends, and not in between.
+    A Keras net has its channels last and ONNX wants them first; the file should change that at its
+    inputs and outputs only.
     """
     import onnx
 

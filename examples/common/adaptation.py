@@ -74,7 +74,7 @@ def adapt(
 ) -> keras.Model:
     """Trains one net on a task; returns the model that reads classes.
 
-    Without `reversal`, the head that tells domains learns, but its gradient stops before the
+    Without `reversal`, the head that predicts domains learns, but its gradient stops before the
     features.
     """
     keras.utils.set_random_seed(seed)

@@ -1,4 +1,4 @@
-"""Gradient reversal, by which a net unlearns what tells domains apart."""
+"""Gradient reversal, by which a net unlearns what distinguishes domains."""
 
 import math
 
@@ -41,7 +41,8 @@ def _reverse(x, scale):
 def reversal_scale(progress: float) -> float:
     """Returns the scale at a share of the training from 0 to 1: it grows from 0 to almost 1.
 
-    `2 / (1 + exp(-10 progress)) - 1`, so that domains are told apart before they are made alike.
+    `2 / (1 + exp(-10 progress)) - 1`, so that a net distinguishes domains before it makes them
+    alike.
 
     Source: Ganin et al. 2016, section 5.2.2.
     """

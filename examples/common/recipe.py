@@ -27,7 +27,7 @@ def learning_rate(epochs: int, batches: int) -> keras.optimizers.schedules.Learn
 
 
 def drop_epoch(drop: int, epochs: int) -> int:
-    """Returns how many epochs pass before a drop, where `epochs` take the place of `EPOCHS`."""
+    """Returns how many epochs pass before a drop, with `epochs` instead of `EPOCHS`."""
     return round(drop * epochs / EPOCHS)
 
 

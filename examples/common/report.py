@@ -40,7 +40,7 @@ def mean_and_deviation(values: Sequence[float], sign: str = "-") -> str:
 
 
 def score_table(title: str, head: str, rows: dict[str, dict[str, Sequence[float]]]) -> Table:
-    """Sets normalizations side by side, mean and standard deviation over seeds.
+    """Compares normalizations: mean and standard deviation over seeds.
 
     Args:
         title: what is listed, with its unit.
@@ -78,7 +78,7 @@ class Report(NamedTuple):
 
     Attributes:
         caption: what was run, and at which size.
-        settings: what decided the results beside the seeds.
+        settings: what decided the results besides the seeds.
         runs: the results of each run, as JSON has them.
         tables: the results over seeds.
         claims: what the results are to show.

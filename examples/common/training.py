@@ -28,7 +28,7 @@ def train(
         pictures: shape `(n, height, width, channels)`.
         labels: integers of shape `(n,)`.
         epochs: passes over the pictures.
-        callback: told of each epoch, for a progress bar.
+        callback: called after each epoch, for a progress bar.
     """
     _compile(model, steps=epochs * math.ceil(len(pictures) / BATCH_SIZE))
     model.fit(
@@ -50,7 +50,7 @@ def train_steps(
         pictures: shape `(n, height, width, channels)`.
         labels: integers of shape `(n,)`.
         steps: batches to learn from, a multiple of `PARTS`.
-        callback: told of each of `PARTS` equal parts as of an epoch, for a progress bar.
+        callback: called after each of `PARTS` equal parts, as after an epoch, for a progress bar.
     """
     _compile(model, steps)
     batches = tf.data.Dataset.from_tensor_slices((pictures, labels)).shuffle(len(pictures))

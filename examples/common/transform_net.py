@@ -40,9 +40,9 @@ def build_transform_net(norm: Norm, widths=WIDTHS, blocks: int = BLOCKS) -> kera
         size from 5x5 on, to `stylized` photos of the same shape and range.
 
     Source: Johnson et al. 2016, https://arxiv.org/abs/1603.08155, and its supplement, which has
-    widths of 32, 64 and 128, and five blocks. Repeated pixels in place of strided transposed
-    convolutions, reflection at every convolution in place of the photograph's border alone, and
-    a sigmoid in place of a scaled tanh are ours.
+    widths of 32, 64 and 128, and five blocks. Repeated pixels instead of strided transposed
+    convolutions, reflection at every convolution instead of the photograph's border alone, and
+    a sigmoid instead of a scaled tanh are ours.
     """
     photos = keras.Input((None, None, 3), name="photos")
     full, half, quarter = widths

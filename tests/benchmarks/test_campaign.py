@@ -1,4 +1,4 @@
-"""Generated nets follow from their seeds, and what differs from them is found."""
+"""Generated nets depend on their seeds alone, and wrong artifacts of them are found."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What is compared is compared right, and a model's rounding is about what it is."""
+"""Outputs are compared rightly, and the estimate of a model's rounding is about right."""
 
 import keras
 import numpy as np

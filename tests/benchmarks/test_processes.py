@@ -1,4 +1,4 @@
-"""The programs that run in processes of their own."""
+"""The programs that run in fresh processes."""
 
 import dataclasses
 import sys
@@ -12,8 +12,8 @@ from benchmarks.timing import Spread
 
 
 @pytest.mark.slow
-def test_child_measures_a_training():
-    found = processes.run_module("benchmarks.child", "ResNet-8", "BIN")
+def test_training_is_measured_in_a_fresh_process():
+    found = processes.run_module("benchmarks.fresh_training", "ResNet-8", "BIN")
     assert found["first_step_s"] > 0
     if sys.platform == "linux":
         assert found["peak_bytes"] > 0

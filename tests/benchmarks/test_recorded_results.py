@@ -1,4 +1,4 @@
-"""The results that are kept show what the README says of the exporter."""
+"""The recorded results show what the README says of the exporter."""
 
 import json
 

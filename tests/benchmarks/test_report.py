@@ -1,4 +1,4 @@
-"""One data structure becomes a table, Markdown and JSON, and files that are whole or absent."""
+"""One data structure becomes a table, Markdown and JSON, and files that are complete or absent."""
 
 import json
 import os

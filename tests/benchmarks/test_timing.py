@@ -1,4 +1,4 @@
-"""Taking turns, and the figures that are made of what was timed."""
+"""Functions take turns, and their times become figures."""
 
 import itertools
 

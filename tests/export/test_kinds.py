@@ -1,4 +1,4 @@
-"""Whole exports of what people have: layers, precisions, names and states of every kind."""
+"""Whole exports of what users have: layers, precisions, names and states of every kind."""
 
 import keras
 import numpy as np
@@ -14,8 +14,8 @@ from keras_bin.export import (
     export_saved_model,
     verify,
 )
+from tests.export.custom_layers import around
 from tests.export.kinds import BIN, IMAGE
-from tests.export.own_layers import around
 from tests.export.serving import serving
 
 

@@ -8,8 +8,8 @@ from keras import layers, ops
 from keras_bin.export.source import ExportSource
 from testing import reference
 from testing.weights import randomize
+from tests.export.custom_layers import Counting
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, bin_model
-from tests.export.own_layers import Counting
 from tests.export.values import arrays
 
 

@@ -51,6 +51,6 @@ def snapshot(model):
 
 
 def compared(artifact, model, atol=None, rtol=None):
-    """Compares an artifact with a model on made-up samples."""
+    """Compares an artifact with a model on generated samples."""
     reference = Reference(model)
     return compare(artifact, reference, reference.batches(None), atol, rtol)

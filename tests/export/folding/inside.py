@@ -1,4 +1,4 @@
-"""Subclassed models and layers of a user's own with BIN layers inside, by how these are held.
+"""Subclassed models and custom layers with BIN layers inside, by how these are held.
 
 `FORMS` maps names to functions that make a model, and how many BIN layers it calls.
 """
@@ -10,8 +10,8 @@ import numpy as np
 from keras import layers, ops
 
 from testing.weights import randomize
+from tests.export.custom_layers import Doubled, HidesBIN, around
 from tests.export.kinds import BIN, IMAGE
-from tests.export.own_layers import Doubled, HidesBIN, around
 
 
 class Block(layers.Layer):

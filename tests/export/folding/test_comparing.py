@@ -10,8 +10,8 @@ from keras_bin.export import fold
 from keras_bin.export.folding.comparing import check_folded
 from keras_bin.export.results.errors import ValuesError
 from testing.weights import randomize
+from tests.export.custom_layers import around
 from tests.export.kinds import BIN, HALF_KINDS, KINDS, bin_model
-from tests.export.own_layers import around
 from tests.export.values import layers_of
 
 

@@ -7,8 +7,8 @@ from keras import layers
 
 from keras_bin.export.folding.copying import copy_model, copy_own_state
 from keras_bin.keras_internals import all_layers
+from tests.export.custom_layers import HidesBIN, around
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
-from tests.export.own_layers import HidesBIN, around
 from tests.export.values import arrays, layers_of, predict, snapshot
 
 

@@ -1,4 +1,4 @@
-"""Deep copies of own layers: what they share, what they keep, and that they still work."""
+"""Deep copies of custom layers: what they share, what they keep, and that they still work."""
 
 import threading
 
@@ -11,8 +11,8 @@ from keras_bin.export import fold
 from keras_bin.export.folding.copying import copy_model
 from keras_bin.keras_internals import all_layers
 from testing.weights import randomize
+from tests.export.custom_layers import around
 from tests.export.kinds import BIN, IMAGE
-from tests.export.own_layers import around
 from tests.export.values import predict
 
 

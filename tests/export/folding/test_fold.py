@@ -11,8 +11,8 @@ from keras_bin.export import fold
 from keras_bin.keras_internals import all_layers
 from testing import reference
 from testing.weights import randomize
+from tests.export.custom_layers import Branch, HoldsRectified, Rectified, around
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
-from tests.export.own_layers import Branch, HoldsRectified, Rectified, around
 from tests.export.values import arrays, layers_of, predict, snapshot
 
 Folded = keras_bin.FoldedBatchInstanceNormalization

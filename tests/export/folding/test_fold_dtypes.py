@@ -5,8 +5,8 @@ import pytest
 from keras import layers
 
 from keras_bin.export import fold, fold_report
+from tests.export.custom_layers import around
 from tests.export.kinds import BIN
-from tests.export.own_layers import around
 from tests.export.values import arrays, predict
 
 BN = layers.BatchNormalization

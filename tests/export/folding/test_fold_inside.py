@@ -1,4 +1,4 @@
-"""Subclassed models and layers of a user's own: what folds inside, and what says it did not."""
+"""Subclassed models and custom layers: which layers inside are folded, and what names the rest."""
 
 import keras
 import numpy as np
@@ -9,6 +9,7 @@ from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import fold, fold_report
 from keras_bin.keras_internals import all_layers
 from testing.weights import randomize
+from tests.export.custom_layers import HoldsRectified, Rectified, around
 from tests.export.folding.inside import (
     FORMS,
     Block,
@@ -18,7 +19,6 @@ from tests.export.folding.inside import (
     net,
 )
 from tests.export.kinds import BIN, IMAGE
-from tests.export.own_layers import HoldsRectified, Rectified, around
 from tests.export.values import layers_of, snapshot
 
 pytestmark = pytest.mark.usefixtures("float64")

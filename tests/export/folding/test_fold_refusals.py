@@ -9,8 +9,7 @@ from keras import layers
 
 from keras_bin.export import fold
 from testing.weights import randomize
-from tests.export.kinds import BIN, IMAGE, classifier
-from tests.export.own_layers import (
+from tests.export.custom_layers import (
     Branch,
     Doubled,
     DoubledBIN,
@@ -18,6 +17,7 @@ from tests.export.own_layers import (
     Rectified,
     around,
 )
+from tests.export.kinds import BIN, IMAGE, classifier
 from tests.export.values import arrays, layers_of, predict, snapshot
 
 

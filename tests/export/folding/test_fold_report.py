@@ -8,8 +8,8 @@ from keras import layers
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import LayerFold, fold, fold_report
 from testing.weights import randomize
+from tests.export.custom_layers import around
 from tests.export.kinds import BIN, IMAGE
-from tests.export.own_layers import around
 from tests.export.values import arrays, layers_of, predict
 
 BN = layers.BatchNormalization

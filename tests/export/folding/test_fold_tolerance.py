@@ -1,4 +1,4 @@
-"""Gates that are moved to 0 and 1: which, how many, and what is left of their layers."""
+"""Gates that are moved to 0 and 1: which, how many, and what remains of their layers."""
 
 import keras
 import numpy as np
@@ -6,8 +6,8 @@ import pytest
 
 from keras_bin.export import LayerFold, fold, fold_report
 from testing.weights import randomize
+from tests.export.custom_layers import Rectified
 from tests.export.kinds import bin_model
-from tests.export.own_layers import Rectified
 from tests.export.values import arrays, predict
 
 

@@ -8,8 +8,8 @@ from keras import layers, ops
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import fold
 from testing.weights import randomize
+from tests.export.custom_layers import Sloped, around, sloped
 from tests.export.kinds import BIN, IMAGE
-from tests.export.own_layers import Sloped, around, sloped
 from tests.export.values import assert_same, layers_of, snapshot
 
 

@@ -1,4 +1,4 @@
-"""Layers of a user's own that do more with the layers inside them than call them."""
+"""Custom layers that do more with the layers inside them than call them."""
 
 import functools
 
@@ -9,8 +9,8 @@ from keras import layers, ops
 from keras_bin import FoldedBatchInstanceNormalization as Folded
 from keras_bin.export import fold, fold_report
 from keras_bin.export.results.errors import ValuesError
+from tests.export.custom_layers import around
 from tests.export.kinds import BIN
-from tests.export.own_layers import around
 from tests.export.values import assert_same, layers_of, snapshot
 
 

@@ -7,8 +7,8 @@ from keras import layers
 
 from keras_bin.export.models.graph import as_functional, check_model, is_graph
 from testing.weights import randomize
+from tests.export.custom_layers import DoubledBIN
 from tests.export.kinds import BIN, IMAGE, KINDS
-from tests.export.own_layers import DoubledBIN
 from tests.export.values import arrays, predict
 
 

@@ -89,7 +89,7 @@ def test_plain_values_survive_strict_json(tmp_path):
 
 
 def test_model_is_loaded_without_its_training(tmp_path):
-    """An export needs neither a loss of the user's own nor the state of the optimizer."""
+    """An export needs neither a custom loss nor the state of the optimizer."""
     model = classifier()
     model.compile(optimizer="adam", loss=own_loss)
     assert not load_keras_file(saved(model, tmp_path)).compiled

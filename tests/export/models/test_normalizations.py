@@ -5,8 +5,8 @@ import pytest
 from keras import layers
 
 from keras_bin.export.models.normalizations import is_foldable, normalizations_of
+from tests.export.custom_layers import Branch, Rectified
 from tests.export.kinds import BIN, IMAGE
-from tests.export.own_layers import Branch, Rectified
 
 BN = layers.BatchNormalization
 

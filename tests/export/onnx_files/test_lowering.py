@@ -16,8 +16,8 @@ from keras_bin.export.onnx_files.writer import DEFAULT_OPSET, OPSETS, _write
 from keras_bin.export.source import ExportSource
 from testing import reference
 from testing.weights import randomize
+from tests.export.custom_layers import around
 from tests.export.kinds import BIN, IMAGE, KINDS, bin_model
-from tests.export.own_layers import around
 from tests.export.values import arrays, layers_of, predict
 
 OPERATORS = {

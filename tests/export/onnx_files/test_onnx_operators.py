@@ -15,8 +15,8 @@ from benchmarks.nets import NETS
 from keras_bin.export import export_onnx
 from keras_bin.export.onnx_files.lowering import LOWERINGS
 from testing.weights import randomize
+from tests.export.custom_layers import around
 from tests.export.kinds import BIN, IMAGE, KINDS, bin_model
-from tests.export.own_layers import around
 from tests.export.values import layers_of
 
 

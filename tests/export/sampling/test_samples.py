@@ -1,4 +1,4 @@
-"""Batches that artifacts are compared on: made up, or cut from a user's own samples."""
+"""Batches that artifacts are compared on: generated, or cut from a user's samples."""
 
 import keras
 import numpy as np

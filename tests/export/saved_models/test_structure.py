@@ -1,4 +1,4 @@
-"""SavedModels that TensorFlow Serving could not serve are told apart by their files."""
+"""SavedModels that TensorFlow Serving could not serve are recognized by their files."""
 
 import numpy as np
 import pytest

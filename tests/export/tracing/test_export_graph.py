@@ -10,8 +10,8 @@ from keras_bin.export.tracing.export_graph import ExportGraph
 from keras_bin.export.tracing.forms import LayerCalls
 from keras_bin.export.verifying.reference import Reference
 from testing.weights import randomize
+from tests.export.custom_layers import Branch, HidesBIN, Rectified, around, sloped
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
-from tests.export.own_layers import Branch, HidesBIN, Rectified, around, sloped
 from tests.export.tracing.graphs import image, kinds, run
 from tests.export.values import arrays, layers_of, predict
 

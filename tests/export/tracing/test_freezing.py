@@ -8,8 +8,8 @@ from keras import layers
 
 from keras_bin.export.models.graph import as_functional
 from keras_bin.export.models.signature import model_signature
+from tests.export.custom_layers import Counting
 from tests.export.kinds import BIN, KINDS, classifier
-from tests.export.own_layers import Counting
 from tests.export.tracing.graphs import image, kinds, run, stacked, traced
 from tests.export.values import arrays, predict
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from keras_bin.export.tracing.precision import in_float32, in_float64
+from tests.export.custom_layers import Counting
 from tests.export.kinds import HALF_KINDS, KINDS, of_policy
-from tests.export.own_layers import Counting
 from tests.export.tracing.graphs import image, run, stacked, traced
 
 

@@ -9,8 +9,8 @@ import pytest
 from keras_bin.export import ValuesError
 from keras_bin.export.verifying.reference import Reference
 from testing.weights import randomize
+from tests.export.custom_layers import Sloped
 from tests.export.kinds import HALF_KINDS, IMAGE, KINDS, bin_model, classifier
-from tests.export.own_layers import Sloped
 from tests.export.values import arrays, predict
 
 

@@ -123,7 +123,7 @@ def test_names_are_compared_before_shapes_and_shapes_before_dtypes(artifact):
 
 
 def test_samples_are_what_is_compared(artifact):
-    """Outputs that agree on the samples pass, whatever else would have been made up."""
+    """Outputs that agree on the samples pass, whatever else would have been generated."""
     inputs = keras.Input(IMAGE, name="image")
     same = bin_model()(inputs) + 100 * ops.relu(inputs - 50)
     model = keras.Model(inputs, layers.Identity(name="bin")(same))

@@ -14,8 +14,8 @@ from keras_bin.export.verifying.artifact import Artifact
 from keras_bin.export.verifying.reference import Reference
 from keras_bin.export.verifying.verify import compare
 from testing.weights import randomize
+from tests.export.custom_layers import Counting
 from tests.export.kinds import BIN
-from tests.export.own_layers import Counting
 from tests.export.values import compared
 
 

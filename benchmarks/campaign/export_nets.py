@@ -1,4 +1,4 @@
-"""Exports generated nets in a process of its own; run by `benchmarks.campaign`.
+"""Exports generated nets in a fresh process; run by `benchmarks.campaign`.
 
 Appends a line of JSON to a file for each net.
 """

@@ -1,10 +1,10 @@
-"""Models as users write them: subclasses of BINModel that are built by calling them."""
+"""Custom models as users write them: subclasses of BINModel that are built by a call."""
 
 import keras
 from keras import layers, ops
 
+from benchmarks.campaign.custom_layers import InAttributes, InDict, InPrivateTuple
 from benchmarks.campaign.draw import Draw
-from benchmarks.campaign.own_layers import InAttributes, InDict, InPrivateTuple
 from keras_bin import BatchInstanceNormalization, BINModel
 
 

@@ -1,4 +1,4 @@
-"""Layers as users write them: what they hold, where, and what their config says of it."""
+"""Custom layers as users write them: what they hold, where, and what their config omits."""
 
 import keras
 from keras import layers, ops

@@ -1,4 +1,4 @@
-"""Layers and models of a user's own, which do more than their parts say."""
+"""Custom layers and models, which do more than their parts say."""
 
 import keras
 import numpy as np

@@ -1,7 +1,7 @@
-"""Folds and exports one network in a process of its own; run by `benchmarks.zoo`.
+"""Folds and exports one network in a fresh process; run by `benchmarks.zoo`.
 
-Writes what it finds to a file, after each step, so that it is there when a later one takes too
-long or ends the process.
+Writes its findings to a file after each step, so that they remain when a later step takes too long
+or ends the process.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Trains a net for three steps in a process of its own; run by `benchmarks.processes`.
+"""Trains a net for three steps in a fresh process; run by `benchmarks.processes`.
 
 Prints, as JSON, how long it took from building the model to the end of the first step, and
 how far the three steps raised the process's peak of memory.
@@ -19,7 +19,7 @@ STATUS = Path("/proc/self/status")
 def peak_bytes() -> int | None:
     """Returns the most memory that the process has held, None where Linux does not say.
 
-    Not `resource.getrusage`: its maximum starts at that of the process which started this one.
+    Not `resource.getrusage`: its maximum starts at that of the parent process.
     """
     if not STATUS.is_file():
         return None
