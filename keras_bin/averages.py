@@ -8,7 +8,7 @@ import math
 import keras
 from keras import ops
 
-_PILOT_SHARE = 16
+_PILOT_DIVISOR = 16
 
 # TensorFlow's kernels and its XLA for CPUs add one element after the other, so a long mean is
 # taken of parts of at most 16 neighbours, and then of the parts. XLA makes code of it that is
@@ -56,7 +56,7 @@ def _factors(elements):
 def first_rows(x, axis):
     """Returns the first 16th of `x` along `axis`, at least one element."""
     # Rounded up without a negative number, whose division ONNX rounds the other way.
-    rows = (_size(x, axis) + _PILOT_SHARE - 1) // _PILOT_SHARE
+    rows = (_size(x, axis) + _PILOT_DIVISOR - 1) // _PILOT_DIVISOR
     return x[(slice(None),) * axis + (slice(rows),)]
 
 

@@ -24,11 +24,18 @@ class Axes(NamedTuple):
         """All axes but batch and channel."""
         return tuple(i for i in range(1, self.rank) if i != self.channel)
 
-    def per_channel(self, values):
-        """Reshapes `(channels,)` so that it broadcasts against the input."""
+    def per_channel(self, values, dtype):
+        """Casts and reshapes values of the channels so that they broadcast against the input.
+
+        Args:
+            values: variable, array or tensor of shape `(channels,)`, or a number for all channels.
+            dtype: the dtype of the result.
+        """
+        if isinstance(values, numbers.Number):
+            values = ops.full((self.channels,), values)
         shape = [1] * self.rank
         shape[self.channel] = self.channels
-        return ops.reshape(values, shape)
+        return ops.reshape(ops.cast(values, dtype), shape)
 
     def valid(self, mask, x):
         """Broadcasts a mask of one axis less than `x` to the shape of `x`, or returns None.

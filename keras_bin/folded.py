@@ -5,8 +5,8 @@ from keras import ops
 from keras.layers import InputSpec
 
 from keras_bin.axes import check_axis, input_axes
+from keras_bin.formula import apply_constants, check_epsilon
 from keras_bin.inference_form import current_form
-from keras_bin.statistics import apply_constants, check_epsilon
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -79,6 +79,10 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         self.instance = instance
         self.centered = centered
         self.supports_masking = True
+        self.scale: keras.Variable | None = None
+        self.offset: keras.Variable | None = None
+        self.instance_scale: keras.Variable | None = None
+        self.mean: keras.Variable | None = None
 
     def build(self, input_shape: tuple) -> None:
         """Creates the constants for inputs of `input_shape`, batch axis included."""
@@ -127,10 +131,5 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
 
 
 def _compute(layer, x, mask):
-    constants = (
-        layer.scale if layer.batch else None,
-        layer.offset,
-        layer.instance_scale if layer.instance else None,
-        layer.mean if layer.instance and not layer.centered else None,
-    )
+    constants = (layer.scale, layer.offset, layer.instance_scale, layer.mean)
     return apply_constants(x, constants, layer._axes, layer.epsilon, mask)

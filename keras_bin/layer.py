@@ -9,9 +9,9 @@ from keras.layers import InputSpec
 
 from keras_bin.axes import check_axis, input_axes
 from keras_bin.constraint import UnitInterval
+from keras_bin.formula import check_epsilon
 from keras_bin.inference_form import current_form
 from keras_bin.normalize import normalize
-from keras_bin.statistics import check_epsilon
 
 Initializer = str | dict | Callable
 Regularizer = str | dict | Callable | None
@@ -156,11 +156,11 @@ class BatchInstanceNormalization(keras.layers.Layer):
             else keras.constraints.get(rho_constraint)
         )
         self.supports_masking = True
-        self.gamma = None
-        self.beta = None
-        self.rho = None
-        self.moving_mean = None
-        self.moving_variance = None
+        self.gamma: keras.Variable | None = None
+        self.beta: keras.Variable | None = None
+        self.rho: keras.Variable | None = None
+        self.moving_mean: keras.Variable | None = None
+        self.moving_variance: keras.Variable | None = None
 
     def build(self, input_shape: tuple) -> None:
         """Creates the weights for inputs of `input_shape`, batch axis included."""
@@ -211,8 +211,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
         # Half precision overflows in squares (float16 ends at 65504), so statistics and the
         # map itself are computed in float32 at least and cast back once.
-        dtype = keras.backend.result_type(inputs.dtype, "float32")
-        x = ops.cast(inputs, dtype)
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         learns_statistics = training and self.trainable
         form = None if learns_statistics else current_form()
         if form is not None:
@@ -220,12 +219,12 @@ class BatchInstanceNormalization(keras.layers.Layer):
         # rho is not clipped here: JAX's clip has gradient zero at the ends, where rho starts.
         outputs, *batch = normalize(
             x,
-            _values(dtype, self.gamma, self.beta, self.rho),
+            (self.gamma, self.beta, self.rho),
             self._axes,
             self.epsilon,
-            None if learns_statistics else _values(dtype, self.moving_mean, self.moving_variance),
-            self._axes.valid(mask, x),
-            _replica_sum if self.synchronized else None,
+            moving=None if learns_statistics else (self.moving_mean, self.moving_variance),
+            valid=self._axes.valid(mask, x),
+            replica_sum=_replica_sum if self.synchronized else None,
         )
         if learns_statistics:
             self._update_moving_statistics(*batch)
@@ -265,10 +264,6 @@ class BatchInstanceNormalization(keras.layers.Layer):
             "rho_regularizer": keras.regularizers.serialize(self.rho_regularizer),
             "rho_constraint": keras.constraints.serialize(self.rho_constraint),
         }
-
-
-def _values(dtype, *weights):
-    return tuple(None if w is None else ops.cast(w, dtype) for w in weights)
 
 
 def _replica_sum(values):

@@ -50,9 +50,17 @@ def test_unknown_channels_are_refused():
 
 @pytest.mark.parametrize(("channel", "shape"), [(1, (1, 3, 1, 1)), (3, (1, 1, 1, 3))], ids=str)
 def test_channel_values_broadcast_along_their_axis(channel, shape):
-    values = Axes(4, channel, 3).per_channel(np.array([1.0, 2.0, 3.0]))
+    values = Axes(4, channel, 3).per_channel(np.array([1.0, 2.0, 3.0]), "float32")
     assert tuple(values.shape) == shape
     np.testing.assert_array_equal(np.ravel(values), [1, 2, 3])
+
+
+@pytest.mark.parametrize("values", [2, np.array([2.0, 2.0, 2.0])], ids=["number", "array"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_channel_values_are_cast(dtype, values):
+    found = Axes(4, 3, 3).per_channel(values, dtype)
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    np.testing.assert_array_equal(found, np.full((1, 1, 1, 3), 2))
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int32", "float32"])

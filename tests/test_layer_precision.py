@@ -104,9 +104,9 @@ def test_no_weight_is_autocast(half, monkeypatch):
     layer = cases.make_layer(reference.random_weights(4), (3, 5, 4, 4), dtype=f"mixed_{half}")
     seen = []
 
-    def record(x, weights, axes, epsilon, moving, *others):
+    def record(x, weights, axes, epsilon, *, moving, **others):
         seen.extend(value.dtype for value in (x, *weights, *moving))
-        return normalize(x, weights, axes, epsilon, moving, *others)
+        return normalize(x, weights, axes, epsilon, moving=moving, **others)
 
     monkeypatch.setattr("keras_bin.layer.normalize", record)
     layer(np.ones((3, 5, 4, 4), "float32"))

@@ -27,7 +27,7 @@ def gradients_of(x, dy, weights, moving, valid, function):
         learned = [tf.constant(weight) for weight in weights[:3]]
         with tf.GradientTape() as tape:
             tape.watch([x, *learned])
-            y, _, _ = normalize(x, tuple(learned), axes, EPSILON, moving, valid)
+            y, _, _ = normalize(x, tuple(learned), axes, EPSILON, moving=moving, valid=valid)
         return y, tape.gradient(y, [x, *learned], output_gradients=dy)
 
     compute = compute if function is None else function(compute)
@@ -116,7 +116,7 @@ def test_given_statistics_have_gradients(function):
             tape.watch([mean, variance])
             learned = tuple(map(tf.constant, weights[:3]))
             axes = input_axes(SHAPE, -1)
-            y, _, _ = normalize(x, learned, axes, EPSILON, (mean, variance))
+            y, _, _ = normalize(x, learned, axes, EPSILON, moving=(mean, variance))
             loss = tf.reduce_sum(tf.sin(y))
         return tape.gradient(loss, [mean, variance])
 

@@ -8,9 +8,9 @@ import keras
 from keras import layers
 
 from keras_bin.axes import Axes, input_axes
+from keras_bin.formula import apply_constants
 from keras_bin.inference_form import current_form, inference_form
 from keras_bin.keras_internals import all_layers
-from keras_bin.statistics import apply_constants
 
 from ..folding.constants import Constants
 from ..folding.layer_constants import layer_constants
@@ -104,7 +104,7 @@ def _affine(x, call):
     import tensorflow as tf
 
     scale, offset = (
-        call.axes.per_channel(keras.ops.cast(values, x.dtype))
+        call.axes.per_channel(values, x.dtype)
         for values in (call.constants.scale, call.constants.offset)
     )
     return tf.add(tf.multiply(x, scale, f"{call.mark}scale"), offset, f"{call.mark}offset")

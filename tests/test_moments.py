@@ -1,16 +1,10 @@
-"""The mathematics apart from the layer: moments, the law of total variance, the affine map."""
+"""Statistics of samples and of the batch: their values, and their digits in float32."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bin.statistics import (
-    batch_moments,
-    blend,
-    branch_scales,
-    instance_moments,
-    moments_about,
-)
+from keras_bin.moments import batch_moments, instance_moments, moments_about
 from tests import cases
 
 SHAPE, SPATIAL = (4, 5, 3, 2), (1, 2)
@@ -46,8 +40,8 @@ def test_instance_moments_are_those_of_each_sample(shape, axes):
     x = cases.random_input(shape)
     found = arrays(instance_moments(x, axes))
     mean = x.mean(axes, keepdims=True)
-    np.testing.assert_allclose(found.offset_from(mean), 0, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.distance, x - found.pilot, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.mean_minus(mean), 0, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.shifted, x - found.pilot, rtol=0, atol=1e-12)
     variance = x.var(axes, keepdims=True)
     np.testing.assert_allclose(found.variance, variance, rtol=1e-12, atol=1e-12)
     rows = x.take(range(-(-x.shape[axes[0]] // 16)), axes[0])
@@ -62,7 +56,7 @@ def test_masked_instance_moments_are_those_of_the_valid_elements():
     found = arrays(instance_moments(x, SPATIAL, valid))
     kept = np.where(valid, x, np.nan)
     mean = np.nanmean(kept, SPATIAL, keepdims=True)
-    np.testing.assert_allclose(found.offset_from(mean), 0, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.mean_minus(mean), 0, rtol=0, atol=1e-12)
     variance = np.nanvar(kept, SPATIAL, keepdims=True)
     np.testing.assert_allclose(found.variance, variance, rtol=0, atol=1e-12)
     np.testing.assert_array_equal(found.count, valid.sum(SPATIAL, keepdims=True))
@@ -72,7 +66,7 @@ def test_sample_without_valid_elements_has_moments_zero():
     x, valid = cases.random_input(SHAPE), np.ones(SHAPE, bool)
     valid[1] = False
     found = arrays(instance_moments(x, SPATIAL, valid))
-    of_sample = [found.offset_from(0)[1], found.variance[1], found.count[1]]
+    of_sample = [found.mean_minus(0)[1], found.variance[1], found.count[1]]
     np.testing.assert_array_equal(of_sample, np.zeros((3, 1, 1, 2)))
 
 
@@ -95,8 +89,8 @@ def test_moments_about_a_known_pilot_are_those_of_each_sample(pilot, shape, axes
         pilot = np.random.default_rng(1).normal(2, 1, channels)
     found = arrays(moments_about(tf.constant(x), pilot, axes))
     mean = x.mean(axes, keepdims=True)
-    np.testing.assert_allclose(found.offset_from(mean), 0, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found.distance, x - pilot, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.mean_minus(mean), 0, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.shifted, x - pilot, rtol=0, atol=1e-12)
     np.testing.assert_allclose(found.variance, x.var(axes, keepdims=True), rtol=1e-11, atol=1e-12)
     np.testing.assert_array_equal(found.pilot, pilot)
     assert found.count == np.prod([shape[axis] for axis in axes])
@@ -112,7 +106,7 @@ def test_float32_moments_about_the_running_mean_keep_their_digits(deviation):
     exact = x.astype("float64")
     spread = exact.std(SPATIAL, keepdims=True)
     error = (
-        pilot.astype("float64") + found.deviation - exact.mean(SPATIAL, keepdims=True)
+        pilot.astype("float64") + found.shifted_mean - exact.mean(SPATIAL, keepdims=True)
     ) / spread
     np.testing.assert_allclose(error, 0, rtol=0, atol=2e-6)
     np.testing.assert_allclose(found.variance, spread**2, rtol=1e-5, atol=0)
@@ -121,7 +115,7 @@ def test_float32_moments_about_the_running_mean_keep_their_digits(deviation):
 def test_moments_of_a_small_sample_depend_on_nothing_else_to_the_last_digit():
     x = cases.random_input((30, 5, 3, 20)).astype("float32")
     alone, together = (arrays(instance_moments(v, SPATIAL)) for v in (x[1:], x))
-    np.testing.assert_array_equal(together.offset_from(0)[1:], alone.offset_from(0))
+    np.testing.assert_array_equal(together.mean_minus(0)[1:], alone.mean_minus(0))
     np.testing.assert_array_equal(together.variance[1:], alone.variance)
 
 
@@ -129,7 +123,7 @@ def test_moments_of_a_small_sample_depend_on_nothing_else_to_the_last_digit():
 def test_moments_of_a_sample_depend_on_nothing_else(size):
     x = cases.random_input((9, *size, 17)).astype("float32")
     alone, together = (arrays(instance_moments(v, SPATIAL)) for v in (x[1:], x))
-    np.testing.assert_allclose(together.offset_from(0)[1:], alone.offset_from(0), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(together.mean_minus(0)[1:], alone.mean_minus(0), rtol=0, atol=1e-6)
     np.testing.assert_allclose(together.variance[1:], alone.variance, rtol=2e-6, atol=0)
 
 
@@ -155,7 +149,7 @@ def test_float32_moments_are_as_exact_as_the_spread_of_the_input(masked, deviati
     instance = instance_moments(x, SPATIAL, np.ones(shape, bool) if masked else None)
     exact = x.astype("float64")
     spread = exact.std(SPATIAL, keepdims=True)
-    found = np.asarray(instance.pilot, "float64") + np.asarray(instance.deviation)
+    found = np.asarray(instance.pilot, "float64") + np.asarray(instance.shifted_mean)
     error = (found - exact.mean(SPATIAL, keepdims=True)) / spread
     np.testing.assert_allclose(error, 0, rtol=0, atol=2e-6)
     np.testing.assert_allclose(instance.variance, spread**2, rtol=1e-5, atol=0)
@@ -176,7 +170,7 @@ def test_batch_moments_are_those_of_the_pooled_elements(masked):
     variance = np.nanvar(pooled, (0, 1, 2))
     np.testing.assert_allclose(found.variance.ravel(), variance, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
-        found.offset, np.asarray(instance.offset_from(mean)), rtol=0, atol=1e-12
+        found.mean_difference, np.asarray(instance.mean_minus(mean)), rtol=0, atol=1e-12
     )
     expected = valid.sum((0, 1, 2)) if masked else np.prod(SHAPE[:-1])
     np.testing.assert_array_equal(np.broadcast_to(found.count, (1, 1, 1, 2)).ravel(), expected)
@@ -199,7 +193,7 @@ def test_batch_moments_add_up_over_replicas(masked):
     alone, together = (arrays(batch_moments(instance, f)) for f in (None, sum_of_both))
     assert len(seen) == 3
     np.testing.assert_allclose(together.variance, alone.variance, rtol=1e-12, atol=0)
-    np.testing.assert_allclose(together.offset, alone.offset, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(together.mean_difference, alone.mean_difference, rtol=0, atol=1e-12)
     np.testing.assert_allclose(together.mean, alone.mean, rtol=0, atol=1e-12)
     np.testing.assert_allclose(together.count, 2 * alone.count, rtol=0, atol=0)
 
@@ -208,25 +202,3 @@ def test_variance_of_constant_samples_is_the_spread_of_their_means():
     x = np.broadcast_to(np.array([1.0, 2.0, 6.0])[:, None, None], (3, 4, 1))
     batch = batch_moments(instance_moments(x, (1,)))
     np.testing.assert_allclose(np.ravel(batch.variance), np.var([1, 2, 6]), rtol=1e-12, atol=0)
-
-
-def test_branch_scales_are_plain_numpy():
-    gamma, rho, variance = np.array([2.0, 3.0]), np.array([0.25, 1.0]), np.array([4.0, 0.0])
-    scale, instance_scale = branch_scales(gamma, rho, variance, 0.25)
-    assert type(scale) is type(instance_scale) is np.ndarray
-    np.testing.assert_allclose(scale, gamma * rho / np.sqrt([4.25, 0.25]), rtol=1e-14, atol=0)
-    np.testing.assert_array_equal(instance_scale, [1.5, 0.0])
-
-
-def test_blend_is_the_mix_of_both_normalizations():
-    x, epsilon = cases.random_input(SHAPE), 0.1
-    gamma, beta, rho = (np.array(pair) for pair in ([2.0, -1.0], [0.5, 3.0], [0.3, 0.8]))
-    mean, variance = np.array([1.0, -2.0]), np.array([0.5, 4.0])
-    instance = instance_moments(x, SPATIAL)
-    scales = branch_scales(gamma, rho, variance, epsilon)
-    found = blend(instance, instance.offset_from(mean), *scales, beta, epsilon)
-    batch = (x - mean) / np.sqrt(variance + epsilon)
-    own = x.var(SPATIAL, keepdims=True)
-    normalized = (x - x.mean(SPATIAL, keepdims=True)) / np.sqrt(own + epsilon)
-    expected = (rho * batch + (1 - rho) * normalized) * gamma + beta
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)

@@ -1,0 +1,108 @@
+"""The formula of BIN, once, for training, inference and folding.
+
+BIN is an affine map per sample and channel. With the mean `m` and the variance `v` of a sample,
+the statistics `M`, `V` of the batch branch, and `e` for epsilon:
+
+    batch_scale    = gamma * rho / sqrt(V + e)
+    instance_scale = gamma * (1 - rho)
+    y = (x - m) * (batch_scale + instance_scale / sqrt(v + e)) + batch_scale * (m - M) + beta
+
+Training and inference differ only in where `M` and `V` come from. How the statistics keep their
+digits is the matter of `keras_bin.moments`.
+"""
+
+import math
+import numbers
+
+from keras import ops
+
+from keras_bin.averages import first_element
+from keras_bin.moments import InstanceMoments, instance_moments, moments_about
+
+
+def check_epsilon(epsilon: float) -> None:
+    """Checks that `epsilon` keeps the square roots away from zero.
+
+    Raises:
+        ValueError: it is not a finite number above 0.
+    """
+    if not (isinstance(epsilon, numbers.Real) and 0 < epsilon < math.inf):
+        raise ValueError(
+            "`epsilon` must be a finite number above 0, or constant inputs would divide by zero. "
+            f"Received: epsilon={epsilon!r}"
+        )
+
+
+def branch_scales(gamma, rho, variance, epsilon):
+    """Splits gamma into the factors of the two branches.
+
+    Formula: `batch_scale = gamma * rho / sqrt(variance + epsilon)` and
+    `instance_scale = gamma * (1 - rho)`. Only Python operators are used, so that folding
+    can run the same lines on float64 NumPy arrays.
+
+    Args:
+        gamma: learned factor, one value per channel, or 1.
+        rho: gate, one value per channel, in [0, 1].
+        variance: variance of the batch branch, one value per channel, never negative.
+        epsilon: float above 0.
+
+    Returns:
+        `(batch_scale, instance_scale)`.
+    """
+    return gamma * rho / (variance + epsilon) ** 0.5, gamma * (1 - rho)
+
+
+def blend(
+    instance: InstanceMoments, *, mean_difference, batch_scale, instance_scale, beta, epsilon
+):
+    """Applies the affine map of BIN.
+
+    Args:
+        instance: the statistics of the samples, and the input itself.
+        mean_difference: each sample's mean minus the mean of the batch branch.
+        batch_scale: first result of `branch_scales`.
+        instance_scale: second result of `branch_scales`.
+        beta: learned summand, one value per channel, or 0.
+        epsilon: float above 0.
+
+    Returns:
+        The normalized tensor, the shape of the input.
+
+    Source: Nam & Kim 2018, section 3, with the terms of the formula in another order.
+    """
+    slope = batch_scale + instance_scale * ops.rsqrt(instance.variance + epsilon)
+    intercept = batch_scale * mean_difference + beta - instance.shifted_mean * slope
+    return instance.shifted * slope + intercept
+
+
+def apply_constants(x, constants, axes, epsilon, mask=None):
+    """Computes a layer at inference, when all but the statistics of the sample is constant.
+
+        y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset
+
+    Args:
+        x: float tensor, at least float32.
+        constants: the weights `(scale, offset, instance_scale, mean)` of a
+            `FoldedBatchInstanceNormalization`, each of shape `(channels,)`. None stands for a
+            `scale` of 0, an `instance_scale` of 0 or a `mean` of 0.
+        axes: the `keras_bin.axes.Axes` of `x`.
+        epsilon: float above 0, added to the variance of a sample.
+        mask: boolean tensor with one axis less than `x`, or None.
+    """
+    scale, offset, instance_scale, mean = (
+        None if values is None else axes.per_channel(values, x.dtype) for values in constants
+    )
+    if instance_scale is None:
+        return x * scale + offset
+    if mask is None:
+        instance = moments_about(x, first_element(x, axes.spatial), axes.spatial)
+    else:
+        instance = instance_moments(x, axes.spatial, axes.valid(mask, x))
+    return blend(
+        instance,
+        mean_difference=instance.mean_minus(0 if mean is None else mean),
+        batch_scale=0 if scale is None else scale,
+        instance_scale=instance_scale,
+        beta=offset,
+        epsilon=epsilon,
+    )

@@ -1,0 +1,141 @@
+"""The gradient of BIN in few passes over the input.
+
+With the statistics of `keras_bin.moments`, `r = 1 / sqrt(v + e)`, `R = 1 / sqrt(V + e)`,
+`xI = (x - m) * r` and `xB = (x - M) * R`, the output is
+
+    y = gamma * (rho * xB + (1 - rho) * xI) + beta
+
+Its gradients need two sums over the spatial elements of each sample and channel,
+
+    sum(dy)   and   sum(dy * (x - m))
+
+and from there on only tensors of the size of the statistics. The sums over the whole batch
+`A = sum(dy)`, `B = sum(dy * xB) = R * sum(dy * (x - m) + dy * (m - M))` and `I = sum(dy * xI)`
+follow from them. Let `a` and `i` be A and I for one sample, w its number of elements (under a
+mask, of valid ones) and W the sum of all w. Then
+
+    dbeta  = A
+    dgamma = rho * B + (1 - rho) * I
+    drho   = gamma * (B - I)
+    dx     = slope * dy - k * (x - m) - q
+    slope  = gamma * (rho * R + (1 - rho) * r)
+    k      = gamma * ((1 - rho) * r**2 * i / w + rho * R**2 * B / W)
+    q      = gamma * ((1 - rho) * r * a / w + rho * R * (A + (m - M) * R * B) / W)
+
+The terms over W come from the batch's statistics. Where a loss depends on M and V directly, its
+gradients by them, dM and dV, add `(dM + 2 * (x - M) * dV) / W` to dx. In inference M and V are
+given and there are no terms over W, but
+
+    dM = -gamma * rho * R * A
+    dV = -gamma * rho * R**2 * B / 2
+
+An element that a mask excludes takes part in no statistic, so k and q are 0 there. Over several
+replicas A, B, dM and dV are summed up for dx; the other gradients stay those of a replica.
+Where these formulas have `x - m`, the code takes `x - pilot` and corrects for `m - pilot`.
+
+The code consists of differentiable operations on tensors of the forward pass, so second
+derivatives come from differentiating it, and no term is lost.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_bin.averages import at_least_one, element_count, spatial_mean
+from keras_bin.axes import Axes
+from keras_bin.moments import BatchMoments, InstanceMoments
+
+
+class ForwardPass(NamedTuple):
+    """What a forward pass was called with and computed, as its gradient needs it.
+
+    Attributes:
+        axes: the axes of the input.
+        epsilon: as added to the variances.
+        valid: boolean tensor, False where an element does not count in the statistics, or None.
+        replica_sum: adds tensors up over the replicas of a distributed step, or None.
+        gamma: shape `(1, ..., channels, ..., 1)`; likewise `rho`, `batch_scale` and
+            `instance_scale`, which are the results of `branch_scales`.
+        rho: see `gamma`.
+        instance: statistics of the samples.
+        batch: statistics of the batch branch.
+        batch_scale: see `gamma`.
+        instance_scale: see `gamma`.
+    """
+
+    axes: Axes
+    epsilon: float
+    valid: Any
+    replica_sum: Callable | None
+    gamma: Any
+    rho: Any
+    instance: InstanceMoments
+    batch: BatchMoments
+    batch_scale: Any
+    instance_scale: Any
+
+
+def gradients(forward: ForwardPass, dy, dmean, dvariance) -> tuple:
+    """Computes the gradients by the inputs of a forward pass from those by its results.
+
+    Args:
+        forward: the forward pass.
+        dy: gradient by its output.
+        dmean: gradient by the mean of the batch branch.
+        dvariance: gradient by the variance of the batch branch.
+
+    Returns:
+        The gradients by `x`, `gamma`, `beta` and `rho`, and in inference by the given mean and
+        variance.
+    """
+    instance, batch, gamma, rho = forward.instance, forward.batch, forward.gamma, forward.rho
+    batch_scale, instance_scale = forward.batch_scale, forward.instance_scale
+    instance_rstd = ops.rsqrt(instance.variance + forward.epsilon)
+    batch_rstd = ops.rsqrt(batch.variance + forward.epsilon)
+    # All sums are divided by the number of elements of a sample, which makes means of them.
+    spatial = forward.axes.spatial
+    elements = element_count(dy, spatial)
+    dy_sums = spatial_mean(dy, spatial)
+    centered_sums = spatial_mean(dy * instance.shifted, spatial) - instance.shifted_mean * dy_sums
+    instance_sums = instance_rstd * centered_sums
+
+    dy_total = ops.sum(dy_sums, 0, keepdims=True)
+    batch_total = batch_rstd * ops.sum(
+        centered_sums + batch.mean_difference * dy_sums, 0, keepdims=True
+    )
+    instance_total = ops.sum(instance_sums, 0, keepdims=True)
+    dbeta = elements * dy_total
+    dgamma = elements * (rho * batch_total + (1 - rho) * instance_total)
+    drho = elements * gamma * (batch_total - instance_total)
+
+    instance_slope = instance_scale * instance_rstd
+    slope = batch_scale + instance_slope
+    # It divides below, its square in second derivatives: float32 must tell both from 0.
+    slope = slope + ops.cast(ops.where(slope < 0, -1e-18, 1e-18), slope.dtype)
+    if instance.masked:
+        instance_slope = instance_slope * (elements / at_least_one(instance.count))
+    k = instance_slope * (instance_rstd * instance_sums)
+    q = instance_slope * dy_sums
+    by_statistics = ()
+    if batch.count is None:
+        by_statistics = (
+            dmean - elements * batch_scale * dy_total,
+            dvariance - elements * batch_scale * batch_rstd * batch_total / 2,
+        )
+    else:
+        totals = (dy_total, batch_total, dmean, dvariance)
+        if forward.replica_sum is not None:
+            totals = forward.replica_sum(totals)
+        dy_total, batch_total, dmean, dvariance = totals
+        batch_slope = batch_scale * (elements / batch.count)
+        batch_k = batch_slope * batch_rstd * batch_total - 2 * dvariance / batch.count
+        k = k + batch_k
+        q = q + (batch_k * batch.mean_difference + (batch_slope * dy_total - dmean / batch.count))
+
+    # dx = slope * dy - k * (x - m) - q, in an order that needs no second new tensor of its size.
+    correction = instance.shifted * (k / slope) + (q - k * instance.shifted_mean) / slope
+    if forward.valid is not None:
+        correction = ops.where(forward.valid, correction, 0)
+    dx = (dy - correction) * slope
+    return dx, dgamma, dbeta, drho, *by_statistics

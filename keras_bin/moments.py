@@ -1,0 +1,169 @@
+"""Means and variances of samples and of a batch, with the digits that float32 could lose.
+
+A pilot, the average of the first 16th of the rows (under a mask, of all valid elements), is
+subtracted from each sample before anything is scaled or summed: otherwise digits would cancel
+where the mean is large beside the standard deviation. With `d = x - pilot`, the shifted input,
+
+    mean     = pilot + mean(d)
+    variance = mean(d**2) - mean(d)**2
+
+The difference loses four binary digits at worst, as long as the pilot's own rounding error is
+small beside the standard deviation: the average of a fraction f of the elements is within
+`sqrt(1 / f - 1)` standard deviations of their mean, and f is at least 1 / 16.
+
+The pilot is a constant for differentiation: nothing depends on its choice. Means are
+differentiated everywhere; `tf.nn.moments` stops the gradient at the mean inside the variance,
+which leaves first derivatives right and BIN's second derivatives wrong.
+"""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_bin.averages import at_least_one, element_count, first_rows, spatial_mean
+
+
+class InstanceMoments(NamedTuple):
+    """Statistics of each sample, of shape `(batch, 1, ..., channels, ..., 1)` unless noted.
+
+    Attributes:
+        shifted: `x - pilot`, the shape of `x`.
+        pilot: a value near the mean, in input units.
+        shifted_mean: `mean - pilot`, to more digits than a large mean itself has.
+        variance: biased, input units squared, never negative.
+        count: number of elements behind a statistic: an integer or a scalar tensor; under a
+            mask, one for each statistic.
+    """
+
+    shifted: Any
+    pilot: Any
+    shifted_mean: Any
+    variance: Any
+    count: Any
+
+    def mean_minus(self, mean):
+        """Returns each sample's mean minus `mean`, to more digits than large means have."""
+        return self.shifted_mean + (self.pilot - mean)
+
+    @property
+    def masked(self) -> bool:
+        """Whether samples may differ in their number of elements."""
+        return len(getattr(self.count, "shape", ())) > 0
+
+
+class BatchMoments(NamedTuple):
+    """Statistics of the batch branch, one value per channel unless noted.
+
+    Attributes:
+        mean: shape `(1, 1, ..., channels, ..., 1)`, in input units.
+        variance: the shape of `mean`, biased, input units squared, never negative.
+        mean_difference: each sample's mean minus `mean`, shape
+            `(batch, 1, ..., channels, ..., 1)`.
+        count: number of elements behind the statistics, over all replicas, at least 1; None
+            where the statistics are not those of the batch.
+    """
+
+    mean: Any
+    variance: Any
+    mean_difference: Any
+    count: Any
+
+
+def instance_moments(x, axes, valid=None) -> InstanceMoments:
+    """Computes mean and biased variance of every sample and channel over `axes`.
+
+    Args:
+        x: float tensor, at least float32.
+        axes: the spatial axes, all but batch and channel, ascending.
+        valid: boolean tensor of the shape of `x`, False where an element must not count,
+            or None if all count. Samples without a valid element get mean and variance 0.
+
+    Returns:
+        The `InstanceMoments` of `x`; those of a sample depend on that sample alone.
+
+    Source: Nam & Kim 2018, section 3: the statistics of instance normalization.
+    """
+    if valid is None:
+        count = element_count(x, axes)
+        pilot = spatial_mean(first_rows(x, axes[0]), axes)
+
+        def average(values):
+            return spatial_mean(values, axes)
+    else:
+        count = ops.sum(ops.cast(valid, x.dtype), axes, keepdims=True)
+        elements_per_valid = element_count(x, axes) / at_least_one(count)
+
+        def average(values):
+            return spatial_mean(ops.where(valid, values, 0), axes) * elements_per_valid
+
+        pilot = average(x)
+    # A selection makes compilers round the pilot once for all its uses; they would otherwise fuse
+    # the division of the mean into each of them.
+    pilot = ops.stop_gradient(ops.where(ops.isfinite(pilot), pilot, 0))
+    shifted = x - pilot
+    shifted_mean = average(shifted)
+    variance = average(ops.square(shifted)) - ops.square(shifted_mean)
+    # Rounding may leave a variance below 0. It is raised to 0 without a `maximum`, which would
+    # halve the gradient at 0.
+    variance = variance - ops.stop_gradient(ops.minimum(variance, 0))
+    return InstanceMoments(shifted, pilot, shifted_mean, variance, count)
+
+
+def moments_about(x, pilot, axes) -> InstanceMoments:
+    """Computes what `instance_moments` does without a mask, with a given pilot.
+
+    It averages over the last axis first, and over the others by the law of total variance:
+    TensorFlow is faster at that, and sums stay short. The variance is taken about the mean, in
+    two passes, so that the pilot may be any element of the sample.
+
+    Args:
+        x: float tensor, at least float32.
+        pilot: a value near the mean of every sample, one per sample and channel.
+        axes: the spatial axes, all but batch and channel, ascending.
+    """
+    shifted = x - pilot
+    mean, variance = ops.moments(shifted, axes[-1], keepdims=True)
+    for axis in reversed(axes[:-1]):
+        parts = mean
+        mean = ops.mean(parts, axis, keepdims=True)
+        variance = ops.mean(variance + ops.square(parts - mean), axis, keepdims=True)
+    return InstanceMoments(shifted, pilot, mean, variance, element_count(x, axes))
+
+
+def batch_moments(instance: InstanceMoments, replica_sum=None) -> BatchMoments:
+    """Computes mean and biased variance of the batch without a second look at `x`.
+
+    By the law of total variance, with `m` and `v` the statistics of the samples, weighted by
+    their numbers of elements: `M = mean(m)` and `V = mean(v + (m - M)**2)` over the samples.
+
+    Args:
+        instance: the statistics of the samples.
+        replica_sum: adds tensors up over the replicas of a distributed step, or None.
+
+    Returns:
+        The `BatchMoments`.
+    """
+    pilot = ops.sum(instance.pilot[:1], 0, keepdims=True)
+    shifted_means = instance.shifted_mean + (instance.pilot - pilot)
+    if instance.masked:
+        total = ops.sum(instance.count, axis=0, keepdims=True)
+    else:
+        total = element_count(shifted_means, (0,))
+    if replica_sum is not None:
+        replica_pilot, total = pilot, ops.cast(total, pilot.dtype)
+        pilot, replicas, total = replica_sum((pilot, ops.ones_like(pilot), total))
+        pilot = pilot / replicas
+        shifted_means = shifted_means + (replica_pilot - pilot)
+    total = at_least_one(total)
+
+    def average(values):
+        if instance.masked:
+            values = instance.count * values
+        values = ops.sum(values, axis=0, keepdims=True)
+        return (values if replica_sum is None else replica_sum(values)) / total
+
+    shifted_mean = average(shifted_means)
+    mean_difference = shifted_means - shifted_mean
+    variance = average(instance.variance + ops.square(mean_difference))
+    count = total if instance.masked else total * at_least_one(instance.count)
+    return BatchMoments(pilot + shifted_mean, variance, mean_difference, count)
