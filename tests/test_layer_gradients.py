@@ -20,19 +20,25 @@ WAYS = pytest.mark.parametrize(
 @pytest.mark.usefixtures("float64")
 @MODES
 @WAYS
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("axis", [-1, 1], ids=["channels last", "channels first"])
-def test_value_and_gradients_equal_the_formula(axis, function, training):
+def test_value_and_gradients_equal_the_formula(axis, masked, function, training):
     weights = reference.random_weights(SHAPE[axis])
     x, dy = cases.random_input(SHAPE, axis), cases.random_input(SHAPE, axis, seed=1)
-    layer = cases.make_layer(weights, SHAPE, axis)
-    result = cases.run(layer, x, dy, training, function=function)
-    expected = reference.forward(x, weights, axis, training=training)
-    gradients = reference.backward(x, dy, weights, axis, training=training)
+    mask = None
+    if masked:
+        mask = np.random.default_rng(0).uniform(size=SHAPE[:-1]) < 0.7
+        mask[1] = False
+    layer = cases.make_layer(weights, SHAPE, axis, epsilon=EPSILON)
+    result = cases.run(layer, x, dy, training, mask, function)
+    settings = {"epsilon": EPSILON, "training": training, "mask": mask}
+    expected = reference.forward(x, weights, axis, **settings)
+    gradients = reference.backward(x, dy, weights, axis, **settings)
     np.testing.assert_allclose(result.y, expected, rtol=0, atol=1e-11)
     cases.assert_gradients_close(result.gradients, gradients, rtol=0, atol=1e-10)
     moving = weights[3:]
     if training:
-        moving = reference.moving_statistics(x, weights, axis)
+        moving = reference.moving_statistics(x, weights, axis, mask=mask)
     found = [layer.moving_mean, layer.moving_variance]
     np.testing.assert_allclose(found, moving, rtol=0, atol=1e-12)
 

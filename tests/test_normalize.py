@@ -19,43 +19,6 @@ WAYS = pytest.mark.parametrize(
 )
 
 
-def gradients_of(x, dy, weights, moving, valid, function):
-    """Returns y and the gradients of `sum(y * dy)` by x, gamma, beta and rho."""
-    axes = input_axes(x.shape, -1)
-
-    def compute(x, dy):
-        learned = [tf.constant(weight) for weight in weights[:3]]
-        with tf.GradientTape() as tape:
-            tape.watch([x, *learned])
-            y, _, _ = normalize(x, tuple(learned), axes, EPSILON, moving=moving, valid=valid)
-        return y, tape.gradient(y, [x, *learned], output_gradients=dy)
-
-    compute = compute if function is None else function(compute)
-    return compute(tf.constant(x), tf.constant(dy))
-
-
-@pytest.mark.usefixtures("float64")
-@WAYS
-@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
-@pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
-def test_gradients_equal_the_formula(training, masked, function):
-    weights = reference.random_weights(SHAPE[-1])
-    x, dy = cases.random_input(SHAPE), cases.random_input(SHAPE, seed=1)
-    mask = valid = None
-    if masked:
-        mask = np.random.default_rng(0).uniform(size=SHAPE[:-1]) < 0.7
-        mask[1] = False
-        valid = np.broadcast_to(mask[..., None], SHAPE)
-    moving = None if training else tuple(tf.constant(weight) for weight in weights[3:])
-    y, found = gradients_of(x, dy, weights, moving, valid, function)
-    expected = reference.forward(x, weights, epsilon=EPSILON, training=training, mask=mask)
-    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-11)
-    gradients = reference.backward(x, dy, weights, epsilon=EPSILON, training=training, mask=mask)
-    dx, dgamma, dbeta, drho = (value.numpy() for value in found)
-    found = reference.Gradients(dx, dgamma, dbeta, drho)
-    cases.assert_gradients_close(found, gradients, rtol=0, atol=1e-10)
-
-
 @WAYS
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("size", [(7, 7), (8, 8), (6, 10), (224, 224)], ids=str)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_bin.gates import RhoSummary, rho_summary
+from keras_bin.gate_summaries import RhoSummary, rho_summary
 from keras_bin.keras_internals import layers_inside
 
 from ..files.facts import parse_json

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import keras
 
 import keras_bin
-from keras_bin.gates import RhoSummary
+from keras_bin.gate_summaries import RhoSummary
 
 from ..results.errors import OperatorError
 from ..results.layer_report import LayerFold
