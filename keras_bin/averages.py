@@ -1,9 +1,8 @@
-"""Averages over the spatial axes, and what is counted for them.
-
-Sums are short, so that float32 keeps its digits.
-"""
+"""Averages over the spatial axes, in sums so short that float32 keeps its digits, and counts."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,13 +10,13 @@ from keras import ops
 _PILOT_DIVISOR = 16
 
 # TensorFlow's kernels and its XLA for CPUs add one element after the other, so a long mean is
-# taken of parts of at most 16 neighbours, and then of the parts. XLA makes code of it that is
-# several times faster, unless fewer than 33 parts are left: it then fuses both into one long sum.
+# taken of parts of at most 16 neighbours, and then of the parts. XLA's code for that is several
+# times faster, unless there are fewer than 33 parts: it then fuses both into one long sum.
 _LARGEST_PART, _FEWEST_PARTS = 16, 33
 _LONGEST_SUM = _LARGEST_PART * _FEWEST_PARTS - 1
 
 
-def spatial_mean(x, axes):
+def spatial_mean(x: Any, axes: Sequence[int]) -> Any:
     """Averages over `axes`, ascending, and keeps them with size 1."""
     if keras.backend.backend() != "tensorflow":
         return ops.mean(x, axes, keepdims=True)
@@ -36,13 +35,13 @@ def spatial_mean(x, axes):
     return ops.mean(x, first, keepdims=True)
 
 
-def _factors(elements):
-    """Splits a number of elements into factors, () if that is not possible.
+def _factors(elements: int) -> tuple[int, ...]:
+    """Splits a number of elements into factors, or returns () if that is not possible.
 
-    The last is the number of neighbours that are added up first, the first the number of parts
-    that are added up last. That is at most 527, all others are at most 16.
+    The last factor is the number of neighbours that are added up first; the first is the number
+    of parts that are added up last. The first is at most 527, all others at most 16.
     """
-    factors = []
+    factors: list[int] = []
     while elements > _LONGEST_SUM or not factors:
         largest = min(_LARGEST_PART, elements // _FEWEST_PARTS)
         part = next((n for n in range(largest, 1, -1) if elements % n == 0), None)
@@ -53,32 +52,32 @@ def _factors(elements):
     return (elements, *factors) if 0 < elements <= _LONGEST_SUM else ()
 
 
-def first_rows(x, axis):
+def first_rows(x: Any, axis: int) -> Any:
     """Returns the first 16th of `x` along `axis`, at least one element."""
     # Rounded up without a negative number, whose division ONNX rounds the other way.
     rows = (_size(x, axis) + _PILOT_DIVISOR - 1) // _PILOT_DIVISOR
     return x[(slice(None),) * axis + (slice(rows),)]
 
 
-def _size(x, axis):
+def _size(x: Any, axis: int) -> Any:
     """Returns the size of `x` along `axis`, a scalar tensor if it is not known yet."""
     # Not `ops.shape` for all: it adds operators to TensorFlow's graph even where none is needed.
     return ops.shape(x)[axis] if x.shape[axis] is None else x.shape[axis]
 
 
-def element_count(x, axes):
+def element_count(x: Any, axes: Sequence[int]) -> Any:
     """Returns the number of elements along `axes`, a scalar tensor if it is not known yet."""
     count = math.prod(_size(x, axis) for axis in axes)
     return count if isinstance(count, int) else ops.cast(count, x.dtype)
 
 
-def at_least_one(count):
+def at_least_one(count: Any) -> Any:
     """Returns `count` where it is not 0, else 1."""
     return max(count, 1) if isinstance(count, int) else ops.maximum(count, 1)
 
 
-def first_element(x, axes):
-    """Returns the first element of each sample and channel; subtracted from a constant, it gives 0.
+def first_element(x: Any, axes: Sequence[int]) -> Any:
+    """Returns the first element of each sample and channel; a constant sample minus it is 0.
 
     Args:
         x: a tensor.

@@ -1,7 +1,8 @@
 """Which axes of an input are the channel and the spatial ones, and how masks cover them."""
 
 import numbers
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -24,7 +25,7 @@ class Axes(NamedTuple):
         """All axes but batch and channel."""
         return tuple(i for i in range(1, self.rank) if i != self.channel)
 
-    def per_channel(self, values, dtype):
+    def per_channel(self, values: Any, dtype: str) -> Any:
         """Casts and reshapes values of the channels so that they broadcast against the input.
 
         Args:
@@ -37,7 +38,7 @@ class Axes(NamedTuple):
         shape[self.channel] = self.channels
         return ops.reshape(ops.cast(values, dtype), shape)
 
-    def valid(self, mask, x):
+    def valid(self, mask: Any | None, x: Any) -> Any | None:
         """Broadcasts a mask of one axis less than `x` to the shape of `x`, or returns None.
 
         Raises:
@@ -54,8 +55,8 @@ class Axes(NamedTuple):
         return ops.broadcast_to(ops.cast(ops.expand_dims(mask, -1), "bool"), ops.shape(x))
 
 
-def check_axis(axis: int) -> None:
-    """Checks that `axis` is an integer; whether it fits an input is known at build.
+def check_axis(axis: Any) -> None:
+    """Checks that `axis` is an integer; whether it fits the inputs is checked at build.
 
     Raises:
         ValueError: it is something else, such as a list or a float.
@@ -66,7 +67,7 @@ def check_axis(axis: int) -> None:
         )
 
 
-def input_axes(shape, axis: int, spatial: bool = True) -> Axes:
+def input_axes(shape: Sequence[int | None], axis: int, spatial: bool = True) -> Axes:
     """Resolves `axis` against an input shape.
 
     Args:
@@ -94,9 +95,10 @@ def input_axes(shape, axis: int, spatial: bool = True) -> Axes:
             f"Received: axis={axis}, input_shape={shape}"
         )
     channel = axis % rank
-    if shape[channel] is None:
+    channels = shape[channel]
+    if channels is None:
         raise ValueError(
             "The number of channels must be known when the layer is built; give it in "
             f"keras.Input. Received: input_shape={shape}, axis={axis}"
         )
-    return Axes(rank, channel, shape[channel])
+    return Axes(rank, channel, channels)

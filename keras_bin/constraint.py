@@ -1,5 +1,7 @@
 """The constraint that keeps the gate rho between 0 and 1."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -21,6 +23,6 @@ class UnitInterval(keras.constraints.Constraint):
     Source: Nam & Kim 2018, section 3: rho is clipped to [0, 1] at every parameter update.
     """
 
-    def __call__(self, w):
+    def __call__(self, w: Any) -> Any:
         """Returns `w` with each element clipped to [0, 1]; shape and dtype are kept."""
         return ops.clip(w, 0.0, 1.0)

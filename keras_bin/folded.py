@@ -1,4 +1,6 @@
-"""What a BIN layer becomes for inference: constants, and statistics of the input itself."""
+"""The inference form of a BIN layer: constants, and statistics of each sample."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -18,8 +20,8 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset
 
     where `scale`, `instance_scale`, `mean` and `offset` are constants per channel. `mean`
-    stays apart from `offset` because `offset - scale * mean` loses digits in float32 where
-    the mean is large. A layer with one branch only has fewer constants:
+    is kept apart from `offset` because `offset - scale * mean` loses digits in float32 where
+    the mean is large. A layer with one branch has fewer constants:
 
         y = (x - m) * instance_scale / sqrt(v + epsilon) + offset       batch=False, all rho 0
         y = x * scale + offset                                          instance=False, all rho 1
@@ -31,8 +33,8 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         epsilon: added to the variance of a sample, above 0.
         batch: whether any channel has rho above 0.
         instance: whether any channel has rho below 1.
-        centered: whether the inputs come with `mean` subtracted, as from a convolution that
-            took it into its bias; there is no weight `mean` then.
+        centered: whether `mean` is already subtracted from the inputs, as by a convolution
+            that took it into its bias; the layer then has no weight `mean`.
         **kwargs: `name` and `dtype`, as for every Keras layer.
 
     Call arguments:
@@ -63,7 +65,7 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         batch: bool = True,
         instance: bool = True,
         centered: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_axis(axis)
@@ -84,7 +86,7 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         self.instance_scale: keras.Variable | None = None
         self.mean: keras.Variable | None = None
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the constants for inputs of `input_shape`, batch axis included."""
         self._axes = input_axes(input_shape, self.axis, spatial=self.instance)
         if self.batch:
@@ -99,7 +101,7 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
             ndim=self._axes.rank, axes={self._axes.channel: self._axes.channels}
         )
 
-    def _add_constant(self, name, initializer):
+    def _add_constant(self, name: str, initializer: str) -> keras.Variable:
         return self.add_weight(
             shape=(self._axes.channels,),
             name=name,
@@ -108,17 +110,17 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
             autocast=False,
         )
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any | None = None) -> Any:
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         outputs = (current_form() or _compute)(self, x, mask)
         return ops.cast(outputs, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns `input_shape`."""
         return input_shape
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {
             **super().get_config(),
@@ -130,6 +132,6 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         }
 
 
-def _compute(layer, x, mask):
+def _compute(layer: FoldedBatchInstanceNormalization, x: Any, mask: Any | None) -> Any:
     constants = (layer.scale, layer.offset, layer.instance_scale, layer.mean)
     return apply_constants(x, constants, layer._axes, layer.epsilon, mask)

@@ -13,27 +13,30 @@ digits is the matter of `keras_bin.moments`.
 
 import math
 import numbers
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
 from keras_bin.averages import first_element
+from keras_bin.axes import Axes
 from keras_bin.moments import InstanceMoments, instance_moments, moments_about
 
 
-def check_epsilon(epsilon: float) -> None:
+def check_epsilon(epsilon: Any) -> None:
     """Checks that `epsilon` keeps the square roots away from zero.
 
     Raises:
         ValueError: it is not a finite number above 0.
     """
-    if not (isinstance(epsilon, numbers.Real) and 0 < epsilon < math.inf):
+    if not (isinstance(epsilon, numbers.Real) and 0 < float(epsilon) < math.inf):
         raise ValueError(
             "`epsilon` must be a finite number above 0, or constant inputs would divide by zero. "
             f"Received: epsilon={epsilon!r}"
         )
 
 
-def branch_scales(gamma, rho, variance, epsilon):
+def branch_scales(gamma: Any, rho: Any, variance: Any, epsilon: float) -> tuple[Any, Any]:
     """Splits gamma into the factors of the two branches.
 
     Formula: `batch_scale = gamma * rho / sqrt(variance + epsilon)` and
@@ -53,8 +56,14 @@ def branch_scales(gamma, rho, variance, epsilon):
 
 
 def blend(
-    instance: InstanceMoments, *, mean_difference, batch_scale, instance_scale, beta, epsilon
-):
+    instance: InstanceMoments,
+    *,
+    mean_difference: Any,
+    batch_scale: Any,
+    instance_scale: Any,
+    beta: Any,
+    epsilon: float,
+) -> Any:
     """Applies the affine map of BIN.
 
     Args:
@@ -75,7 +84,9 @@ def blend(
     return instance.shifted * slope + intercept
 
 
-def apply_constants(x, constants, axes, epsilon, mask=None):
+def apply_constants(
+    x: Any, constants: Sequence[Any], axes: Axes, epsilon: float, mask: Any | None = None
+) -> Any:
     """Computes a layer at inference, when all but the statistics of the sample is constant.
 
         y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset

@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from keras_bin.gates import bin_layers
+from keras_bin.layer import BatchInstanceNormalization
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -141,7 +143,9 @@ def plot_rho(model: keras.layers.Layer, bins: int = 20) -> "Figure":
     return figure
 
 
-def _gates(model):
+def _gates(
+    model: keras.layers.Layer,
+) -> list[tuple[BatchInstanceNormalization, NDArray[np.float64]]]:
     """Returns the built BIN layers of a model, each with its gates."""
     return [
         (layer, keras.ops.convert_to_numpy(layer.rho).astype("float64"))

@@ -67,7 +67,7 @@ class ForwardPass(NamedTuple):
     axes: Axes
     epsilon: float
     valid: Any
-    replica_sum: Callable | None
+    replica_sum: Callable[[Any], Any] | None
     gamma: Any
     rho: Any
     instance: InstanceMoments
@@ -76,7 +76,7 @@ class ForwardPass(NamedTuple):
     instance_scale: Any
 
 
-def gradients(forward: ForwardPass, dy, dmean, dvariance) -> tuple:
+def gradients(forward: ForwardPass, dy: Any, dmean: Any, dvariance: Any) -> tuple[Any, ...]:
     """Computes the gradients by the inputs of a forward pass from those by its results.
 
     Args:
@@ -117,7 +117,7 @@ def gradients(forward: ForwardPass, dy, dmean, dvariance) -> tuple:
         instance_slope = instance_slope * (elements / at_least_one(instance.count))
     k = instance_slope * (instance_rstd * instance_sums)
     q = instance_slope * dy_sums
-    by_statistics = ()
+    by_statistics: tuple[Any, ...] = ()
     if batch.count is None:
         by_statistics = (
             dmean - elements * batch_scale * dy_total,

@@ -3,17 +3,20 @@
 import contextlib
 import contextvars
 from collections.abc import Callable, Iterator
+from typing import Any
 
-_form: contextvars.ContextVar[Callable | None] = contextvars.ContextVar("form", default=None)
+_form: contextvars.ContextVar[Callable[..., Any] | None] = contextvars.ContextVar(
+    "form", default=None
+)
 
 
 @contextlib.contextmanager
-def inference_form(form: Callable) -> Iterator[None]:
-    """Lets `form(layer, x, mask)` compute what BIN layers give in inference mode.
+def inference_form(form: Callable[..., Any]) -> Iterator[None]:
+    """Makes BIN layers in inference mode compute `form(layer, x, mask)` inside a `with` block.
 
-    It is asked wherever a `BatchInstanceNormalization` that learns no statistics, or a
-    `FoldedBatchInstanceNormalization`, is called inside the `with` block, and gives the layer's
-    result: `x`, of float32 at least, normalized.
+    That holds for each `BatchInstanceNormalization` that learns no statistics, and for each
+    `FoldedBatchInstanceNormalization`. The form takes `x` in float32 at least, and returns it
+    normalized.
     """
     token = _form.set(form)
     try:
@@ -22,6 +25,6 @@ def inference_form(form: Callable) -> Iterator[None]:
         _form.reset(token)
 
 
-def current_form() -> Callable | None:
-    """Returns the form that is in force, or None where layers compute as they do."""
+def current_form() -> Callable[..., Any] | None:
+    """Returns the form that is in force, or None if layers compute as usual."""
     return _form.get()

@@ -1,26 +1,27 @@
-"""What keras_bin takes from Keras under private names, all of it.
+"""All private names of Keras that keras_bin uses.
 
-Checked on Keras 3.9.2 and 3.15.1. Each function says which public name would replace it; where it
-names none, Keras has none yet. A new release of Keras is reviewed here, and then in the tests.
+Checked on Keras 3.9.2 and 3.15.1. "Public" tells which public name would replace a private one;
+"none" means that Keras has none yet. Review this file first for a new release of Keras.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 
 # Public: none; `keras.Model(inputs, outputs)` makes one, and its class has no public name.
 from keras.src.models.functional import Functional
 
-LAYERS_MODULE = "keras.src.layers."  # in which the classes of Keras's own layers are
+LAYERS_MODULE = "keras.src.layers."  # where the classes of Keras's own layers are defined
 
-# What `Layer.__new__` makes for the layer that it makes.
+# Attributes that `Layer.__new__` sets on each layer.
 MADE_BY_NEW = frozenset(("build", "quantize", "_tracker"))
-# Where a layer stands in graphs, and what its calls have left.
+# Attributes that a layer's calls set: its place in graphs, and its losses.
 LEFT_BY_CALLS = frozenset(
     ("_inbound_nodes", "_outbound_nodes", "_losses", "_loss_ids", "_losses_override")
 )
-# What `compile` and `fit` leave in a model.
+# Attributes that `compile` and `fit` set on a model.
 LEFT_BY_TRAINING = (
     *("optimizer", "history", "_compile_loss", "_compile_metrics", "_loss_tracker"),
     *("_compile_config", "_compiled_trainable_state", "_eval_epoch_iterator"),
@@ -33,44 +34,44 @@ def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
     Public: none; `keras.Model.layers` stops at the first level.
     """
-    return layer._flatten_layers()
+    return list(layer._flatten_layers())
 
 
 def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     """Returns the layers inside a layer at any depth, in order; see `all_layers`."""
-    return layer._flatten_layers(include_self=False)
+    return list(layer._flatten_layers(include_self=False))
 
 
 def layers_held(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns the layers that a layer holds itself. Public: `keras.Model.layers`, of models."""
-    return layer._layers
+    """Returns the layers directly inside a layer. Public: for models, `keras.Model.layers`."""
+    return list(layer._layers)
 
 
 def takes_training(layer: keras.layers.Layer) -> bool:
     """Tells whether `call` has an argument `training`. Public: `inspect.signature(layer.call)`."""
-    return layer._call_has_training_arg
+    return bool(layer._call_has_training_arg)
 
 
-def nodes_in_order(model: keras.Model) -> list:
+def nodes_in_order(model: keras.Model) -> list[Any]:
     """Returns the calls that a Functional model consists of, in order. Public: none."""
     by_depth = model._nodes_by_depth
     depths = sorted(by_depth, reverse=True)
     return [node for depth in depths for node in by_depth[depth] if not node.is_input]
 
 
-def take_out_of_graphs(operation) -> None:
-    """Lets an operation forget where it was called. Public: none."""
+def take_out_of_graphs(operation: keras.Operation) -> None:
+    """Removes the record of where an operation was called. Public: none."""
     operation._inbound_nodes = []
     operation._outbound_nodes = []
 
 
-def lambda_output_shape(layer: keras.layers.Lambda):
+def lambda_output_shape(layer: keras.layers.Lambda) -> Any:
     """Returns the argument `output_shape` of a Lambda. Public: its `get_config`, as bytecode."""
     return layer._output_shape
 
 
-def fill_in_config(method: Callable) -> Callable:
-    """Marks a `get_config` as one that Keras adds to for subclasses without their own.
+def fill_in_config(method: Any) -> Any:
+    """Marks a `get_config` that Keras extends for subclasses which do not define one.
 
     Public: none.
     """
@@ -78,7 +79,7 @@ def fill_in_config(method: Callable) -> Callable:
     return method
 
 
-def compute_loss(model: keras.Model, **arguments):
+def compute_loss(model: keras.Model, **arguments: Any) -> Any:
     """Computes the loss of a train step. Public: `compute_loss`.
 
     The private one also serves models whose own `compute_loss` takes no `training`.
@@ -86,7 +87,7 @@ def compute_loss(model: keras.Model, **arguments):
     return model._compute_loss(**arguments)
 
 
-def track_loss(model: keras.Model, loss, sample_weight) -> None:
+def track_loss(model: keras.Model, loss: Any, sample_weight: Any) -> None:
     """Updates the metric `loss` of a compiled model. Public: none."""
     model._loss_tracker.update_state(loss, sample_weight=sample_weight)
 
@@ -94,7 +95,7 @@ def track_loss(model: keras.Model, loss, sample_weight) -> None:
 # Optimizers.
 
 
-def calls_of(optimizer: keras.optimizers.Optimizer):
+def calls_of(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
     """Returns the variable that counts an optimizer's calls.
 
     Public: `iterations`, which counts updates; under gradient accumulation several calls make one.
@@ -107,12 +108,16 @@ def updates(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> 
     return optimizer._var_key(variable) in optimizer._trainable_variables_indices
 
 
-def moving_average(optimizer: keras.optimizers.Optimizer, variable: keras.Variable):
+def moving_average(
+    optimizer: keras.optimizers.Optimizer, variable: keras.Variable
+) -> keras.Variable:
     """Returns the moving average that an optimizer with `use_ema` keeps. Public: none."""
     return optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
 
 
-def schedule_free_iterate(optimizer: keras.optimizers.Optimizer, variable: keras.Variable):
+def schedule_free_iterate(
+    optimizer: keras.optimizers.Optimizer, variable: keras.Variable
+) -> keras.Variable | None:
     """Returns the iterate that ScheduleFreeAdamW (Keras >= 3.14) keeps, else None. Public: none."""
     schedule_free = getattr(keras.optimizers, "ScheduleFreeAdamW", ())
     if not isinstance(optimizer, schedule_free):
@@ -121,11 +126,11 @@ def schedule_free_iterate(optimizer: keras.optimizers.Optimizer, variable: keras
 
 
 def exclude_too(optimizer: keras.optimizers.Optimizer, variables: list[keras.Variable]) -> None:
-    """Excludes variables from weight decay, besides what the user has excluded already.
+    """Excludes variables from weight decay, in addition to those that the user has excluded.
 
-    Public: `exclude_from_weight_decay`, which replaces what an earlier call has excluded.
+    Public: `exclude_from_weight_decay`, which replaces the exclusions of an earlier call.
     """
-    excluded = getattr(optimizer, "_exclude_from_weight_decay", set())
+    excluded: set[Any] = getattr(optimizer, "_exclude_from_weight_decay", set())
     pattern = getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
     optimizer.exclude_from_weight_decay(
         var_list=variables, var_names=None if pattern is None else [pattern.pattern]
@@ -133,7 +138,7 @@ def exclude_too(optimizer: keras.optimizers.Optimizer, variables: list[keras.Var
     optimizer._exclude_from_weight_decay |= excluded
 
 
-# What a layer keeps track of, for copies made attribute by attribute. Public: none of it.
+# Tracking of a layer's parts, for copies made attribute by attribute. Public: none.
 
 
 def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
@@ -141,24 +146,24 @@ def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
-def own_parts(layer: keras.layers.Layer) -> list:
+def own_parts(layer: keras.layers.Layer) -> list[Any]:
     """Returns the seed generators and metrics that a layer holds."""
     return [*layer._seed_generators, *layer._metrics]
 
 
-def tracker_of(layer: keras.layers.Layer):
-    """Returns the object that keeps track of what is set on a layer."""
+def tracker_of(layer: keras.layers.Layer) -> Any:
+    """Returns the object that tracks the parts set on a layer."""
     return layer._tracker
 
 
-def tracked_lists(layer: keras.layers.Layer) -> dict[str, list]:
-    """Returns the lists in which a layer keeps track of its parts, by name."""
+def tracked_lists(layer: keras.layers.Layer) -> dict[str, list[Any]]:
+    """Returns the lists in which a layer tracks its parts, by name."""
     return {name: tracked for name, (_, tracked) in layer._tracker.config.items()}
 
 
 @contextlib.contextmanager
 def untracked(layer: keras.layers.Layer) -> Iterator[None]:
-    """Lets a layer keep track of nothing inside a `with` block, as lists would of their items."""
+    """Stops a layer from tracking what is set on it inside a `with` block."""
     config, layer._tracker.config = layer._tracker.config, {}
     try:
         yield
@@ -166,11 +171,13 @@ def untracked(layer: keras.layers.Layer) -> Iterator[None]:
         layer._tracker.config = config
 
 
-def copy_tracked(layer: keras.layers.Layer, new: keras.layers.Layer, copied: Callable) -> None:
-    """Lets a copy of a layer keep track of the copies of its parts.
+def copy_tracked(
+    layer: keras.layers.Layer, new: keras.layers.Layer, copied: Callable[[Any], Any]
+) -> None:
+    """Makes a copy of a layer track the copies of the layer's parts.
 
     Args:
-        layer: what was copied.
+        layer: the original.
         new: its copy.
         copied: returns the copy of a part.
     """

@@ -2,6 +2,7 @@
 
 import numbers
 from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -13,9 +14,9 @@ from keras_bin.formula import check_epsilon
 from keras_bin.inference_form import current_form
 from keras_bin.normalize import normalize
 
-Initializer = str | dict | Callable
-Regularizer = str | dict | Callable | None
-Constraint = str | dict | Callable | None
+Initializer = str | dict[str, Any] | Callable[..., Any]
+Regularizer = str | dict[str, Any] | Callable[..., Any] | None
+Constraint = str | dict[str, Any] | Callable[..., Any] | None
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -65,8 +66,8 @@ class BatchInstanceNormalization(keras.layers.Layer):
             `tf.distribute` strategy (TensorFlow backend only).
         rho_initializer: initializer of `rho`; its values are clipped to [0, 1].
         rho_regularizer: regularizer of `rho`.
-        rho_constraint: constraint of `rho`, by default `keras_bin.UnitInterval`. It brings
-            values set from outside back into [0, 1] at the next update.
+        rho_constraint: constraint of `rho`, by default `keras_bin.UnitInterval`, which clips
+            values set from outside to [0, 1] at the next update.
         **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
 
     Call arguments:
@@ -114,7 +115,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         rho_initializer: Initializer = "ones",
         rho_regularizer: Regularizer = None,
         rho_constraint: Constraint = "unit_interval",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if synchronized and keras.backend.backend() != "tensorflow":
@@ -123,11 +124,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
                 f"statistics per replica. Received: backend={keras.backend.backend()!r}"
             )
         check_axis(axis)
-        if not (isinstance(momentum, numbers.Real) and 0 <= momentum <= 1):
-            raise ValueError(
-                "`momentum` must be between 0 and 1, the share of the old moving statistics that "
-                f"an update keeps. Received: momentum={momentum!r}"
-            )
+        _check_momentum(momentum)
         check_epsilon(epsilon)
         self.axis = int(axis)
         self.momentum = float(momentum)
@@ -162,7 +159,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         self.moving_mean: keras.Variable | None = None
         self.moving_variance: keras.Variable | None = None
 
-    def build(self, input_shape: tuple) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the weights for inputs of `input_shape`, batch axis included."""
         self._axes = input_axes(input_shape, self.axis)
         if self.scale:
@@ -195,7 +192,9 @@ class BatchInstanceNormalization(keras.layers.Layer):
             ndim=self._axes.rank, axes={self._axes.channel: self._axes.channels}
         )
 
-    def _add_channel_weight(self, name, initializer, **kwargs):
+    def _add_channel_weight(
+        self, name: str, initializer: Initializer, **kwargs: Any
+    ) -> keras.Variable:
         return self.add_weight(
             shape=(self._axes.channels,),
             name=name,
@@ -204,10 +203,10 @@ class BatchInstanceNormalization(keras.layers.Layer):
             **kwargs,
         )
 
-    def _initial_rho(self, shape, dtype=None):
+    def _initial_rho(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
         return ops.clip(self.rho_initializer(shape, dtype=dtype), 0.0, 1.0)
 
-    def call(self, inputs, training: bool | None = None, mask=None):
+    def call(self, inputs: Any, training: bool | None = None, mask: Any | None = None) -> Any:
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
         # Half precision overflows in squares (float16 ends at 65504), so statistics and the
         # map itself are computed in float32 at least and cast back once.
@@ -227,20 +226,15 @@ class BatchInstanceNormalization(keras.layers.Layer):
             replica_sum=_replica_sum if self.synchronized else None,
         )
         if learns_statistics:
-            self._update_moving_statistics(*batch)
+            for moving, value in zip((self.moving_mean, self.moving_variance), batch, strict=True):
+                _update_average(moving, value, self.momentum)
         return ops.cast(outputs, self.compute_dtype)
 
-    def _update_moving_statistics(self, mean, variance):
-        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            old = ops.cast(moving, batch.dtype)
-            new = old * self.momentum + batch * (1 - self.momentum)
-            moving.assign(ops.cast(new, moving.dtype))
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns `input_shape`."""
         return input_shape
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, the same before and after build."""
         return {
             **super().get_config(),
@@ -266,7 +260,21 @@ class BatchInstanceNormalization(keras.layers.Layer):
         }
 
 
-def _replica_sum(values):
+def _check_momentum(momentum: Any) -> None:
+    if not (isinstance(momentum, numbers.Real) and 0 <= float(momentum) <= 1):
+        raise ValueError(
+            "`momentum` must be between 0 and 1, the share of the old moving statistics that "
+            f"an update keeps. Received: momentum={momentum!r}"
+        )
+
+
+def _update_average(moving: keras.Variable, batch: Any, momentum: float) -> None:
+    old = ops.cast(moving, batch.dtype)
+    new = old * momentum + batch * (1 - momentum)
+    moving.assign(ops.cast(new, moving.dtype))
+
+
+def _replica_sum(values: Any) -> Any:
     """Adds `values` up over the replicas of the current `tf.distribute` strategy."""
     import tensorflow as tf
 

@@ -5,6 +5,9 @@ import functools
 import math
 import numbers
 import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
 from keras import ops
@@ -29,30 +32,30 @@ class BINModel(keras.Model):
     both, for every BIN layer in it, under every optimizer of Keras but Ftrl:
 
     - Under SGD without clipping it multiplies rho's gradient by `rho_gradient_scale`.
-    - Other optimizers divide the size of a gradient out again (Adam and its kin), or clip
-      it. There it scales the step itself: `rho = clip(start + scale * (rho - start))`. Under
-      SGD both are the same. An optimizer of your own must step from the current weight, in
-      proportion to its learning rate.
+    - Other optimizers normalize the gradient's size (Adam and its relatives), or clip it. There
+      it scales the step itself: `rho = clip(start + rho_gradient_scale * (rho - start))`. Under
+      SGD both are the same. A custom optimizer must step from the current weight, in proportion
+      to its learning rate.
     - rho is excluded from the optimizer's weight decay, and the optimizer's moving average
       of rho (`use_ema=True`) stays in [0, 1].
 
-    All else is `keras.Model`: build it as `BINModel(inputs, outputs)` or subclass it, then
-    `compile`, `fit`, `save`. Changes of `rho_gradient_scale` take effect at `compile`. Files,
-    configs and copies keep it; `keras.models.clone_model` makes a clone with the default. It
-    acts where the `BINModel` is the model that is fitted: an own `train_step` must call
-    `super().train_step`, and nested in a plain `keras.Model` it does nothing.
+    Otherwise it is a `keras.Model`: build it as `BINModel(inputs, outputs)` or subclass it, then
+    `compile`, `fit`, `save`. A change of `rho_gradient_scale` takes effect at `compile`. Files,
+    configs and copies keep it; `keras.models.clone_model` makes a clone with the default. Only
+    the model that is fitted scales rho's steps: a `BINModel` inside a plain `keras.Model` does
+    not. A custom `train_step` must call `super().train_step`.
 
     Args:
         *args: as for `keras.Model`, for example `inputs, outputs`.
-        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them be.
+        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 changes nothing.
         **kwargs: as for `keras.Model`, for example `name`.
 
     Raises:
         TypeError: an argument is unknown.
         ValueError: `rho_gradient_scale` is not a finite number above 0; at `compile`, the
-            optimizer is Ftrl, which computes weights anew from accumulators at every step,
-            so that a scaled step is undone by the next. A `MultiOptimizer` made of a function
-            is known, and refused, at the first step.
+            optimizer is Ftrl, which recomputes weights from accumulators at every step, so
+            that the next step undoes a scaled one. A `MultiOptimizer` made of a function is
+            refused at the first step, when its optimizers become known.
 
     Example:
     >>> import keras, keras_bin
@@ -66,23 +69,27 @@ class BINModel(keras.Model):
     >>> history = model.fit(images, labels, verbose=0)
 
     Source: Nam & Kim 2018, section 4.1: the learning rate of rho is ten times that of the
-    other parameters. Scaling the step under optimizers that normalize gradients is ours.
+    other parameters. Scaling the step under optimizers that normalize gradients is our addition.
     """
 
-    def __init__(self, *args, rho_gradient_scale: float = 10.0, **kwargs):
+    def __init__(self, *args: Any, rho_gradient_scale: float = 10.0, **kwargs: Any):
         _check_scale(rho_gradient_scale)
         if _is_graph(args, kwargs):
             _check_graph_arguments(kwargs)
             if not isinstance(self, Functional):
-                # keras.Model would put `Functional` into the bases of BINModel itself, which
-                # then could not be subclassed any more.
-                self.__class__ = _functional_class(type(self))
+                # keras.Model would insert `Functional` into the bases of BINModel itself, which
+                # could then no longer be subclassed.
+                cls: Any = type(self)
+                self.__class__ = _functional_class(cls)
         super().__init__(*args, **kwargs)
         self.rho_gradient_scale = float(rho_gradient_scale)
         self._rho_update: RhoUpdate | None = None
 
     def compile(
-        self, optimizer: str | dict | keras.optimizers.Optimizer = "rmsprop", *args, **kwargs
+        self,
+        optimizer: str | dict[str, Any] | keras.optimizers.Optimizer = "rmsprop",
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         """Configures the model for training; arguments as for `keras.Model.compile`."""
         _check_scale(self.rho_gradient_scale)
@@ -92,7 +99,7 @@ class BINModel(keras.Model):
         super().compile(optimizer, *args, **kwargs)
         self._rho_update = None
 
-    def compile_from_config(self, config: dict) -> None:
+    def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model as a saved one was; `config` is from `get_compile_config`."""
         if type(self).compile is not BINModel.compile:
             super().compile_from_config(config)
@@ -102,31 +109,33 @@ class BINModel(keras.Model):
             self._prepare_rho_update()
 
     @fill_in_config
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         """Returns the config of `keras.Model`, with `rho_gradient_scale`."""
         return {**super().get_config(), "rho_gradient_scale": self.rho_gradient_scale}
 
     @classmethod
-    def from_config(cls, config: dict, custom_objects: dict | None = None) -> "BINModel":
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "BINModel":
         """Makes a model from what `get_config` returned, of this class or of `keras.Model`."""
         config = dict(config)
         scale = config.pop("rho_gradient_scale", None)
-        model = super().from_config(config, custom_objects)
+        model: BINModel = super().from_config(config, custom_objects)
         if scale is not None:
             model.rho_gradient_scale = scale
         return model
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the model as Keras does, through a class that pickle finds by its name."""
         unpickle, arguments = super().__reduce__()
         return getattr(keras.Model, unpickle.__name__), arguments
 
-    def train_step(self, *args):
+    def train_step(self, *args: Any) -> Any:
         """Trains on one batch, as `keras.Model.train_step` does, with rho's steps scaled."""
         return _TRAIN_STEPS[keras.backend.backend()](self, *args)
 
     def _prepare_rho_update(self) -> RhoUpdate:
-        """Returns the update of the rhos that are trainable now, under the built optimizer."""
+        """Builds the optimizer, and returns the `RhoUpdate` of the rhos that are trainable now."""
         if not self.optimizer.built:
             with _outside_of_trace():
                 self.optimizer.build(self.trainable_variables)
@@ -141,7 +150,7 @@ class BINModel(keras.Model):
             )
         return self._rho_update
 
-    def _tensorflow_train_step(self, data):
+    def _tensorflow_train_step(self, data: Any) -> Any:
         import tensorflow as tf
 
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -168,12 +177,12 @@ class BINModel(keras.Model):
             warnings.warn("The model has no trainable weights.", stacklevel=2)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
-    def _jax_train_step(self, state, data):
+    def _jax_train_step(self, state: Any, data: Any) -> Any:
         rho_update = self._prepare_rho_update()
         trainable = self.trainable_variables
         variables = [*trainable, *self.optimizer.variables]
 
-        def scope(state):
+        def scope(state: Any) -> keras.StatelessScope:
             return keras.StatelessScope(
                 state_mapping=list(zip(variables, [*state[0], *state[2]], strict=True))
             )
@@ -186,7 +195,7 @@ class BINModel(keras.Model):
         values = [after.get_current_value(variable) for variable in variables]
         return logs, (values[: len(trainable)], state[1], values[len(trainable) :], state[3])
 
-    def _torch_train_step(self, data):
+    def _torch_train_step(self, data: Any) -> Any:
         rho_update = self._prepare_rho_update()
         starts = rho_update.start()
         logs = super().train_step(data)
@@ -194,54 +203,55 @@ class BINModel(keras.Model):
         return logs
 
 
-_TRAIN_STEPS = {
+_TRAIN_STEPS: dict[str, Callable[..., Any]] = {
     "tensorflow": BINModel._tensorflow_train_step,
     "jax": BINModel._jax_train_step,
     "torch": BINModel._torch_train_step,
 }
 
 
-def _outside_of_trace():
-    """Lifts what is done out of the function that TensorFlow is tracing.
+def _outside_of_trace() -> AbstractContextManager[None]:
+    """Runs a `with` block outside of the function that TensorFlow is tracing.
 
-    ScheduleFreeAdamW copies the weights when it is built. In a trace that copy would come too
-    late for the first step, which then leads from 0 instead of the weights (Keras 3.15).
+    ScheduleFreeAdamW copies the weights when it is built. Traced, the copy would come too late
+    for the first step, which would then start from 0 instead of the weights (Keras 3.15).
     """
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
     import tensorflow as tf
 
-    return tf.init_scope()
+    scope: AbstractContextManager[None] = tf.init_scope()
+    return scope
 
 
-def _check_scale(scale):
-    if not (isinstance(scale, numbers.Real) and 0 < scale < math.inf):
+def _check_scale(scale: Any) -> None:
+    if not (isinstance(scale, numbers.Real) and 0 < float(scale) < math.inf):
         raise ValueError(
             "`rho_gradient_scale` must be a finite number above 0; use 1.0 to leave rho's steps "
             f"unscaled. Received: rho_gradient_scale={scale!r}"
         )
 
 
-def _check_graph_arguments(kwargs):
-    """Refuses what `keras.Model(inputs, outputs)` would ignore, such as a misspelt argument."""
+def _check_graph_arguments(kwargs: dict[str, Any]) -> None:
+    """Refuses arguments that `keras.Model(inputs, outputs)` would ignore, such as misspelt ones."""
     unknown = sorted(kwargs.keys() - {"inputs", "outputs", "name", "trainable"})
     if unknown:
         raise TypeError(
-            "A model of inputs and outputs takes `name`, `trainable` and `rho_gradient_scale` "
-            f"besides them. Received: {', '.join(unknown)}"
+            "Besides inputs and outputs, a model takes `name`, `trainable` and "
+            f"`rho_gradient_scale`. Received: {', '.join(unknown)}"
         )
 
 
-def _is_graph(args, kwargs) -> bool:
+def _is_graph(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Tells whether `keras.Model` would take these arguments as inputs and outputs."""
     return len(args) == 2 or "outputs" in kwargs
 
 
 @functools.cache
-def _functional_class(cls):
-    """Returns a subclass of a BINModel class for models made of inputs and outputs.
+def _functional_class(cls: Any) -> type:
+    """Returns a subclass of a BINModel class, for models made of inputs and outputs.
 
-    It is saved under the name of `cls`, and loaded through `cls`.
+    Its models are saved under the name of `cls`, and loaded through `cls`.
     """
     functional = type(cls.__name__, (cls, Functional), {"__module__": cls.__module__})
     package, separator, name = keras.saving.get_registered_name(cls).rpartition(">")

@@ -16,6 +16,7 @@ differentiated everywhere; `tf.nn.moments` stops the gradient at the mean inside
 which leaves first derivatives right and BIN's second derivatives wrong.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from keras import ops
@@ -41,7 +42,7 @@ class InstanceMoments(NamedTuple):
     variance: Any
     count: Any
 
-    def mean_minus(self, mean):
+    def mean_minus(self, mean: Any) -> Any:
         """Returns each sample's mean minus `mean`, to more digits than large means have."""
         return self.shifted_mean + (self.pilot - mean)
 
@@ -69,7 +70,7 @@ class BatchMoments(NamedTuple):
     count: Any
 
 
-def instance_moments(x, axes, valid=None) -> InstanceMoments:
+def instance_moments(x: Any, axes: Sequence[int], valid: Any | None = None) -> InstanceMoments:
     """Computes mean and biased variance of every sample and channel over `axes`.
 
     Args:
@@ -87,13 +88,13 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
         count = element_count(x, axes)
         pilot = spatial_mean(first_rows(x, axes[0]), axes)
 
-        def average(values):
+        def average(values: Any) -> Any:
             return spatial_mean(values, axes)
     else:
         count = ops.sum(ops.cast(valid, x.dtype), axes, keepdims=True)
         elements_per_valid = element_count(x, axes) / at_least_one(count)
 
-        def average(values):
+        def average(values: Any) -> Any:
             return spatial_mean(ops.where(valid, values, 0), axes) * elements_per_valid
 
         pilot = average(x)
@@ -109,7 +110,7 @@ def instance_moments(x, axes, valid=None) -> InstanceMoments:
     return InstanceMoments(shifted, pilot, shifted_mean, variance, count)
 
 
-def moments_about(x, pilot, axes) -> InstanceMoments:
+def moments_about(x: Any, pilot: Any, axes: Sequence[int]) -> InstanceMoments:
     """Computes what `instance_moments` does without a mask, with a given pilot.
 
     It averages over the last axis first, and over the others by the law of total variance:
@@ -130,7 +131,9 @@ def moments_about(x, pilot, axes) -> InstanceMoments:
     return InstanceMoments(shifted, pilot, mean, variance, element_count(x, axes))
 
 
-def batch_moments(instance: InstanceMoments, replica_sum=None) -> BatchMoments:
+def batch_moments(
+    instance: InstanceMoments, replica_sum: Callable[[Any], Any] | None = None
+) -> BatchMoments:
     """Computes mean and biased variance of the batch without a second look at `x`.
 
     By the law of total variance, with `m` and `v` the statistics of the samples, weighted by
@@ -156,7 +159,7 @@ def batch_moments(instance: InstanceMoments, replica_sum=None) -> BatchMoments:
         shifted_means = shifted_means + (replica_pilot - pilot)
     total = at_least_one(total)
 
-    def average(values):
+    def average(values: Any) -> Any:
         if instance.masked:
             values = instance.count * values
         values = ops.sum(values, axis=0, keepdims=True)

@@ -1,16 +1,28 @@
 """Batch-instance normalization of a tensor, with the gradient of `keras_bin.gradient`."""
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_bin.axes import Axes
 from keras_bin.formula import blend, branch_scales
 from keras_bin.gradient import ForwardPass, gradients
 from keras_bin.moments import BatchMoments, batch_moments, instance_moments
 
 
-def normalize(x, weights, axes, epsilon, *, moving=None, valid=None, replica_sum=None):
+def normalize(
+    x: Any,
+    weights: Sequence[Any],
+    axes: Axes,
+    epsilon: float,
+    *,
+    moving: Sequence[Any] | None = None,
+    valid: Any | None = None,
+    replica_sum: Callable[[Any], Any] | None = None,
+) -> tuple[Any, Any, Any]:
     """Normalizes `x`, in training with the statistics of the batch, else with those given.
 
     Args:
@@ -34,37 +46,49 @@ def normalize(x, weights, axes, epsilon, *, moving=None, valid=None, replica_sum
     if replica_sum is None and _in_tensorflow_graph():
         import tensorflow as tf
 
-        def read(variable):
+        def read(variable: Any | None) -> Any:
             return None if variable is None else tf.convert_to_tensor(variable)
 
         # The function serves several layers, so it takes values, not the variables of one.
         weights, moving = keras.tree.map_structure(read, (weights, moving))
-        return _shared_function(axes, epsilon)(x, weights, moving, valid)
+        results: tuple[Any, Any, Any] = _shared_function(axes, epsilon)(x, weights, moving, valid)
+        return results
     return _normalize(axes, epsilon, x, weights, moving, valid, replica_sum)
 
 
-def _in_tensorflow_graph():
+def _in_tensorflow_graph() -> bool:
     if keras.backend.backend() != "tensorflow":
         return False
     import tensorflow as tf
 
-    return tf.inside_function()
+    return bool(tf.inside_function())
 
 
 @functools.cache
-def _shared_function(axes, epsilon):
+def _shared_function(axes: Axes, epsilon: float) -> Callable[..., Any]:
     """Returns a function that TensorFlow traces once for all layers of equal shapes."""
     import tensorflow as tf
 
-    return tf.function(functools.partial(_normalize, axes, epsilon), autograph=False)
+    shared: Callable[..., Any] = tf.function(
+        functools.partial(_normalize, axes, epsilon), autograph=False
+    )
+    return shared
 
 
-def _normalize(axes, epsilon, x, weights, moving, valid, replica_sum=None):
-    def forward(x, gamma, beta, rho, *given):
+def _normalize(
+    axes: Axes,
+    epsilon: float,
+    x: Any,
+    weights: Sequence[Any],
+    moving: Sequence[Any] | None,
+    valid: Any | None,
+    replica_sum: Callable[[Any], Any] | None = None,
+) -> tuple[Any, Any, Any]:
+    def forward(x: Any, gamma: Any, beta: Any, rho: Any, *given: Any) -> tuple[Any, ForwardPass]:
         instance = instance_moments(x, axes.spatial, valid)
         if given:
-            difference = instance.mean_minus(given[0])
-            batch = BatchMoments(*given, mean_difference=difference, count=None)
+            mean, variance = given
+            batch = BatchMoments(mean, variance, instance.mean_minus(mean), count=None)
         else:
             batch = batch_moments(instance, replica_sum)
         batch_scale, instance_scale = branch_scales(gamma, rho, batch.variance, epsilon)
@@ -89,11 +113,10 @@ def _normalize(axes, epsilon, x, weights, moving, valid, replica_sum=None):
             instance_scale=instance_scale,
         )
 
-    @ops.custom_gradient
-    def forward_with_gradient(*inputs):
+    def forward_with_gradient(*inputs: Any) -> Any:
         y, results = forward(*inputs)
 
-        def gradient(*upstream):
+        def gradient(*upstream: Any) -> Any:
             # TensorFlow gives one argument for each output, JAX one tuple of them.
             return gradients(results, *keras.tree.flatten(upstream))
 
@@ -108,5 +131,5 @@ def _normalize(axes, epsilon, x, weights, moving, valid, replica_sum=None):
         y, results = forward(*inputs)
         mean, variance = results.batch.mean, results.batch.variance
     else:
-        y, mean, variance = forward_with_gradient(*inputs)
+        y, mean, variance = ops.custom_gradient(forward_with_gradient)(*inputs)
     return y, *(ops.reshape(each, (axes.channels,)) for each in (mean, variance))
