@@ -32,10 +32,11 @@ def optimizer_classes():
     return [getattr(keras.optimizers, name) for name in names]
 
 
-def first_step(optimizer, scale: float):
+def first_step(optimizer, scale: float, run_eagerly: bool = False):
     """Returns what one training step adds to rho, and to every other weight."""
     model = build_model(scale)
-    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, run_eagerly=run_eagerly)
     before = {w.path: keras.ops.convert_to_numpy(w).copy() for w in model.trainable_weights}
     model.train_on_batch(*batch())
     steps = {
