@@ -1,5 +1,7 @@
 """A model that is exported, and the gates that it is exported with."""
 
+import copy
+
 import keras
 
 from .exported_gates import ExportedGates
@@ -33,3 +35,10 @@ class Source:
         self.rho_tolerance = rho_tolerance
         self.gates = ExportedGates(self.model, rho_tolerance)
         self.is_half = is_half_precision(self.model)
+
+    def with_rho_tolerance(self, rho_tolerance: float | None) -> "Source":
+        """Returns the same model with other gates."""
+        other = copy.copy(self)
+        other.rho_tolerance = rho_tolerance
+        other.gates = ExportedGates(self.model, rho_tolerance)
+        return other

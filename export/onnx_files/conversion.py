@@ -8,26 +8,24 @@ import keras
 import keras_bin
 from keras_bin.gate_summaries import RhoSummary
 
+from ..preparation import Preparation
 from ..results.errors import OperatorError
 from ..results.layer_report import LayerFold
 from ..results.plain import plain
 from ..tracing.dilated import join_dilated_convolutions
-from ..tracing.export_graph import ExportGraph
-from ..tracing.forms import LayerCalls
 from ..tracing.frozen_graph import node_name
-from ..verifying.reference import Reference
 from .external import ExternalWeights
 from .graph_conversion import converted_graph
 from .handlers import handlers
 from .layout.moving import move_transposes_out
-from .lowering import converter, mark
+from .lowering import converter
 
 
-def convert(reference: Reference, opset: int, lowering: str, external: ExternalWeights):
+def convert(prepared: Preparation, opset: int, lowering: str, external: ExternalWeights):
     """Returns the ONNX model of a Keras model, and what became of its normalization layers.
 
     Args:
-        reference: the model.
+        prepared: the model.
         opset: version of the ONNX operator set.
         lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
         external: the weights that are to stay out of the model.
@@ -36,10 +34,9 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
         OperatorError: the model needs lookup tables or variables, or operators that ONNX does
             not have.
     """
-    signature = reference.signature
-    calls = LayerCalls(reference.rho_tolerance, mark)
-    exported = ExportGraph(reference, calls, external.weights)
-    graph = exported.graph
+    signature = prepared.source.signature
+    exported = prepared.graph(arithmetic=False, weights=external.weights)
+    graph = exported.graph.copy()
     graph.drop_assignments()
     join_dilated_convolutions(graph)
     _refuse_captured(graph)
@@ -55,7 +52,7 @@ def convert(reference: Reference, opset: int, lowering: str, external: ExternalW
         opset,
         {
             **handlers(),
-            "CheckNumerics": (converter(calls.calls, exported.parted, lowering), []),
+            "CheckNumerics": (converter(exported.calls, exported.parted, lowering), []),
         },
     )
     proto = move_transposes_out(proto)

@@ -33,17 +33,6 @@ def check_lowering(lowering: str) -> None:
         )
 
 
-def mark(x, call: LayerCall):
-    """Marks a call in TensorFlow's graph whose instance branch is to be written in ONNX.
-
-    The mark is a CheckNumerics, which returns its input and carries a text. `converter` replaces
-    it by ONNX operators.
-    """
-    import tensorflow as tf
-
-    return tf.raw_ops.CheckNumerics(tensor=x, message=call.mark)
-
-
 def converter(calls: list[LayerCall], parted: Container[str], lowering: str) -> Callable:
     """Returns a handler of tf2onnx that replaces each CheckNumerics.
 

@@ -10,13 +10,11 @@ import numpy as np
 from ..extras import require_onnx, require_tensorflow
 from ..files.publish import refuse_existing, staging
 from ..files.remote import refuse_remote
-from ..models.graph import check_model
-from ..models.rho_tolerance import check_rho_tolerance
+from ..preparation import Preparation, check_settings
 from ..results.errors import VerificationError
 from ..results.report import ExportReport
-from ..source import ExportSource
 from ..verifying.artifact import load_artifact
-from ..verifying.verify import check_tolerances, compare
+from ..verifying.verify import compare
 from .conversion import convert, describe
 from .external import ExternalWeights, publish_with_weights
 from .layout.transposes import inner_transposes
@@ -29,7 +27,7 @@ DEFAULT_OPSET = 17
 
 def export_onnx(
     model: keras.Model,
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     opset: int = DEFAULT_OPSET,
     *,
     lowering: str = DEFAULT_LOWERING,
@@ -93,12 +91,20 @@ def export_onnx(
     >>> report.path.name, report.layers_folded
     ('model.onnx', 1)
     """
-    started = time.perf_counter()
+    check_onnx_export(path, opset, lowering, overwrite)
+    check_settings(rho_tolerance, atol, rtol)
+    prepared = Preparation(model, rho_tolerance, samples)
+    return write_onnx(prepared, Path(path), opset, lowering, overwrite, atol, rtol)
+
+
+def check_onnx_export(
+    path: str | os.PathLike[str], opset: int, lowering: str, overwrite: bool
+) -> None:
+    """Checks what does not depend on the model; raises what `export_onnx` does."""
     require_tensorflow()
     require_onnx()
     check_opset(opset)
     check_lowering(lowering)
-    check_rho_tolerance(rho_tolerance)
     refuse_remote(path)
     path = Path(path)
     if path.is_dir():
@@ -106,18 +112,28 @@ def export_onnx(
             f"`path` must name a file, such as 'model.onnx', not a folder. Received: {str(path)!r}"
         )
     refuse_existing(path, overwrite)
-    check_model(model)
-    check_tolerances(atol, rtol)
+
+
+def write_onnx(
+    prepared: Preparation,
+    path: Path,
+    opset: int,
+    lowering: str,
+    overwrite: bool,
+    atol: float | None,
+    rtol: float | None,
+) -> ExportReport:
+    """Writes a model to an ONNX file, and checks no arguments; see `export_onnx`."""
+    started = time.perf_counter()
     with staging(path.parent, path) as staged:
-        source = ExportSource(model, rho_tolerance)
-        batches = source.reference.batches(samples)
+        expected = prepared.expected
         written = staged / path.name
-        layers, transposes = _write(source, opset, lowering, written)
-        found = compare(load_artifact(written), source.reference, batches, atol, rtol)
-        snapping = source.snapping_difference(batches)
+        layers, transposes = _write(prepared, opset, lowering, written)
+        found = compare(load_artifact(written), expected, atol, rtol)
+        snapping = prepared.snapping_difference
         publish_with_weights(written, path, overwrite)
     seconds = time.perf_counter() - started
-    return source.report(path, layers, found, snapping, seconds, onnx_size(path), transposes)
+    return prepared.report(path, layers, found, snapping, seconds, onnx_size(path), transposes)
 
 
 def check_opset(opset: int) -> None:
@@ -133,7 +149,7 @@ def check_opset(opset: int) -> None:
         )
 
 
-def _write(source, opset, lowering, path):
+def _write(prepared, opset, lowering, path):
     """Writes `path`, and beside it the file with its weights if they do not fit into it.
 
     Returns:
@@ -141,9 +157,9 @@ def _write(source, opset, lowering, path):
     """
     import onnx
 
-    external = ExternalWeights(source.reference.model)
-    proto, layers = convert(source.reference, opset, lowering, external)
-    describe(proto, source.reference.model.name, opset, lowering, layers, source.rho)
+    external = ExternalWeights(prepared.source.model)
+    proto, layers = convert(prepared, opset, lowering, external)
+    describe(proto, prepared.source.model.name, opset, lowering, layers, prepared.rho)
     external.write(proto, path)
     onnx.save(proto, path, format="protobuf")  # whatever the name of `path` ends in
     _check(path)

@@ -12,17 +12,13 @@ from ..files.durable import tensorflow_writes
 from ..files.publish import refuse_existing, staging
 from ..files.remote import refuse_remote
 from ..files.size import size_on_disk
-from ..models.graph import check_model
-from ..models.rho_tolerance import check_rho_tolerance
 from ..onnx_files.external import fits_inside
+from ..preparation import Preparation, check_settings
 from ..results.plain import plain
 from ..results.report import ExportReport
 from ..sampling.generated import SMALL_BATCHES
 from ..sampling.samples import rows
-from ..source import ExportSource
-from ..tracing.export_graph import ExportGraph
-from ..tracing.forms import LayerCalls
-from ..verifying.verify import check_tolerances, compare
+from ..verifying.verify import compare
 from .manifest import manifest, source_file, write_manifest
 from .serving_process import serving_process
 from .structure import check_structure
@@ -32,7 +28,7 @@ from .warm_up import read_warm_up, write_warm_up
 
 def export_saved_model(
     model: keras.Model,
-    base: str | os.PathLike,
+    base: str | os.PathLike[str],
     version: int | None = None,
     *,
     rho_tolerance: float = 0.0,
@@ -40,7 +36,7 @@ def export_saved_model(
     samples: dict[str, np.ndarray] | None = None,
     atol: float | None = None,
     rtol: float | None = None,
-    source: str | os.PathLike | None = None,
+    source: str | os.PathLike[str] | None = None,
 ) -> ExportReport:
     """Writes a model, its BIN layers folded, to `base/<version>/`, as TensorFlow Serving reads it.
 
@@ -100,36 +96,63 @@ def export_saved_model(
     >>> report.path.name, report.layers_folded
     ('1', 1)
     """
-    started = time.perf_counter()
+    check_saved_model_export(base, version, overwrite)
+    check_settings(rho_tolerance, atol, rtol)
+    file = None if source is None else source_file(Path(source))
+    prepared = Preparation(model, rho_tolerance, samples)
+    return write_saved_model(prepared, Path(base), version, overwrite, atol, rtol, file)
+
+
+def check_saved_model_export(
+    base: str | os.PathLike[str], version: int | None, overwrite: bool
+) -> None:
+    """Checks what does not depend on the model; raises what `export_saved_model` does."""
     require_tensorflow()
     refuse_remote(base)
-    base = Path(base)
     if version is not None:
         check_version(version)
-        refuse_existing(base / str(version), overwrite)
-    check_model(model)
-    check_tolerances(atol, rtol)
-    check_rho_tolerance(rho_tolerance)
-    file = None if source is None else source_file(Path(source))
+        refuse_existing(Path(base) / str(version), overwrite)
+
+
+def write_saved_model(
+    prepared: Preparation,
+    base: Path,
+    version: int | None,
+    overwrite: bool,
+    atol: float | None,
+    rtol: float | None,
+    file: dict | None,
+) -> ExportReport:
+    """Writes a model to `base/<version>/`, and checks no arguments; see `export_saved_model`.
+
+    Args:
+        prepared: the model.
+        base: see `export_saved_model`, as the next four.
+        version: see there.
+        overwrite: see there.
+        atol: see there.
+        rtol: see there.
+        file: what `source_file` says of the .keras file, or None.
+    """
+    started = time.perf_counter()
     with staging(base) as staged, serving_process(staged) as serving:
-        prepared = ExportSource(model, rho_tolerance)
-        batches = prepared.reference.batches(samples)
+        expected = prepared.expected
         written = staged / "model"
-        layers = _write(prepared.reference, written)
+        layers = _write(prepared, written)
         structure = check_structure(written)
         artifact = serving.load(written)
-        found = _compare_on_cpu(artifact, prepared.reference, batches, atol, rtol)
-        snapping = prepared.snapping_difference(batches)
+        found = _compare_on_cpu(artifact, expected, atol, rtol)
+        snapping = prepared.snapping_difference
         checks = {
             "structure": structure,
             "snapping_difference": snapping,
             "values": found.as_dict(),
-            "warm_up": _warm_up(written, base.absolute().name, artifact, batches),
+            "warm_up": _warm_up(written, base.absolute().name, artifact, expected.batches),
         }
         write_manifest(
             written,
             manifest(
-                name=model.name,
+                name=prepared.source.model.name,
                 inputs=[info._asdict() for info in artifact.signature.inputs],
                 outputs=[info._asdict() for info in artifact.signature.outputs],
                 checks=checks,
@@ -143,7 +166,7 @@ def export_saved_model(
     return prepared.report(path, layers, found, snapping, seconds, size_on_disk(path))
 
 
-def _write(reference, path):
+def _write(prepared, path):
     """Writes the weights as constants, or as variables if they are too large.
 
     Returns:
@@ -151,9 +174,8 @@ def _write(reference, path):
     """
     import tensorflow as tf
 
-    model, signature = reference.model, reference.signature
-    calls = LayerCalls(reference.rho_tolerance)
-    exported = ExportGraph(reference, calls, keep_variables=not fits_inside(model))
+    model, signature = prepared.source.model, prepared.source.signature
+    exported = prepared.graph(arithmetic=True, keep_variables=not fits_inside(model))
     specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
     module = tf.Module()
     module.serve = exported.graph.function(

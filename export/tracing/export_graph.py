@@ -1,73 +1,50 @@
 """The graph that an artifact is made of, and what became of normalization layers in it."""
 
 import collections
-from collections.abc import Sequence
-
-import keras
 
 from keras_bin.keras_internals import all_layers
 
-from ..models.inference import serving_function
 from ..models.normalizations import NORMALIZATIONS, OVERRIDDEN_CALL, is_foldable
 from ..models.source import Source
 from ..results.layer_report import ABSORBED, UNFOLDED, LayerFold
 from .absorbing import Absorber, Affine, Outcome
 from .constant_folding import fold_constants_of
-from .forms import LayerCalls
-from .freezing import frozen
 from .grouped import part_grouped_convolutions
-from .precision import in_float32
+from .marks import mark_of, put_arithmetic
+from .traced_model import TracedModel
 
 
 class ExportGraph:
-    """Traces a model as it is, its normalization layers as constants, and freezes the graph.
+    """The graph of a model in which linear operators have taken in what they can.
 
     Args:
-        source: the model, and the gates that it is exported with.
-        calls: what normalization layers compute in the trace.
-        weights: variables that stay inputs of the graph.
-        keep_variables: whether all variables stay variables, for a model above 2 GB.
-
-    Raises:
-        ValueError: the model cannot be traced, or a weight of a normalization layer is not finite
-            or a variance of one is negative.
+        source: the model.
+        traced: its graph; it is changed in place if it has no marks.
+        arithmetic: whether arithmetic takes the place of the marks.
 
     Attributes:
         graph: the `FrozenGraph`.
+        calls: the calls of normalization layers, in the order of computation.
         layers: a `LayerFold` for each normalization layer, in the order of computation.
         parted: marks of the calls whose `handed_over` part a linear operator has taken.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        calls: LayerCalls,
-        weights: Sequence = (),
-        keep_variables: bool = False,
-    ):
-        model, signature = source.model, source.signature
-        function = serving_function(model, signature, weights)
-        names = [info.name for info in signature.outputs]
-        with source.gates.in_force(), calls.traced(model):
-            self.graph = frozen(function, names, keep_variables)
-        first = len(signature.inputs)
-        for tensor, weight in zip(self.graph.inputs[first:], weights, strict=True):
-            self.graph.values[tensor] = keras.ops.convert_to_numpy(weight)
-        if source.is_half:
-            in_float32(self.graph)
-            values = self.graph.values
-            values.update((name, value.astype("float32")) for name, value in values.items())
+    def __init__(self, source: Source, traced: TracedModel, arithmetic: bool):
+        self.calls = traced.calls
+        self.graph = traced.graph.copy() if traced.is_marked else traced.graph
+        if arithmetic and traced.is_marked:
+            put_arithmetic(self.graph, self.calls)
         fold_constants_of(self.graph)
         absorber = Absorber(self.graph)
         outcomes = absorber.absorb_all()
-        self.parted = self._hand_over(absorber, calls)
+        self.parted = self._hand_over(absorber)
         absorber.finish()
         part_grouped_convolutions(self.graph)
-        self.layers = _Report(source, self.graph, outcomes).layers(calls.calls)
+        self.layers = _Report(source, self.graph, outcomes).layers(self.calls)
 
-    def _hand_over(self, absorber, calls):
+    def _hand_over(self, absorber):
         """Lets linear operators take what they can of layers that have an instance branch."""
-        by_mark = {call.mark: call for call in calls.calls}
+        by_mark = {call.mark: call for call in self.calls}
         marks = collections.Counter(map(mark_of, self.graph.definition.node))
         parted = set()
         for node in list(self.graph.definition.node):
@@ -81,11 +58,6 @@ class ExportGraph:
             if not absorber.absorb(self.graph.data_inputs(node)[0], affine).reason:
                 parted.add(call.mark)
         return parted
-
-
-def mark_of(node) -> str:
-    """Returns the text of a mark, empty if a node is none; see `onnx_files.lowering`."""
-    return node.attr["message"].s.decode() if node.op == "CheckNumerics" else ""
 
 
 class _Report:

@@ -1,8 +1,8 @@
 """What normalization layers compute while a model is traced for export."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
@@ -27,6 +27,7 @@ class LayerCall(NamedTuple):
         layer: the layer.
         constants: what is left of it.
         axes: the axes of its input.
+        x: the `tf.TensorSpec` of its input.
         mark: part of the names of the operators that an affine map became, and text of the mark
             that stands for an instance branch.
     """
@@ -34,6 +35,7 @@ class LayerCall(NamedTuple):
     layer: keras.layers.Layer
     constants: Constants
     axes: Axes
+    x: Any
     mark: str
 
 
@@ -42,16 +44,13 @@ class LayerCalls:
 
     Args:
         rho_tolerance: see `fold`.
-        instance_form: computes a call that has an instance branch and no mask; called with the
-            input and the `LayerCall`. By default that is arithmetic.
 
     Attributes:
         calls: the calls of a trace, in the order of computation.
     """
 
-    def __init__(self, rho_tolerance: float = 0.0, instance_form: Callable | None = None):
+    def __init__(self, rho_tolerance: float = 0.0):
         self._rho_tolerance = rho_tolerance
-        self._instance_form = instance_form or _arithmetic
         self._constants = {}
         self.calls: list[LayerCall] = []
 
@@ -87,17 +86,20 @@ class LayerCalls:
             object.__delattr__(layer, "call")
 
     def _form(self, layer, x, mask):
+        import tensorflow as tf
+
         if id(layer) not in self._constants:
             self._constants[id(layer)] = layer_constants(layer, self._rho_tolerance)
         constants = self._constants[id(layer)]
         axes = input_axes(x.shape, layer.axis, spatial=not constants.affine)
-        call = LayerCall(layer, constants, axes, f"{CALL}{len(self.calls)}_")
+        spec = tf.TensorSpec(x.shape, x.dtype)
+        call = LayerCall(layer, constants, axes, spec, f"{CALL}{len(self.calls)}_")
         self.calls.append(call)
         if constants.affine:
             return _affine(x, call)
         if mask is not None:
             return apply_constants(x, constants, axes, layer.epsilon, mask)
-        return self._instance_form(x, call)
+        return _marked(x, call)
 
 
 def _affine(x, call):
@@ -110,5 +112,8 @@ def _affine(x, call):
     return tf.add(tf.multiply(x, scale, f"{call.mark}scale"), offset, f"{call.mark}offset")
 
 
-def _arithmetic(x, call):
-    return apply_constants(x, call.constants, call.axes, call.layer.epsilon)
+def _marked(x, call):
+    """Leaves a CheckNumerics, which hands on its input and carries a text."""
+    import tensorflow as tf
+
+    return tf.raw_ops.CheckNumerics(tensor=x, message=call.mark)

@@ -51,6 +51,13 @@ class FrozenGraph:
         self.nodes = {node.name: node for node in definition.node}
         self._readers = None
 
+    def copy(self) -> "FrozenGraph":
+        """Returns a graph that can be changed without changing this one."""
+        definition = type(self.definition)()
+        definition.CopyFrom(self.definition)
+        dicts = (self.outputs, self.captured, self.values, self.sources)
+        return FrozenGraph(definition, list(self.inputs), *map(dict, dicts))
+
     def data_inputs(self, node) -> list[str]:
         """Returns the tensors that a node reads, without the nodes that it only waits for."""
         return [tensor_name(name) for name in node.input if not name.startswith("^")]

@@ -1,171 +1,59 @@
-"""What a model computes without rounding."""
+"""What an artifact must compute."""
 
 import functools
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import numpy as np
 
+from ..models.source import Source
 from ..models.state import unchanged
-from ..sampling.samples import rows
-from ..sampling.trial import Batch
-from .moving import largest_by_row, moved_by
+from ..sampling.samples import sample_batches
+from .exact_outputs import ExactOutputs
 from .reference import Reference
 
-STEADY_SHARE = 0.0025
-STEADY_ROWS = 3
-MOST_ELEMENTS = 2**19
-# Of the last place of float32. Inputs move by so many to tell which rows are steady, as every layer
-# of a deep net adds some rounding.
-UNITS = 8
-MOVE = UNITS * 2.0**-23
 
+class Expected:
+    """The inputs that artifacts of a model are compared on, and what the model makes of them.
 
-class ExactOutput(NamedTuple):
-    """One output on one batch without rounding, and what rounding does to it.
-
-    A row, one sample of a batch, is steady if rounding moves its output by at most 0.25 % of its
-    largest value there, or by no more than that of other steady rows.
-
-    Attributes:
-        values: the output, float64.
-        rounding: for each row what rounding may move it by: what it does, or as much as it does to
-            other steady rows, up to 0.25 % of the row's largest value. For rows that are not
-            steady that of all rows.
-        unsteady: tells for each row whether it is not steady, bool.
-        is_known: whether at least 3 rows of all batches are steady, and not 0.
-    """
-
-    values: np.ndarray
-    rounding: np.ndarray
-    unsteady: np.ndarray
-    is_known: bool
-
-    def by_row(self) -> np.ndarray:
-        """Returns `rounding` in a shape that broadcasts with the values."""
-        return self.rounding.reshape(-1, *[1] * (self.values.ndim - 1))
-
-
-class ExactOutputs:
-    """The outputs of a model's graph in float64, which is made when it is first needed.
+    The model runs when its outputs are first needed, and once for all artifacts.
 
     Args:
-        reference: the model.
-        batches: all batches that the model is compared on.
-        expected: what the model computes on each of them.
+        source: the model.
+        samples: see `keras_bin.export.verify`.
+
+    Raises:
+        ValueError: `samples` do not fit the model, or are needed.
 
     Attributes:
-        unavailable: why there are no exact outputs; empty while none have failed.
+        source: see above.
+        batches: the inputs, an array for each name in a batch.
     """
 
-    def __init__(
-        self,
-        reference: Reference,
-        batches: list[Batch],
-        expected: list[dict[str, np.ndarray]],
-    ):
-        self._reference = reference
-        self._batches = batches
-        self._expected = expected
-        self.unavailable = ""
-
-    def of(self, index: int, name: str, moved: bool = False) -> ExactOutput | None:
-        """Returns one output for one of the batches, or None if it cannot be computed.
-
-        Args:
-            index: of the batch.
-            name: of the output.
-            moved: whether what exact outputs move by when inputs move counts as well, as the
-                model's own rounding may be small by chance: moves of two units in the last place as
-                rounding, and moves of 8 where rows are told steady.
-        """
-        exact, differences = self._exact
-        if self.unavailable:
-            return None
-        found = differences[name]
-        if moved:
-            pairs = zip(found, self._moved[name], strict=True)
-            found = [
-                own._replace(
-                    rounding=np.maximum(own.rounding, 2 * by / UNITS),
-                    moved=np.maximum(own.moved, by),
-                )
-                for own, by in pairs
-            ]
-        return _exact_output(exact[index][name], found[index], found)
+    def __init__(self, source: Source, samples: Mapping[str, np.ndarray] | None = None):
+        self.source = source
+        self.batches = sample_batches(source.signature, samples, source.model)
 
     @functools.cached_property
-    def _exact(self):
-        """Returns outputs by batch, and `_Rows` by name and batch; states a reason if none."""
-        exact = []
-        try:
-            self._run = self._reference.exact_function()
-            exact = self._run_all(self._batches)
-        except Exception as error:  # an operator may fail in any way in a precision not its own
-            self.unavailable = f"the model does not run in float64: {error}"
-            return [], {}
-        found = {info.name: [] for info in self._reference.signature.outputs}
-        for batch, precise, expected in zip(self._batches, exact, self._expected, strict=True):
-            for name, values in expected.items():
-                values, precise[name] = (x.astype("float64") for x in (values, precise[name]))
-                if precise[name].shape != values.shape or not np.isfinite(precise[name]).all():
-                    self.unavailable = f"its output {name!r} is not the same in float64"
-                    return [], {}
-                rounding = largest_by_row(precise[name] - values, rows(batch))
-                found[name].append(_Rows(rounding, rounding, largest_by_row(values, rows(batch))))
-        return exact, found
+    def outputs(self) -> list[dict[str, np.ndarray]]:
+        """The outputs of each batch by name; calls may count, so batches run one after the other.
 
-    def _run_all(self, batches):
-        """Runs all batches one after the other, and leaves counts and seeds as they were."""
-        with unchanged(self._reference.model):
-            return [self._run_in_parts(batch) for batch in batches]
-
-    def _run_in_parts(self, batch):
-        """Runs few rows at a time where they are large: float64 convolutions take much memory.
-
-        A model whose rows depend on each other computes something else then, which is taken for
-        rounding, and for too much of it to allow anything.
+        Raises:
+            ValueError: see `Reference.outputs`.
+            ValuesError: likewise.
         """
-        size = sum(values[:1].size for values in batch.values())
-        together = max(1, MOST_ELEMENTS // max(size, 1))
-        if rows(batch) <= together:
-            return self._run(batch)
-        parts = [
-            self._run({name: values[start : start + together] for name, values in batch.items()})
-            for start in range(0, rows(batch), together)
-        ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return outputs_in_turn(self._reference, self.batches)
 
     @functools.cached_property
-    def _moved(self):
-        """Returns by how much exact rows move with their inputs, by name and batch."""
-        exact, _ = self._exact
-        by_batch = moved_by(self._run_all, self._batches, exact, MOVE)
-        return {name: [found[name] for found in by_batch] for name in exact[0]}
+    def exact(self) -> ExactOutputs:
+        """The outputs in float64."""
+        return ExactOutputs(self._reference, self.batches, self.outputs)
+
+    @functools.cached_property
+    def _reference(self):
+        return Reference(self.source)
 
 
-class _Rows(NamedTuple):
-    """What is known of the rows of an output on a batch; all in output units.
-
-    Attributes:
-        rounding: what rounding moves them by.
-        moved: what several roundings at once may move them by.
-        size: their largest values.
-    """
-
-    rounding: np.ndarray
-    moved: np.ndarray
-    size: np.ndarray
-
-
-def _exact_output(values, of_batch, of_all):
-    rounding, moved, size = (np.concatenate(parts) for parts in zip(*of_all, strict=True))
-    steady = moved <= STEADY_SHARE * size
-    most = rounding[steady].max(initial=0)
-    unsteady = of_batch.moved > np.fmax(most, STEADY_SHARE * of_batch.size)
-    own = np.fmax(of_batch.rounding, np.fmin(most, STEADY_SHARE * of_batch.size))
-    return ExactOutput(
-        values,
-        np.where(unsteady, moved.max(initial=0), own),
-        unsteady,
-        is_known=np.count_nonzero(steady & (size > 0)) >= STEADY_ROWS,
-    )
+def outputs_in_turn(reference: Reference, batches: list) -> list[dict[str, np.ndarray]]:
+    """Runs batches one after the other from the same counts and seeds; the model stays as it is."""
+    with unchanged(reference.source.model):
+        return [reference.outputs(batch) for batch in batches]

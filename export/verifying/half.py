@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_bin.keras_internals import all_layers
 
-from .moving import largest_by_row
+from .sensitivity import largest_by_row
 
 # An output may be this many units in the last place of its largest value away from float32, or this
 # many times what its rows move by when inputs move by one.

@@ -10,7 +10,7 @@ from ..models.inference import run_model, serving_function
 from ..models.source import Source
 from ..models.state import unchanged
 from ..results.errors import ValuesError
-from ..sampling.samples import rows, sample_batches
+from ..sampling.samples import rows
 from ..sampling.trial import Batch
 from ..tracing.channels_last import compute_channels_last
 from ..tracing.freezing import frozen
@@ -18,35 +18,29 @@ from ..tracing.frozen_graph import FrozenGraph
 from ..tracing.grouped import part_grouped_convolutions
 from ..tracing.precision import in_float32, in_float64
 from .half import check_half, half_unit
-from .moving import moved_by
+from .sensitivity import moved_by
 
 
-class Reference(Source):
-    """A model in inference mode, with the gates that are exported.
+class Reference:
+    """Runs a model in inference mode, with the gates that are exported.
 
     A half-precision model is exported in float32: its graph, traced and computed in that
     precision, gives the values then, and is compared with the model itself more loosely.
 
     Args:
-        model: see `Source`.
-        rho_tolerance: see `Source`.
+        source: the model.
 
     Raises:
-        ValueError: see `Source`, or a half-precision model cannot be traced.
+        ValueError: a half-precision model cannot be traced.
+
+    Attributes:
+        source: see above.
     """
 
-    def __init__(self, model: keras.Model, rho_tolerance: float | None = 0.0):
-        super().__init__(model, rho_tolerance)
-        self._half_unit = half_unit(self.model)
-        self._single = self._graph_function(in_float32) if self.is_half else None
-
-    def batches(self, samples: Mapping[str, np.ndarray] | None) -> list[Batch]:
-        """Returns the inputs that an artifact is compared on; see `verify`.
-
-        Raises:
-            ValueError: `samples` do not fit, or are needed.
-        """
-        return sample_batches(self.signature, samples, self.model)
+    def __init__(self, source: Source):
+        self.source = source
+        self._half_unit = half_unit(source.model)
+        self._single = self._graph_function(in_float32) if source.is_half else None
 
     def outputs(self, batch: Batch) -> dict[str, np.ndarray]:
         """Runs the model on a batch; returns its outputs by name.
@@ -57,8 +51,8 @@ class Reference(Source):
             ValuesError: an output is not finite.
         """
         try:
-            with unchanged(self.model):
-                own = self._run_model(batch) if self.is_half else {}
+            with unchanged(self.source.model):
+                own = self._run_model(batch) if self.source.is_half else {}
             expected = self._run(batch)
         except Exception as error:
             shapes = {name: value.shape for name, value in batch.items()}
@@ -67,7 +61,7 @@ class Reference(Source):
                 "inputs that it accepts as `samples`. "
                 f"Received: samples of shape {shapes}, on which the model failed with: {error}"
             ) from error
-        if self.is_half:
+        if self.source.is_half:
             moved = functools.cache(
                 lambda: moved_by(
                     lambda batches: [self._run_single(each) for each in batches],
@@ -92,23 +86,23 @@ class Reference(Source):
         return expected
 
     def _run(self, batch):
-        if self.is_half:
+        if self.source.is_half:
             return self._run_single(batch)
         return self._run_model(batch)
 
     def _run_single(self, batch):
-        infos = self.signature.inputs
+        infos = self.source.signature.inputs
         arrays = [np.asarray(batch[info.name], info.dtype) for info in infos]
         return _numpy(self._single(*arrays))
 
     def _run_model(self, batch):
-        with self.gates.in_force():
-            outputs = run_model(self.model, self._arguments(batch))
-        names = [info.name for info in self.signature.outputs]
+        with self.source.gates.in_force():
+            outputs = run_model(self.source.model, self._arguments(batch))
+        names = [info.name for info in self.source.signature.outputs]
         return _numpy(dict(zip(names, outputs, strict=True)))
 
     def _arguments(self, batch):
-        return [batch[info.name] for info in self.signature.inputs]
+        return [batch[info.name] for info in self.source.signature.inputs]
 
     def exact_function(self) -> Callable[[Batch], dict[str, np.ndarray]]:
         """Returns a function from the arrays of a batch to its outputs in float64.
@@ -137,14 +131,14 @@ class Reference(Source):
         return graph.function(
             [
                 tf.TensorSpec(info.shape, graph.dtype(tensor), name=info.name)
-                for info, tensor in zip(self.signature.inputs, graph.inputs, strict=True)
+                for info, tensor in zip(self.source.signature.inputs, graph.inputs, strict=True)
             ]
         )
 
     def _graph(self) -> FrozenGraph:
-        function = serving_function(self.model, self.signature)
-        with self.gates.in_force():
-            graph = frozen(function, [info.name for info in self.signature.outputs])
+        function = serving_function(self.source.model, self.source.signature)
+        with self.source.gates.in_force():
+            graph = frozen(function, [info.name for info in self.source.signature.outputs])
         part_grouped_convolutions(graph)
         return graph
 

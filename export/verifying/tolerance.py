@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..results.verification import OutputCheck
-from .expected import STEADY_ROWS, STEADY_SHARE, ExactOutput
+from .exact_outputs import STEADY_ROWS, STEADY_SHARE, ExactOutput
 
 ROUNDING_FACTOR = 4
 

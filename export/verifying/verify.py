@@ -2,6 +2,7 @@
 
 import functools
 import numbers
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,15 +11,13 @@ import numpy as np
 
 from ..files.remote import refuse_remote
 from ..models.graph import check_model
-from ..models.state import unchanged
+from ..models.source import Source
 from ..results.errors import DtypeError, ShapeError, ValuesError
 from ..results.verification import Verification
 from ..sampling.samples import rows
-from ..sampling.trial import Batch
 from .agreement import check_arrays, check_signatures
 from .artifact import Artifact, load_artifact
-from .expected import ExactOutputs
-from .reference import Reference
+from .expected import Expected
 from .tolerance import Tolerance
 
 ATOL = 1e-4
@@ -26,7 +25,7 @@ RTOL = 1e-4
 
 
 def verify(
-    artifact: str | Path,
+    artifact: str | os.PathLike[str],
     model: keras.Model,
     samples: Mapping[str, np.ndarray] | None = None,
     *,
@@ -94,8 +93,8 @@ def verify(
     refuse_remote(artifact)
     check_model(model)
     check_tolerances(atol, rtol)
-    loaded, reference = load_artifact(Path(artifact)), Reference(model)
-    return compare(loaded, reference, reference.batches(samples), atol, rtol)
+    loaded = load_artifact(Path(artifact))
+    return compare(loaded, Expected(Source(model), samples), atol, rtol)
 
 
 def check_tolerances(atol: float | None, rtol: float | None) -> None:
@@ -114,12 +113,11 @@ def check_tolerances(atol: float | None, rtol: float | None) -> None:
 
 def compare(
     artifact: Artifact,
-    reference: Reference,
-    batches: list[Batch],
+    expected: Expected,
     atol: float | None,
     rtol: float | None,
 ) -> Verification:
-    """Compares a loaded artifact with a model on batches of inputs; see `verify`.
+    """Compares a loaded artifact with what its model computes; see `verify`.
 
     Raises:
         NamesError: inputs or outputs are called otherwise; as the next three.
@@ -129,44 +127,40 @@ def compare(
         VerificationError: the artifact does not run.
         ValueError: the model does not run on a batch; see `Reference.outputs`.
     """
-    check_signatures(artifact.signature, reference.signature)
+    check_signatures(artifact.signature, expected.source.signature)
     tolerance = Tolerance(
         ATOL if atol is None else float(atol),
         RTOL if rtol is None else float(rtol),
         follows_rounding=atol is None and rtol is None,
     )
-    with unchanged(reference.model):
-        expected, got = [], []
-        for batch in batches:  # in step, as calls may count, or draw random numbers
-            expected.append(reference.outputs(batch))
-            got.append(artifact.run(batch))
-            check_arrays(got[-1], expected[-1], "shape", ShapeError)
-            check_arrays(got[-1], expected[-1], "dtype", DtypeError)
-    with unchanged(reference.model):  # from the same counts
-        exact = ExactOutputs(reference, batches, expected)
+    got = []
+    for batch, outputs in zip(expected.batches, expected.outputs, strict=True):
+        got.append(artifact.run(batch))
+        check_arrays(got[-1], outputs, "shape", ShapeError)
+        check_arrays(got[-1], outputs, "dtype", DtypeError)
 
-        def checked(moved):
-            return [
-                tolerance.check(
-                    name,
-                    rows(batch),
-                    got[index][name],
-                    values,
-                    functools.partial(exact.of, index, name, moved),
-                )
-                for index, batch in enumerate(batches)
-                for name, values in expected[index].items()
-            ]
+    def checked(moved):
+        return [
+            tolerance.check(
+                name,
+                rows(batch),
+                got[index][name],
+                values,
+                functools.partial(expected.exact.of, index, name, moved),
+            )
+            for index, batch in enumerate(expected.batches)
+            for name, values in expected.outputs[index].items()
+        ]
 
-        checks = checked(moved=False)
-        if tolerance.follows_rounding and not all(check.passed for check in checks):
-            again = checked(moved=True)
-            # What moves do not make right as a whole is reported by the stricter rule.
-            checks = again if all(check.passed for check in again) else checks
+    checks = checked(moved=False)
+    if tolerance.follows_rounding and not all(check.passed for check in checks):
+        again = checked(moved=True)
+        # What moves do not make right as a whole is reported by the stricter rule.
+        checks = again if all(check.passed for check in again) else checks
     found = Verification(tuple(checks), tolerance.atol, tolerance.rtol)
     if not found.passed:
         raise ValuesError(
-            tolerance.rule(exact.unavailable),
+            tolerance.rule(expected.exact.unavailable),
             [str(check) for check in checks if not check.passed],
             found,
         )

@@ -53,19 +53,18 @@ def add_verification(parser) -> None:
         "--samples",
         type=Path,
         metavar="FILE",
-        help=".npz file with an array per input to verify with (default: made-up inputs)",
+        help=".npz file with an array per input to verify with (default: generated inputs)",
     )
 
 
-def verification_settings(options) -> dict:
-    """Returns the keyword arguments that the options of a verification stand for."""
-    settings = {"atol": options.atol, "rtol": options.rtol}
-    if options.samples is not None:
-        settings["samples"] = _load_samples(options.samples)
-    return {name: value for name, value in settings.items() if value is not None}
+def load_samples(path: Path | None) -> dict[str, np.ndarray] | None:
+    """Loads the file that `--samples` names; returns None if there is none.
 
-
-def _load_samples(path):
+    Raises:
+        ValueError: it cannot be read, or `path` is an address of an object store.
+    """
+    if path is None:
+        return None
     refuse_remote(path)
     try:
         with open(path, "rb") as file, np.load(file) as arrays:

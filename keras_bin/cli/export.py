@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from keras_bin.cli.arguments import add_command, add_verification, verification_settings
-from keras_bin.export import export_onnx, export_saved_model
-from keras_bin.export.extras import require_onnx
-from keras_bin.export.files.publish import refuse_existing
+from keras_bin.cli.arguments import add_command, add_verification, load_samples
 from keras_bin.export.files.remote import refuse_remote
 from keras_bin.export.models.keras_file import load_keras_file
 from keras_bin.export.onnx_files.lowering import DEFAULT_LOWERING, LOWERINGS
-from keras_bin.export.onnx_files.writer import DEFAULT_OPSET, check_opset
-from keras_bin.export.saved_models.writer import check_version
-from keras_bin.export.verifying.verify import check_tolerances
+from keras_bin.export.onnx_files.writer import DEFAULT_OPSET, check_onnx_export, write_onnx
+from keras_bin.export.preparation import Preparation, check_settings
+from keras_bin.export.saved_models.manifest import source_file
+from keras_bin.export.saved_models.writer import check_saved_model_export, write_saved_model
 
 EXAMPLE = """  keras-bin export digits.keras models/digits --format saved_model --format onnx
     writes models/digits/1/ (the next free version) and models/digits.onnx
@@ -66,6 +64,7 @@ def add_parser(commands) -> None:
     parser.add_argument(
         "--rho-tolerance",
         type=float,
+        default=0.0,
         metavar="X",
         help="move each rho that is at most X from 0 or 1 to that end (default: 0, none)",
     )
@@ -83,32 +82,29 @@ def _export(options, output):
     for option, needed in (("opset", "onnx"), ("lowering", "onnx"), ("version", "saved_model")):
         if needed not in formats and getattr(options, option) is not None:
             raise ValueError(f"--{option} goes with --format {needed}. Received: {formats}")
-    opset = DEFAULT_OPSET if options.opset is None else options.opset
     base, onnx_file = (out.with_suffix(""), out) if is_onnx else (out, Path(f"{out}.onnx"))
-    check_tolerances(options.atol, options.rtol)
+    opset = DEFAULT_OPSET if options.opset is None else options.opset
+    lowering = options.lowering or DEFAULT_LOWERING
+    check_settings(options.rho_tolerance, options.atol, options.rtol)
     if "onnx" in formats:
-        require_onnx()
-        check_opset(opset)
-        refuse_existing(onnx_file, options.overwrite)
-    if "saved_model" in formats and options.version is not None:
-        check_version(options.version)
-        refuse_existing(base / str(options.version), options.overwrite)
+        check_onnx_export(onnx_file, opset, lowering, options.overwrite)
+    if "saved_model" in formats:
+        check_saved_model_export(base, options.version, options.overwrite)
 
-    settings = {"overwrite": options.overwrite, **verification_settings(options)}
-    if options.rho_tolerance is not None:
-        settings["rho_tolerance"] = options.rho_tolerance
+    common = {"overwrite": options.overwrite, "atol": options.atol, "rtol": options.rtol}
+    samples = load_samples(options.samples)
     with output.status(f"loading {options.model}") as status:
         model = load_keras_file(options.model)
+        status.update("preparing the model")
+        prepared = Preparation(model, options.rho_tolerance, samples)
         if "saved_model" in formats:
             status.update("exporting to SavedModel")
-            report = export_saved_model(
-                model, base, version=options.version, source=options.model, **settings
-            )
+            file = source_file(options.model)
+            report = write_saved_model(prepared, base, options.version, file=file, **common)
             _show(report, output)
         if "onnx" in formats:
             status.update("exporting to ONNX")
-            lowering = options.lowering or DEFAULT_LOWERING
-            report = export_onnx(model, onnx_file, opset, lowering=lowering, **settings)
+            report = write_onnx(prepared, onnx_file, opset, lowering, **common)
             _show(report, output)
     if report.layers:  # the same in both formats
         output.show(report)

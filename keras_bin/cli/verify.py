@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_bin.cli.arguments import add_command, add_verification, verification_settings
+from keras_bin.cli.arguments import add_command, add_verification, load_samples
 from keras_bin.export import VerificationError, verify
 from keras_bin.export.files.remote import refuse_remote
 from keras_bin.export.models.keras_file import load_keras_file
@@ -36,12 +36,12 @@ def add_parser(commands) -> None:
 def _verify(options, output):
     refuse_remote(options.artifact)
     refuse_remote(options.model)
-    settings = verification_settings(options)
+    samples = load_samples(options.samples)
     with output.status(f"loading {options.model}") as status:
         model = load_keras_file(options.model)
         status.update(f"comparing {options.artifact}")
         try:
-            found = verify(options.artifact, model, **settings)
+            found = verify(options.artifact, model, samples, atol=options.atol, rtol=options.rtol)
         except VerificationError as error:
             if error.verification is not None:
                 _show(error.verification, output)

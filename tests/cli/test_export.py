@@ -198,7 +198,7 @@ def test_json_holds_what_was_written_before_an_error(model_file, tmp_path, run_j
     def fail(*_arguments, **_settings):
         raise RuntimeError("no more")
 
-    monkeypatch.setattr("keras_bin.cli.export.export_onnx", fail)
+    monkeypatch.setattr("keras_bin.cli.export.write_onnx", fail)
     code, found, error = run_json(
         "export", model_file, tmp_path / "out", "--format", "onnx", "--format", "saved_model"
     )
@@ -209,21 +209,20 @@ def test_json_holds_what_was_written_before_an_error(model_file, tmp_path, run_j
 
 
 @pytest.mark.parametrize(
-    ("given", "settings"),
+    ("given", "received"),
     [
-        ([], {}),
-        (["--rho-tolerance", "0.01"], {"rho_tolerance": 0.01}),
-        (["--atol", "0.5"], {"atol": 0.5}),
+        ([], (0.0, None)),
+        (["--rho-tolerance", "0.01"], (0.01, None)),
+        (["--atol", "0.5"], (0.0, 0.5)),
     ],
     ids=["none", "rho tolerance", "atol"],
 )
-def test_options_reach_the_exporter_only_if_given(given, settings, model_file, monkeypatch):
-    received = {}
-
-    def export(model, base, **keywords):
-        received.update(keywords)
+def test_options_reach_the_exporter(given, received, model_file, monkeypatch, capsys):
+    def write(prepared, _base, _version, *, overwrite, atol, rtol, file):
+        assert (prepared.source.rho_tolerance, atol) == received
+        assert (overwrite, rtol, file["file"]) == (False, None, model_file.name)
         raise RuntimeError("enough")
 
-    monkeypatch.setattr("keras_bin.cli.export.export_saved_model", export)
+    monkeypatch.setattr("keras_bin.cli.export.write_saved_model", write)
     assert main(["export", str(model_file), "out", *given]) == 1
-    assert received == {"version": None, "overwrite": False, "source": model_file, **settings}
+    assert capsys.readouterr().err == "keras-bin: error: enough\n"

@@ -13,7 +13,7 @@ from keras import layers
 from keras_bin.export import fold
 from keras_bin.export.onnx_files.lowering import DEFAULT_LOWERING, LOWERINGS, check_lowering
 from keras_bin.export.onnx_files.writer import DEFAULT_OPSET, OPSETS, _write
-from keras_bin.export.source import ExportSource
+from keras_bin.export.preparation import Preparation
 from testing import reference
 from testing.weights import randomize
 from tests.export.custom_layers import around
@@ -41,9 +41,8 @@ def lowered(tmp_path):
     """Writes a model with marked layers to an ONNX file; returns the file and how to run it."""
 
     def write(model, lowering=DEFAULT_LOWERING, opset=DEFAULT_OPSET):
-        source = ExportSource(model)
         path = tmp_path / "model.onnx"
-        _write(source, opset, lowering, path)
+        _write(Preparation(model), opset, lowering, path)
         session = onnxruntime.InferenceSession(path)
 
         def run(*values):

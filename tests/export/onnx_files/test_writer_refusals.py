@@ -74,7 +74,7 @@ def test_existing_file_is_refused_and_unharmed(model, tmp_path):
 
 
 def test_existing_file_is_refused_before_any_work(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "ExportSource", None)
+    monkeypatch.setattr(writer, "Preparation", None)
     (tmp_path / "model.onnx").touch()
     with pytest.raises(FileExistsError):
         export_onnx(model, tmp_path / "model.onnx")
@@ -120,7 +120,7 @@ def test_existing_file_is_unharmed_when_its_successor_is_wrong(model, tmp_path):
     assert contents(tmp_path) == ["model.onnx"]
 
 
-@pytest.mark.parametrize("failing", ["ExportSource", "_write", "load_artifact", "compare"])
+@pytest.mark.parametrize("failing", ["Preparation", "_write", "load_artifact", "compare"])
 def test_nothing_is_left_by_a_failure(failing, model, tmp_path, monkeypatch):
     def fail(*_arguments, **_keywords):
         raise KeyboardInterrupt

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 from keras_bin.export.models.signature import Signature, TensorInfo, model_signature
+from keras_bin.export.models.source import Source
 from keras_bin.export.sampling.samples import rows, sample_batches
 from keras_bin.export.verifying.reference import Reference
 from tests.export.kinds import IMAGE, KINDS, bin_model, classifier
@@ -81,10 +82,10 @@ def test_model_that_takes_no_size_gets_the_usual_ones():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_model_runs_on_what_is_made_up_for_it_and_is_untouched(kind):
-    reference = Reference(KINDS[kind]())
-    model, signature = reference.model, reference.signature
+    reference = Reference(Source(KINDS[kind]()))
+    model, signature = reference.source.model, reference.source.signature
     before = snapshot(model)
-    batches = reference.batches(None)
+    batches = sample_batches(signature, None, model)
     assert {rows(batch) for batch in batches} == {1, 3, 16}
     for batch in batches:
         reference.outputs(batch)

@@ -11,6 +11,7 @@ import types
 
 from keras_bin.export import export_saved_model, prune
 from keras_bin.export.files import exchange
+from keras_bin.export.preparation import Preparation
 from keras_bin.export.saved_models import writer
 from keras_bin.export.verifying.artifact import load_artifact
 from tests.export.kinds import bin_model
@@ -28,7 +29,7 @@ def stop(*_arguments, **_keywords):
 
 def stop_after(holder, name):
     function = getattr(holder, name)
-    setattr(holder, name, lambda *arguments: stop(function(*arguments)))
+    setattr(holder, name, lambda *given, **named: stop(function(*given, **named)))
 
 
 def stop_at_call(holder, name, number):
@@ -46,7 +47,7 @@ def stop_between_renames():
 
 
 STAGES = {
-    "made": lambda: stop_after(writer, "ExportSource"),
+    "traced": lambda: stop_after(Preparation, "graph"),
     "written": lambda: stop_after(writer, "_write"),
     "verified": lambda: stop_after(writer, "compare"),
     "described": lambda: stop_after(writer, "write_manifest"),

@@ -61,7 +61,7 @@ def versions(base):
     return [path.name for path in paths]
 
 
-@pytest.mark.parametrize("stage", ["made", "written", "verified", "described", "half synced"])
+@pytest.mark.parametrize("stage", ["traced", "written", "verified", "described", "half synced"])
 def test_killed_export_is_no_version_and_the_next_cleans_up(stage, killed, tmp_path):
     killed(stage, tmp_path)
     assert versions(tmp_path) == []

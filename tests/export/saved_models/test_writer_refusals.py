@@ -65,7 +65,9 @@ def test_existing_version_is_unharmed_when_its_successor_is_wrong(model, tmp_pat
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
 
 
-@pytest.mark.parametrize("failing", ["ExportGraph", "check_structure", "compare", "write_manifest"])
+@pytest.mark.parametrize(
+    "failing", ["Preparation", "_write", "check_structure", "compare", "write_manifest"]
+)
 def test_nothing_is_left_by_a_failure(failing, model, tmp_path, monkeypatch):
     def fail(*_arguments, **_keywords):
         raise KeyboardInterrupt

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
+from keras_bin.export.models.source import Source
 from keras_bin.export.results.layer_report import ABSORBED, AFFINE, INSTANCE, MIXED, UNFOLDED
 from keras_bin.export.tracing.export_graph import ExportGraph
-from keras_bin.export.tracing.forms import LayerCalls
+from keras_bin.export.tracing.traced_model import TracedModel
 from keras_bin.export.verifying.reference import Reference
 from testing.weights import randomize
 from tests.export.custom_layers import Branch, HidesBIN, Rectified, around, sloped
@@ -19,7 +20,8 @@ BN = layers.BatchNormalization
 
 
 def exported(model, rho_tolerance=0.0):
-    return ExportGraph(Reference(model, rho_tolerance), LayerCalls(rho_tolerance))
+    source = Source(model, rho_tolerance)
+    return ExportGraph(source, TracedModel(source), arithmetic=True)
 
 
 def became(exported_graph):
@@ -113,10 +115,12 @@ MODELS = {
 @pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
 def test_graph_computes_what_the_model_computes(build):
     model = randomize(build())
-    reference = Reference(model)
-    graph = ExportGraph(reference, LayerCalls()).graph
-    values = [np.float32(v) if v.dtype.kind == "f" else v for v in arrays(reference.model, 3)]
-    names = [info.name for info in reference.signature.inputs]
+    reference = Reference(Source(model))
+    graph = exported(model).graph
+    values = [
+        np.float32(v) if v.dtype.kind == "f" else v for v in arrays(reference.source.model, 3)
+    ]
+    names = [info.name for info in reference.source.signature.inputs]
     got = run(graph, *values)
     for name, expected in reference.outputs(dict(zip(names, values, strict=True))).items():
         # float32 rounding of values up to 20.

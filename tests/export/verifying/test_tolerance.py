@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_bin.export.verifying.expected import ExactOutput
+from keras_bin.export.verifying.exact_outputs import ExactOutput
 from keras_bin.export.verifying.tolerance import Tolerance
 
 DEFAULT = Tolerance(1e-4, 1e-4, follows_rounding=True)

@@ -1,11 +1,14 @@
-"""What an export starts from, and what changing gates costs."""
+"""What is prepared once for all formats, and what changing gates costs."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_bin.export.source import ExportSource
+from keras_bin.export.onnx_files.lowering import LOWERINGS
+from keras_bin.export.onnx_files.writer import write_onnx
+from keras_bin.export.preparation import Preparation
+from keras_bin.export.saved_models.writer import write_saved_model
 from testing import reference
 from testing.weights import randomize
 from tests.export.custom_layers import Counting
@@ -20,6 +23,12 @@ def with_gates(*rho):
     return model, [{"image": arrays(model, 5)[0]}]
 
 
+def snapping_difference(model, batches, rho_tolerance=0.125):
+    prepared = Preparation(model, rho_tolerance)
+    prepared.expected.batches = batches
+    return prepared.snapping_difference
+
+
 @pytest.mark.parametrize(
     ("rho", "moved"),
     [([0.0, 0.1, 0.05], [0, 0, 0]), ([1.17, -0.5, 0.5], [1, 0, 0.5]), ([1.5, 0.9, 2], [1, 1, 1])],
@@ -32,9 +41,8 @@ def test_difference_is_that_of_the_formula_with_other_gates(rho, moved):
         reference.forward(batches[0]["image"], each, training=False)
         for each in (weights, weights._replace(rho=np.float64(moved)))
     )
-    source = ExportSource(model, rho_tolerance=0.125)
     # The difference of two float32 values up to 10.
-    found = source.snapping_difference(batches)
+    found = snapping_difference(model, batches)
     np.testing.assert_allclose(found, np.abs(own - other).max(), rtol=0, atol=1e-5)
     assert found > 0.01
     np.testing.assert_array_equal(model.get_layer("bin").rho, np.float32(rho))
@@ -43,7 +51,7 @@ def test_difference_is_that_of_the_formula_with_other_gates(rho, moved):
 @pytest.mark.parametrize("tolerance", [0.0, 0.04], ids=["default", "too small"])
 def test_gates_that_stay_cost_nothing(tolerance):
     model, batches = with_gates(0.0, 0.1, 0.05)
-    assert ExportSource(model, tolerance).snapping_difference(batches) is None
+    assert snapping_difference(model, batches, tolerance) is None
 
 
 def test_largest_difference_of_all_outputs_counts_whatever_their_dtype():
@@ -51,8 +59,7 @@ def test_largest_difference_of_all_outputs_counts_whatever_their_dtype():
     y = BIN(name="bin")(inputs)
     outputs = {"above": y > 1.0, "level": keras.ops.cast(keras.ops.abs(y), "uint8"), "y": 0.0 * y}
     model = randomize(keras.Model(inputs, outputs), rho=0.1)
-    source = ExportSource(model, rho_tolerance=0.125)
-    steps = source.snapping_difference([{"image": arrays(model, 5)[0]}])
+    steps = snapping_difference(model, [{"image": arrays(model, 5)[0]}])
     assert steps == int(steps)
     assert 1 <= steps < 20  # as uint8, one step down would be 255
 
@@ -76,7 +83,7 @@ def test_counts_and_random_numbers_are_no_difference():
     model = randomize(keras.Model(inputs, Drawing()(0 * BIN()(inputs) + inputs)), rho=0.1)
     before = [np.array(variable) for variable in model.variables]
     batches = [{"image": arrays(model, rows)[0]} for rows in (1, 3)]
-    assert ExportSource(model, rho_tolerance=0.125).snapping_difference(batches) == 0
+    assert snapping_difference(model, batches) == 0
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value, err_msg=variable.path)
 
@@ -92,17 +99,45 @@ def test_text_has_no_difference():
     y = BIN()(inputs)
     text = layers.Lambda(_as_text, output_shape=IMAGE)(y)
     model = randomize(keras.Model(inputs, {"text": text, "y": y * 0.0}), rho=0.1)
-    source = ExportSource(model, rho_tolerance=0.125)
-    assert source.snapping_difference([{"image": arrays(model, 2)[0]}]) == 0
+    assert snapping_difference(model, [{"image": arrays(model, 2)[0]}]) == 0
 
 
 def test_gates_are_summed_up_as_they_are_exported():
     model, _ = with_gates(0.0, 0.1, 1.5)
-    (summary,) = ExportSource(model, rho_tolerance=0.125).rho
+    (summary,) = Preparation(model, rho_tolerance=0.125).rho
     assert (summary.layer, summary.at_zero, summary.at_one) == ("bin", 2, 1)
 
 
 def test_half_precision_is_announced():
     model = HALF_KINDS["mixed_float16"]()
     with pytest.warns(UserWarning, match=f"'{model.name}' computes in half precision"):
-        ExportSource(model)
+        Preparation(model)
+
+
+CALLS = []
+
+
+class Noting(layers.Layer):
+    """Notes in `CALLS` how it is called: eagerly, or in a trace."""
+
+    def call(self, inputs):
+        import tensorflow as tf
+
+        CALLS.append("eager" if tf.executing_eagerly() else "traced")
+        return inputs
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.125], ids=["as they are", "moved gates"])
+def test_second_format_neither_runs_nor_traces_the_model(tolerance, tmp_path):
+    inputs = keras.Input(IMAGE, name="image")
+    model = randomize(keras.Model(inputs, Noting()(BIN()(inputs))), rho=0.1)
+    samples = {"image": arrays(model, 5)[0]}
+    prepared = Preparation(model, tolerance, samples)
+    CALLS.clear()
+    write_onnx(prepared, tmp_path / "model.onnx", 17, LOWERINGS[0], False, None, None)
+    assert CALLS.count("traced") == 1
+    # Each of three batches once, and once more with gates as they are in the model.
+    assert CALLS.count("eager") == (6 if tolerance else 3)
+    CALLS.clear()
+    write_saved_model(prepared, tmp_path / "model", None, False, None, None, None)
+    assert CALLS == []

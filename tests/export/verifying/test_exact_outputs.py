@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_bin.export.verifying.expected import ExactOutputs
+from keras_bin.export.models.source import Source
+from keras_bin.export.verifying.exact_outputs import ExactOutputs
 from keras_bin.export.verifying.reference import Reference
 from tests.export.kinds import HALF_KINDS, IMAGE, KINDS
 from tests.export.values import arrays
@@ -13,12 +14,12 @@ from tests.export.values import arrays
 
 def exact_outputs(model, *batches):
     """Makes exact outputs, and what the model computes, for batches or for numbers of rows."""
-    reference = Reference(model)
-    names = [info.name for info in reference.signature.inputs]
+    reference = Reference(Source(model))
+    names = [info.name for info in reference.source.signature.inputs]
     batches = [
         batch
         if isinstance(batch, dict)
-        else dict(zip(names, arrays(reference.model, batch), strict=True))
+        else dict(zip(names, arrays(reference.source.model, batch), strict=True))
         for batch in batches
     ]
     expected = [reference.outputs(batch) for batch in batches]
@@ -117,7 +118,7 @@ def test_output_without_rows_counts_as_one():
 
 
 def test_large_rows_are_run_a_few_at_a_time(monkeypatch):
-    monkeypatch.setattr("keras_bin.export.verifying.expected.MOST_ELEMENTS", 8)
+    monkeypatch.setattr("keras_bin.export.verifying.exact_outputs.MOST_ELEMENTS", 8)
     inputs = keras.Input((4,), name="x")
     function, sizes = Reference.exact_function, []
 

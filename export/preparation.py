@@ -1,0 +1,152 @@
+"""What an export makes of a model once, whatever formats it is written in."""
+
+import functools
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from .models.graph import check_model
+from .models.rho_tolerance import check_rho_tolerance
+from .models.source import Source
+from .results.layer_report import LayerFold
+from .results.report import ExportReport
+from .results.verification import Verification
+from .tracing.export_graph import ExportGraph
+from .tracing.traced_model import TracedModel
+from .verifying.expected import Expected, outputs_in_turn
+from .verifying.reference import Reference
+from .verifying.verify import check_tolerances
+
+
+class Preparation:
+    """A model that is exported, with all that does not depend on the format.
+
+    Each part is made when it is first needed, and then shared by all formats.
+
+    Args:
+        model: the model to export.
+        rho_tolerance: see `fold`.
+        samples: see `keras_bin.export.verify`.
+
+    Raises:
+        TypeError: `model` is not a Keras model.
+        ValueError: `model` is not built, or see `Source`.
+
+    Attributes:
+        source: the model, and the gates that it is exported with.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        rho_tolerance: float = 0.0,
+        samples: Mapping[str, np.ndarray] | None = None,
+    ):
+        check_model(model)
+        self.source = Source(model, rho_tolerance)
+        self._samples = samples
+        self._graphs: dict[bool, ExportGraph] = {}
+        if self.source.is_half:
+            warnings.warn(
+                f"Model {model.name!r} computes in half precision; it is exported in float32.",
+                stacklevel=3,
+            )
+
+    @functools.cached_property
+    def expected(self) -> Expected:
+        """What an artifact must compute.
+
+        Raises:
+            ValueError: see `Expected`.
+        """
+        return Expected(self.source, self._samples)
+
+    @functools.cached_property
+    def rho(self) -> tuple:
+        """A `RhoSummary` for each BIN layer, as it is exported."""
+        return self.source.gates.summaries()
+
+    def graph(
+        self, arithmetic: bool, weights: Sequence = (), keep_variables: bool = False
+    ) -> ExportGraph:
+        """Returns the graph that is written; it is shared, and must not be changed.
+
+        Args:
+            arithmetic: whether arithmetic computes instance branches, which are marks otherwise.
+            weights: variables that stay inputs of the graph.
+            keep_variables: whether all variables stay variables.
+
+        Raises:
+            ValueError: see `TracedModel`.
+        """
+        if weights or keep_variables:
+            traced = TracedModel(self.source, weights, keep_variables)
+            return ExportGraph(self.source, traced, arithmetic)
+        key = arithmetic and self._traced.is_marked
+        if key not in self._graphs:
+            self._graphs[key] = ExportGraph(self.source, self._traced, arithmetic)
+        return self._graphs[key]
+
+    @functools.cached_property
+    def _traced(self):
+        return TracedModel(self.source)
+
+    @functools.cached_property
+    def snapping_difference(self) -> float | None:
+        """What changing gates does to the outputs, at most, or None if none changed.
+
+        Text has no difference.
+
+        Raises:
+            ValueError: see `Reference.outputs`, for the model with its gates as they are.
+            ValuesError: likewise.
+        """
+        if not self.source.gates.changed:
+            return None
+        reference = Reference(self.source.with_rho_tolerance(None))
+        largest = 0.0
+        before = outputs_in_turn(reference, self.expected.batches)
+        for own, changed in zip(before, self.expected.outputs, strict=True):
+            for name, values in own.items():
+                if values.dtype.kind in "OSU":  # text
+                    continue
+                # float64 also for booleans, and for integers that would overflow
+                difference = values.astype("float64") - changed[name]
+                largest = max(largest, np.abs(difference).max(initial=0.0))
+        return float(largest)
+
+    def report(
+        self,
+        path: Path,
+        layers: tuple[LayerFold, ...],
+        found: Verification,
+        snapping_difference: float | None,
+        seconds: float,
+        size: int,
+        inner_transposes: int | None = None,
+    ) -> ExportReport:
+        """Sums up an export that was written to `path`."""
+        return ExportReport(
+            path=path,
+            layers=layers,
+            verification=found,
+            rho=self.rho,
+            snapping_difference=snapping_difference,
+            inner_transposes=inner_transposes,
+            seconds=seconds,
+            size=size,
+            cast_to_float32=self.source.is_half,
+        )
+
+
+def check_settings(rho_tolerance: float, atol: float | None, rtol: float | None) -> None:
+    """Checks what every export takes, whatever the format.
+
+    Raises:
+        ValueError: one of them is out of range.
+    """
+    check_rho_tolerance(rho_tolerance)
+    check_tolerances(atol, rtol)

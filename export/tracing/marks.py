@@ -1,0 +1,64 @@
+"""Marks in a graph, where the statistics of a sample are needed."""
+
+from collections.abc import Iterator
+
+from keras_bin.statistics import apply_constants
+
+from .forms import LayerCall
+from .frozen_graph import FrozenGraph, node_name
+from .function_body import FunctionBody
+
+
+def mark_of(node) -> str:
+    """Returns the text of a mark, empty if a node is none; see `keras_bin.export.tracing.forms`."""
+    return node.attr["message"].s.decode() if node.op == "CheckNumerics" else ""
+
+
+def marked(graph: FrozenGraph, calls: list[LayerCall]) -> Iterator[tuple]:
+    """Yields each mark in a graph and in the functions that it calls, as `(body, node, call)`."""
+    by_mark = {call.mark: call for call in calls}
+    for body in (graph, *map(FunctionBody, graph.definition.library.function)):
+        for node in list(body.nodes.values()):
+            if mark_of(node) in by_mark:
+                yield body, node, by_mark[mark_of(node)]
+
+
+def put_arithmetic(graph: FrozenGraph, calls: list[LayerCall]) -> None:
+    """Puts operators that compute the call of a layer in place of each mark."""
+    for body, node, call in marked(graph, calls):
+        definition, result = _arithmetic(call)
+        body.replace(body.output(node, 0), _copied(body, node, definition, result))
+        # Others may wait for it, which costs nothing where it does nothing.
+        node.op = "NoOp"
+        del node.input[:]
+        node.attr.clear()
+    graph.prune()
+
+
+def _arithmetic(call):
+    """Returns a GraphDef that computes a call of its only placeholder, and its result."""
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        x = tf.compat.v1.placeholder(call.x.dtype, call.x.shape)
+        result = apply_constants(x, call.constants, call.axes, call.layer.epsilon)
+    return graph.as_graph_def(), result.name
+
+
+def _copied(body, mark, definition, result):
+    """Copies nodes to where a mark is; returns what the result of the mark is then."""
+    tensors = {}
+    for node in definition.node:
+        if node.op == "Placeholder":
+            tensors[node.name] = lambda _number: mark.input[0]
+            continue
+        inputs = [_tensor(tensors, name) for name in node.input]
+        copy = body.add_node(node.op, f"{mark.name}/{node.name}", inputs)
+        for name, value in node.attr.items():
+            copy.attr[name].CopyFrom(value)
+        tensors[node.name] = lambda number, copy=copy: body.output(copy, number)
+    return _tensor(tensors, result)
+
+
+def _tensor(tensors, name):
+    return tensors[node_name(name)](int(name.partition(":")[2] or 0))
