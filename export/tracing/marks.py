@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from keras_bin.statistics import apply_constants
+from keras_bin.formula import apply_constants
 
 from .forms import LayerCall
 from .frozen_graph import FrozenGraph, node_name
