@@ -18,40 +18,42 @@ _COMPUTING = ("call", "convolution_op", "kernel")
 
 
 def refusal(layer: keras.layers.Layer, axis: int, shape: tuple[int | None, ...]) -> str:
-    """Says why `layer` cannot absorb an affine map of its output, or returns "".
+    """Returns why `layer` cannot absorb an affine map of its output, or "" if it can.
 
     Args:
         layer: any layer.
         axis: the channel axis of the affine map.
-        shape: that of the layer's output, batch included.
+        shape: shape of the layer's output, batch axis included.
     """
     rank = len(shape)
     kind = next((kind for kind in LINEAR if isinstance(layer, kind)), None)
     named = f"{type(layer).__name__} {layer.name!r}"
     if kind is None or not all(_inherits(layer, kind, name) for name in _COMPUTING):
-        return f"the layer before, {named}, is no convolution or dense layer of Keras"
+        return f"the layer before, {named}, is not a convolution or dense layer of Keras"
     if layer.activation is not keras.activations.linear:
-        return f"{named} has an activation of its own"
+        return f"{named} has an activation"
     if getattr(layer, "lora_enabled", False) or getattr(layer, "quantization_mode", None):
         return f"the weights of {named} are low-rank adapted or quantized"
     if not layer.use_bias and type(layer) is not kind:
-        return f"the constructor of {named} may not take the bias that it lacks"
+        return f"{named} has no bias, and its constructor may not accept one"
     channel = 1 if getattr(layer, "data_format", None) == "channels_first" else rank - 1
     if axis % rank != channel:
         return f"the channels of {named} are on axis {channel}, not {axis % rank}"
-    # On TensorFlow, Keras 3.15 takes a bias as one of the last axis wherever its length fits.
+    # On TensorFlow, Keras 3.15 adds a bias to the last axis whenever the lengths agree.
     if channel != rank - 1 and shape[-1] in (shape[channel], None):
         long = "may be" if shape[-1] is None else "is"
         return f"Keras would add a bias to the last axis of {named}, which {long} as long as axis 1"
     return ""
 
 
-def absorbed(layer: keras.layers.Layer, scale, offset) -> dict[str, np.ndarray]:
+def absorbed(
+    layer: keras.layers.Layer, scale: np.ndarray, offset: np.ndarray
+) -> dict[str, np.ndarray]:
     """Returns weights, by attribute, with which `layer` computes `scale * layer(x) + offset`.
 
     Args:
-        layer: a built layer that `refusal` has nothing against.
-        scale: shape `(channels,)`, of the layer's output channels.
+        layer: a built layer, for which `refusal` returns "".
+        scale: shape `(channels,)`, for the layer's output channels.
         offset: shape `(channels,)`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Comparing a folded model with the model that it was made from."""
+"""Comparing a folded model with its source."""
 
 import keras
 import numpy as np
@@ -7,40 +7,40 @@ from keras_bin.keras_internals import all_layers, layers_held, layers_inside
 
 from ..models.exported_gates import ExportedGates
 from ..models.graph import as_functional
-from ..models.half_precision import HALF_DTYPES, is_half_precision
+from ..models.half_precision import is_half_precision
 from ..models.inference import run_model
 from ..models.signature import named_tensors
 from ..results.errors import ValuesError
 from ..sampling.samples import Batch, sample_batches
+from ..sampling.scaling import is_float
 
-# Of the largest value of an output; the rounding of float32 nets is below a hundredth of it.
+# Shares of the largest value of an output; float32 rounding is below a hundredth of the first.
 TOLERANCE, HALF_TOLERANCE = 1e-3, 0.03
 SMALLEST = 1e-6
-# A net that magnifies the rounding of its inputs does so with its weights, which folding rounds
-# anew in each layer. An error could hide in more than the largest share of an output.
+# A net that amplifies the rounding of its inputs also amplifies that of its weights, which folding
+# rounds anew in each layer. The limits are shares again: beyond them, errors could hide.
 ROUNDING_FACTOR = 10
 LARGEST_ROUNDING, LARGEST_HALF_ROUNDING = 0.01, 0.1
-# Of the elements of an output of integers, such as the class of each pixel.
+# Share of the elements of an integer output, such as the class of each pixel.
 INTEGERS = 0.01
 
 Outputs = dict[str, np.ndarray]
 
 
 def check_folded(model: keras.Model, folded: keras.Model, rho_tolerance: float = 0.0) -> None:
-    """Checks that a folded model computes what the model itself computes, on one batch.
+    """Checks on one batch that a folded model computes what its source computes.
 
     A float may differ by `TOLERANCE` of the largest value of its output, or by what rounding
-    the inputs changes in it; of integers a few may differ. Both models are left as they are.
-    Nothing is checked where no inputs can be made up that the model runs on, or where its
-    outputs are random or not finite.
+    the inputs changes in it; a few integers may differ. Neither model changes. Nothing is checked
+    if the source runs on no generated inputs, or if its outputs are random or not finite.
 
     Args:
-        model: what was folded; its gates count as clipped and moved.
-        folded: what it became.
+        model: the source; its gates are clipped and moved for the comparison.
+        folded: the folded model.
         rho_tolerance: as for `keras_bin.export.fold`.
 
     Raises:
-        ValuesError: an output differs, or `folded` computes with a weight of `model`.
+        ValuesError: an output differs, or `folded` uses a weight of `model`.
     """
     source = _Source(model, rho_tolerance)
     batch, expected = source.first_outputs()
@@ -53,8 +53,8 @@ def check_folded(model: keras.Model, folded: keras.Model, rho_tolerance: float =
     if wrong:
         raise ValuesError(
             "A folded model must compute in inference mode what the model itself computes; a "
-            "layer of your own that sets `training=True` for one inside it, or that calls one "
-            "through a function or a global name, cannot be copied so. Change that, or export "
+            "custom layer that sets `training=True` for a layer inside it, or that calls one "
+            "through a function or a global name, breaks that. Change the layer, or export "
             "the model with export_saved_model or export_onnx, which copy no layer. "
             f"Received: model {model.name!r}, whose copy {source.uses(folded, batch)}differs in:",
             wrong,
@@ -62,7 +62,7 @@ def check_folded(model: keras.Model, folded: keras.Model, rho_tolerance: float =
 
 
 class _Source:
-    """The model that was folded, run as it is but for its gates."""
+    """The model that was folded, with its gates clipped and moved."""
 
     def __init__(self, model, rho_tolerance):
         self._model = as_functional(model)
@@ -81,7 +81,7 @@ class _Source:
     def _batches(self):
         try:
             small, larger = sample_batches(self._signature)[:2]
-        except ValueError:  # text cannot be made up
+        except ValueError:  # no text can be generated
             return []
         sizes = {info.name: info.shape[0] for info in self._signature.inputs}
         return [
@@ -93,17 +93,17 @@ class _Source:
         ]
 
     def _outputs(self, batch, other_state=()):
-        """Returns the outputs that are numbers, by name; none where they are not known."""
+        """Returns the numeric outputs by name, or {} if they are unknown."""
         unbuilt = [layer for layer in all_layers(self._model) if not layer.built]
         try:
             outputs = self._run(self._model, batch, [*self._gates, *other_state])
-        except Exception:  # it may want other values than those that are made up
+        except Exception:  # the model may need other values
             return {}
-        # What is built only now has weights that nobody has seen.
+        # A layer that this run has built has new weights.
         return {} if any(layer.built for layer in unbuilt) else outputs
 
     def is_random(self, batch: Batch, expected: Outputs) -> bool:
-        """Tells whether the outputs are others when the model runs again, from other seeds."""
+        """Tells whether the outputs change when the model runs again, from other seeds."""
         weights = {id(weight) for weight in self._model.weights}
         seeds = [
             (variable, keras.ops.convert_to_numpy(variable) + 1)
@@ -113,13 +113,13 @@ class _Source:
         return bool(self.differences(self._outputs(batch, seeds), expected))
 
     def rounding(self, batch: Batch, expected: Outputs) -> dict[str, float]:
-        """Returns by how much an output may differ for what rounding the inputs does to it."""
+        """Returns by how much each output may differ, given what rounding the inputs changes."""
         epsilon = 2.0**-9 if self._half else 2.0**-22
         largest = LARGEST_HALF_ROUNDING if self._half else LARGEST_ROUNDING
         rng = np.random.default_rng(0)
         nudged = {
             name: (x * (1 + rng.choice([-epsilon, epsilon], x.shape))).astype(x.dtype)
-            if _is_float(x)
+            if is_float(x.dtype.name)
             else x
             for name, x in batch.items()
         }
@@ -132,7 +132,7 @@ class _Source:
         }
 
     def uses(self, folded: keras.Model, batch: Batch) -> str:
-        """Says of which layers of the model itself the folded one reads the weights."""
+        """Names the layers of the source whose weights the folded model reads."""
         whole = self.run_folded(folded, batch, [])
         layers = [
             layer.path
@@ -144,8 +144,8 @@ class _Source:
         return f"uses the weights of {layers} and " if layers else ""
 
     def run_folded(self, folded: keras.Model, batch: Batch, without=None) -> Outputs:
-        """Runs the folded model while weights of its source, or all, are not a number."""
-        taken_away = [
+        """Runs the folded model while some weights of its source, by default all, are NaN."""
+        replaced = [
             (variable, keras.ops.full(variable.shape, float("nan"), variable.dtype))
             for variable in (self._model.variables if without is None else without)
             if "float" in variable.dtype
@@ -155,10 +155,10 @@ class _Source:
             name: batch[name].astype(tensor.dtype)
             for name, tensor in zip(names, folded.inputs, strict=True)
         }
-        return self._run(folded, inputs, taken_away)
+        return self._run(folded, inputs, replaced)
 
     def _run(self, model, batch, state):
-        """Runs a model from other values of some variables, and leaves all as they are."""
+        """Runs a model with other values of some variables, and changes none of them."""
         with keras.StatelessScope(state_mapping=state):
             outputs = run_model(model, [batch[info.name] for info in self._signature.inputs])
         infos = self._signature.outputs
@@ -169,7 +169,7 @@ class _Source:
         }
 
     def differences(self, got: Outputs, expected: Outputs, rounding=None) -> list[str]:
-        """Says which outputs differ, and by how much."""
+        """Describes the outputs that differ, and by how much."""
         share = HALF_TOLERANCE if self._half else TOLERANCE
         found = []
         for name, want in expected.items():
@@ -182,15 +182,11 @@ class _Source:
             difference = np.where(np.isfinite(have), np.abs(have - _float64(want)), np.inf)
             worst, largest = difference.max(initial=0), _largest(want)
             wrong = worst > max(share * largest + SMALLEST, (rounding or {}).get(name, 0))
-            if not _is_float(want):
+            if not is_float(want.dtype.name):
                 wrong = np.count_nonzero(difference) > INTEGERS * difference.size
             if wrong:
                 found.append(f"{name!r}: by up to {worst:.3g}, of values up to {largest:.3g}")
         return found
-
-
-def _is_float(values):
-    return values.dtype.kind == "f" or values.dtype.name in HALF_DTYPES
 
 
 def _float64(values):

@@ -1,4 +1,4 @@
-"""The constants that a BIN layer leaves behind at inference, in float64."""
+"""The constants that a BIN layer becomes at inference, in float64."""
 
 from typing import NamedTuple
 
@@ -13,12 +13,12 @@ class Constants(NamedTuple):
     """Weights of a `FoldedBatchInstanceNormalization`, in its order.
 
     Attributes:
-        scale: shape `(channels,)`, factor of the input, or None where every rho is 0.
+        scale: shape `(channels,)`, factor of the input, or None if every rho is 0.
         offset: shape `(channels,)`.
-        instance_scale: shape `(channels,)`, factor of the instance branch, or None where
+        instance_scale: shape `(channels,)`, factor of the instance branch, or None if
             every rho is 1.
-        mean: shape `(channels,)`, in input units, or None where every rho is 1, or where the
-            layer before subtracts it.
+        mean: shape `(channels,)`, in input units, or None if every rho is 1 or the layer before
+            subtracts it.
     """
 
     scale: np.ndarray | None
@@ -33,36 +33,43 @@ class Constants(NamedTuple):
 
     @property
     def form(self) -> str:
-        """What is left of the layer, a word of `keras_bin.export.results.layer_report`."""
+        """What the layer becomes, in the words of `LayerFold.became`."""
         if self.affine:
             return AFFINE
         return INSTANCE if self.scale is None else MIXED
 
-    def handed_over(self) -> tuple[np.ndarray, np.ndarray, "Constants"]:
-        """Parts the layer into what the layer before can take, and what is left.
+    def split(self) -> tuple[np.ndarray, np.ndarray, "Constants"]:
+        """Splits the layer into an affine map, which the layer before can absorb, and the rest.
 
-        Channels without an instance branch are affine maps, and are taken whole. Of the others
-        the layer before takes the mean into its bias.
+        Channels without an instance branch are affine maps, and are absorbed whole. In the
+        others, the layer before absorbs the mean into its bias.
 
         Returns:
-            `(scale, offset, left)`: the layer before has to compute `scale * x + offset` where it
-            computed `x`, and the constants of a layer that reads that.
+            `(scale, offset, rest)`: the layer before computes `scale * x + offset` in place of
+            `x`, and `rest` are the constants of a layer that reads it.
         """
         if self.affine:
             return self.scale, self.offset, self
         if self.scale is None:
             return np.ones_like(self.mean), -self.mean, self._replace(mean=None)
         affine = self.instance_scale == 0
-        left = self._replace(
+        rest = self._replace(
             scale=np.where(affine, 1, self.scale),
             offset=np.where(affine, 0, self.offset),
             mean=None,
         )
         scale = np.where(affine, self.scale, 1)
-        return scale, np.where(affine, self.offset, 0) - scale * self.mean, left
+        return scale, np.where(affine, self.offset, 0) - scale * self.mean, rest
 
 
-def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> Constants:
+def fold_constants(
+    gamma: np.ndarray,
+    beta: np.ndarray,
+    rho: np.ndarray,
+    moving_mean: np.ndarray,
+    moving_variance: np.ndarray,
+    epsilon: float,
+) -> Constants:
     """Folds running statistics, rho, gamma and beta into constants, in float64.
 
     With `scale = gamma * rho / sqrt(moving_variance + epsilon)` and
@@ -97,12 +104,12 @@ def fold_constants(gamma, beta, rho, moving_mean, moving_variance, epsilon) -> C
     for name, weight in weights.items():
         if not np.all(np.isfinite(weight)):
             raise ValueError(
-                f"`{name}` must be finite to be folded; its training has diverged, or it was set "
-                f"from outside, so load an earlier state. Received: {name}={weight}"
+                f"`{name}` must be finite to be folded; training has diverged, or something else "
+                f"has set it, so load an earlier state. Received: {name}={weight}"
             )
     if np.any(np.less(moving_variance, 0)):
         raise ValueError(
-            "`moving_variance` must not be negative; set it to what a training produced. "
+            "`moving_variance` must not be negative; set it to what training produced. "
             f"Received: moving_variance={moving_variance}"
         )
     gamma, beta, rho, mean, variance = (np.asarray(w, "float64") for w in weights.values())

@@ -139,7 +139,7 @@ class Copier:
         return new
 
     def _rebuilt_graph(self, model):
-        """Copies a model that a layer holds. Its layers are copied already."""
+        """Copies a model that a layer holds, and whose layers are copied already."""
         if id(model) in self._copies:
             return self._copies[id(model)][1]
         if not isinstance(model, keras.Sequential):
@@ -208,14 +208,14 @@ class Copier:
         if not isinstance(layer, keras.layers.Layer):
             return layer(*args, **kwargs)
         if takes_training(layer) and kwargs.get("training"):
-            # Keras overrides it where the model is called with training=False, as by predict.
+            # Keras overrides it if the model is called with training=False, as predict does.
             kwargs = {**kwargs, "training": None}
         try:
             return layer(*args, **kwargs)
         except Exception as error:
             raise CopyError(
-                "Every layer must run when its copy is called as the model calls it; export the "
-                "model itself with export_saved_model or export_onnx, which copy no layer. "
+                "A copy of each layer must run when it is called as the model calls the layer; "
+                "export the model with export_saved_model or export_onnx, which copy no layer. "
                 f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose copy failed "
                 f"with: {error}"
             ) from error
@@ -240,7 +240,7 @@ def _not_rebuildable(layer, method, error):
 
 
 def _taken_by_constructor(layer, config):
-    """Leaves out what Keras adds to the config of a layer whose constructor does not take it."""
+    """Leaves out what Keras adds to a config but the constructor of the layer does not take."""
     parameters = inspect.signature(type(layer).__init__).parameters.values()
     names = {parameter.name for parameter in parameters}
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):

@@ -29,9 +29,9 @@ _TRAINING = (*LEFT_BY_TRAINING, "_rho_update")
 class DeepCopies:
     """Copies layers without their configs: attribute by attribute, weights and states included.
 
-    The `copy.deepcopy` of Keras saves a layer and loads it, so it is as good as the layer's
-    `get_config`. Here each object that a layer holds is copied once, by identity: what was held
-    under two names, in a dict, or by a helper object, is so in the copy.
+    Keras's own `copy.deepcopy` saves and loads a layer, so it depends on the layer's
+    `get_config`. Here each object that a layer holds is copied once: an object under two names,
+    in a dict, or in a helper object is in the same places of the copy.
 
     Args:
         single: whether half precision becomes float32.
@@ -66,7 +66,7 @@ class DeepCopies:
         return self._memo[id(layer)]
 
     def _begin(self, layer):
-        """Makes an empty copy, so that whatever refers to the layer refers to it."""
+        """Makes an empty copy, to which references to the layer are mapped."""
         self._begun.add(id(layer))
         # The class may override __new__, to take arguments or to count what it makes.
         new = self._memo[id(layer)] = keras.layers.Layer.__new__(type(layer))
@@ -123,7 +123,7 @@ class DeepCopies:
         return keras.dtype_policies.deserialize(in_single_precision(config))
 
     def _convert(self, variable):
-        """Copies a variable of less precision; the others are copied as they are found."""
+        """Copies a half-precision variable as float32; others are copied when they are met."""
         dtype = in_single_precision(variable.dtype) if self._single else variable.dtype
         if dtype != variable.dtype and id(variable) not in self._memo:
             self._memo[id(variable)] = keras.Variable(

@@ -18,31 +18,31 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
     `BatchInstanceNormalization`, and of every `keras.layers.BatchNormalization`, turn into
     constants per channel, computed in float64 and cast once.
 
-    - Where every rho of a layer is 1, and for batch normalization, what is left is an affine
-      map. The convolution or dense layer before it takes it into its weights and the layer is
-      gone, if that layer is linear, called once, and read by nothing else.
-    - Where every rho is 0, what is left is one instance normalization.
-    - In between, what is left takes statistics once and multiplies and adds once. The layer
-      before takes the channels whose rho is 1, and the running mean of the others.
+    - If every rho of a layer is 1, and for batch normalization, the layer becomes an affine map.
+      The convolution or dense layer before it absorbs this map into its weights, if that layer
+      has no activation, is called once, and nothing else reads its output.
+    - If every rho is 0, the layer becomes one instance normalization.
+    - Otherwise it computes statistics once, and multiplies and adds once. The layer before
+      absorbs the channels whose rho is 1, and the running mean of the others.
 
-    All other layers are copied with their weights; layers that were shared stay shared. Layers
-    of your own are copied attribute by attribute, not from their `get_config`, and BIN layers
-    inside them are folded wherever they are held. Where the copy of such a layer then does not
-    run, or computes something else (its `call` reads weights of a BIN layer, or sets
-    `training=True` for it), no BIN layer inside a layer of your own is folded. Subclasses that
-    override `call` are copied unfolded. The batch size of the inputs becomes None,
-    half-precision models become float32, and `model` itself is left as it is. `fold_report`
-    says what became of each layer.
+    All other layers are copied with their weights; shared layers stay shared. Custom layers are
+    copied attribute by attribute, not from their `get_config`, and BIN layers inside them are
+    folded, whether they are attributes, in lists or in dicts. If the copy of a custom layer then
+    does not run, or computes something else (its `call` reads weights of a BIN layer, or sets
+    `training=True` for it), no BIN layer inside a custom layer is folded. Normalization layers
+    that override `call` are copied unfolded. The batch size of the inputs becomes None,
+    half-precision models become float32, and `model` itself does not change. `fold_report`
+    tells what became of each layer.
 
-    What is folded is what `model(x, training=False)` and `model.predict` compute: Keras then
-    overrides a `training=True` in the graph of a model, so the result is called without it. The
-    result is compared with `model` on one made-up batch, with rho clipped and moved. Nothing is
-    compared where the model does not run on that, or where its outputs are random or not finite.
+    The result computes what `model(x, training=False)` and `model.predict` compute: Keras then
+    ignores a `training=True` in the graph of a model, so the copy of the graph leaves it out. The
+    result is compared with `model`, its rho clipped and moved, on one generated batch. It is not
+    compared if the model does not run on that batch, or if its outputs are random or not finite.
 
     Args:
         model: a built Functional or Sequential model, nested ones included, or a subclassed
             model of one input tensor.
-        rho_tolerance: gates within it of 0 or 1 are moved there, from 0 up and below 0.5.
+        rho_tolerance: gates this close to 0 or 1 are moved there; at least 0, below 0.5.
 
     Returns:
         An uncompiled `keras.Model` with the inputs, outputs and names of `model`.
@@ -51,9 +51,9 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
         TypeError: `model` is not a Keras model.
         ValueError: `model` is not built or cannot be made Functional, a weight of a
             normalization layer is not finite, a layer cannot be copied, or `rho_tolerance` is
-            out of its range.
-        ValuesError: the result computes something else than `model`, or with its weights.
-            Subclass of ValueError.
+            out of range.
+        ValuesError: the result does not compute what `model` does, or uses its weights;
+            a subclass of ValueError.
 
     Example:
     >>> import keras, keras_bin
@@ -68,7 +68,7 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
 
 
 def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFold]:
-    """Says what `fold` makes of each normalization layer, in the order of computation.
+    """Tells what `fold` makes of each normalization layer, in the order of computation.
 
     Args:
         model: as for `fold`.
@@ -94,8 +94,8 @@ def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFol
     return _folded(model, rho_tolerance)[1].layers
 
 
-def _folded(model, rho_tolerance) -> tuple[keras.Model, FoldPlan]:
-    """Folds inside custom layers, too, if they then compute what they did."""
+def _folded(model: keras.Model, rho_tolerance: float) -> tuple[keras.Model, FoldPlan]:
+    """Folds inside custom layers, too, if these then compute what they did before."""
     check_model(model)
     check_rho_tolerance(rho_tolerance)
     graph = as_functional(model)
@@ -106,7 +106,9 @@ def _folded(model, rho_tolerance) -> tuple[keras.Model, FoldPlan]:
         return _carried_out(plan, graph, rho_tolerance)
 
 
-def _carried_out(plan, graph, rho_tolerance):
+def _carried_out(
+    plan: FoldPlan, graph: keras.Model, rho_tolerance: float
+) -> tuple[keras.Model, FoldPlan]:
     folded = copy_model(graph, rho_tolerance, plan.replacements)
     check_folded(graph, folded, rho_tolerance)
     return folded, plan

@@ -1,4 +1,4 @@
-"""The constants that normalization layers leave behind at inference."""
+"""The constants that normalization layers become at inference."""
 
 import keras
 import numpy as np

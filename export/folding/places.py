@@ -1,4 +1,4 @@
-"""Where the normalization layers of a model stand, and which layer before them can absorb them."""
+"""Where the normalization layers of a model are, and which layer before each can absorb it."""
 
 import collections
 from collections.abc import Container
@@ -13,7 +13,7 @@ from ..models.graph import as_functional, graphs_of, is_graph
 from ..models.normalizations import NORMALIZATIONS
 from .absorb import refusal
 
-# At inference these hand on what they get, but not every subclass does.
+# At inference these return their inputs, unless a subclass overrides `call`.
 _TRANSPARENT = (
     layers.ActivityRegularization,
     layers.AlphaDropout,
@@ -28,12 +28,12 @@ _TRANSPARENT = (
 
 
 class Place(NamedTuple):
-    """Where a layer stands in a model.
+    """Where a layer is in a model.
 
     Attributes:
         producer: the linear layer whose output it alone reads, or None.
-        reason: why there is no such layer; "" if there is.
-        is_output: whether its result is an output of the graph that it is in.
+        reason: why there is no such layer, or "" if there is one.
+        is_output: whether its result is an output of its graph.
     """
 
     producer: keras.layers.Layer | None
@@ -46,8 +46,8 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
 
     Args:
         model: a Functional or Sequential model.
-        affine: `id` of every layer that is an affine map at inference. One that is absorbed
-            lets the next layer see the layer before it.
+        affine: `id` of every layer that is an affine map at inference. If such a layer is
+            absorbed, the search continues through it.
 
     Returns:
         The place of every normalization layer, by `id`.
@@ -64,7 +64,7 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
 
 
 def _calls(graphs):
-    """Counts how often each layer is called, by `id`; each that a layer holds counts as once."""
+    """Counts the calls of each layer, by `id`; a layer inside another one counts as called once."""
     calls = collections.Counter(
         id(node.operation) for graph in graphs for node in nodes_in_order(graph)
     )
@@ -76,7 +76,7 @@ def _calls(graphs):
 
 
 class _Search:
-    """Looks from a layer of one graph towards its input."""
+    """Searches one graph, from a layer towards the input."""
 
     def __init__(self, graph, calls, affine, found):
         self._calls = calls
@@ -94,11 +94,11 @@ class _Search:
             return Place(None, f"the layer is called {times} times", is_output)
         layer, tensor = node.operation, node.input_tensors[0]
         maker, reason = self._maker(tensor)
-        while not reason and self._hands_on(maker):
+        while not reason and self._passes_on(maker):
             tensor = maker.input_tensors[0]
             maker, reason = self._maker(tensor)
         reason = reason or refusal(maker.operation, layer.axis, tensor.shape)
-        # Half precision becomes float32 everywhere, so float64 is what may be lost or gained.
+        # All half precision becomes float32, so only a change from or to float64 matters.
         dtypes = tuple(each.dtype for each in (tensor, node.input_tensors[0], node.outputs[0]))
         if not reason and 0 < dtypes.count("float64") < len(dtypes):
             name = f"{type(maker.operation).__name__} {maker.operation.name!r}"
@@ -106,7 +106,7 @@ class _Search:
         return Place(None if reason else maker.operation, reason, is_output)
 
     def _maker(self, tensor):
-        """Returns the call that made a tensor, and why it cannot be changed, or ""."""
+        """Returns the call that made a tensor, and why its layer cannot absorb anything, or ""."""
         maker = self._makers.get(id(tensor))
         if maker is None:
             return None, "its input is an input of the model, or of the model that it is in"
@@ -118,7 +118,7 @@ class _Search:
             return maker, f"the output of the layer before, {name}, is used elsewhere too"
         return maker, ""
 
-    def _hands_on(self, maker):
+    def _passes_on(self, maker):
         operation = maker.operation
         if any(isinstance(operation, k) and type(operation).call is k.call for k in _TRANSPARENT):
             return True

@@ -109,7 +109,7 @@ class _Planner:
             self.replacements[id(layer)] = Folded(constants)
             self._report(layer, constants.form, reason=place.reason if constants.affine else "")
             return
-        scale, offset, rest = constants.handed_over()
+        scale, offset, rest = constants.split()
         before = self.replacements.get(id(linear))
         self.replacements[id(linear)] = (
             before.then(scale, offset) if before else Absorbing(scale, offset)

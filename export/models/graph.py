@@ -1,15 +1,14 @@
-"""Models whose layers form a known graph, from their inputs to their outputs."""
+"""Models that are a graph of layers, from their inputs to their outputs."""
+
+from typing import Any
 
 import keras
 
 from keras_bin.keras_internals import Functional
 
 
-def is_graph(layer) -> bool:
-    """Tells whether `layer` is a model that does what its graph of layers says.
-
-    A subclass that overrides `call` does something else.
-    """
+def is_graph(layer: Any) -> bool:
+    """Tells whether `layer` is a built Functional or Sequential model that inherits `call`."""
     return (
         isinstance(layer, (Functional, keras.Sequential))
         and type(layer).call in (Functional.call, keras.Sequential.call)
@@ -20,10 +19,10 @@ def is_graph(layer) -> bool:
 def as_functional(model: keras.Model) -> keras.Model:
     """Returns a plain, uncompiled Functional model over the same layers.
 
-    A model that is no graph becomes the only layer of one.
+    A model that is not a graph becomes the only layer of one.
 
     Raises:
-        ValueError: `model` is no graph, and what it is called on is not known.
+        ValueError: `model` is not a graph, and its inputs are unknown.
     """
     if not is_graph(model):
         return _around(model)
@@ -39,15 +38,15 @@ def _around(model):
     except Exception as error:  # the model's own code runs here
         raise ValueError(
             "`model` must be Functional or Sequential, or a subclass that was built by calling it "
-            "on one argument of float tensors; what a model of another kind is called on is not "
-            "known. Build it as keras.Model(inputs, model(inputs)). "
+            "on one argument of float tensors; the inputs of other models are unknown. "
+            "Build it as keras.Model(inputs, model(inputs)). "
             f"Received: {model.name!r} of type {type(model).__name__}; trying that failed with: "
             f"{error}"
         ) from error
 
 
 def _inputs(model):
-    """Makes inputs like those that `model` is called on, with a free batch size."""
+    """Makes inputs like those of `model`, with a free batch size."""
     if isinstance(model, keras.Sequential):
         return _input_like(model.inputs[0])
     if isinstance(model, Functional):
@@ -56,7 +55,7 @@ def _inputs(model):
 
 
 def _inputs_of_shapes(shapes, dtype, name):
-    """Makes an input for each shape in a structure, named after its place there."""
+    """Makes an input for each shape in a structure, named after its place in it."""
     if isinstance(shapes, dict):
         return {key: _inputs_of_shapes(each, dtype, key) for key, each in shapes.items()}
     if all(size is None or isinstance(size, int) for size in shapes):
@@ -77,8 +76,8 @@ def graphs_of(model: keras.Model) -> list[keras.Model]:
     return list(graphs.values())
 
 
-def check_model(model) -> None:
-    """Checks that `model` is a Keras model that is built.
+def check_model(model: Any) -> None:
+    """Checks that `model` is a built Keras model.
 
     Raises:
         TypeError: `model` is not a Keras model.

@@ -1,6 +1,8 @@
-"""Half precision: whether a model computes in it, and the same in another precision."""
+"""Half precision: whether a model computes in it, and its configs in float32."""
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -18,12 +20,8 @@ def is_half_precision(model: keras.Model) -> bool:
     )
 
 
-def in_single_precision(config):
-    """Returns a config in which each dtype or policy of half precision is float32.
-
-    Args:
-        config: what `get_config` returns, or a part of it.
-    """
+def in_single_precision(config: Any) -> Any:
+    """Returns a config, or a part of one, with float32 for each half-precision dtype or policy."""
     if isinstance(config, dict):
         return {key: in_single_precision(value) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
@@ -32,8 +30,8 @@ def in_single_precision(config):
 
 
 @contextlib.contextmanager
-def global_policy(dtype: str):
-    """Sets the global dtype policy, for the layers that layers make in their constructors."""
+def global_policy(dtype: str | keras.DTypePolicy) -> Iterator[None]:
+    """Sets the global dtype policy, which layers that a constructor makes get."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype)
     try:

@@ -1,4 +1,4 @@
-"""Reading `.keras` files, and what is in them."""
+"""Reading `.keras` files, and describing them."""
 
 import zipfile
 from pathlib import Path
@@ -20,18 +20,17 @@ _METADATA = "metadata.json"
 
 
 class KerasFile(NamedTuple):
-    """What a `.keras` file holds.
+    """What is in a `.keras` file.
 
     Attributes:
         path: the file.
-        size: its bytes.
-        metadata: what Keras wrote down about it, such as `keras_version`; empty where that is
-            missing.
+        size: in bytes.
+        metadata: what Keras recorded about it, such as `keras_version`; empty if there is none.
         inputs: names, shapes and dtypes, as an export of the model would have them; empty
-            where the model is subclassed.
+            for a subclassed model.
         outputs: likewise.
-        layers: number of layers, those of nested models included.
-        parameters: number of weights, scalar by scalar.
+        layers: number of layers, including those of nested models.
+        parameters: number of scalars in all weights.
         rho: a `RhoSummary` for each BIN layer, from input to output.
     """
 
@@ -59,11 +58,11 @@ def load_keras_file(path: Path) -> keras.Model:
     refuse_remote(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f"A model must be a .keras file. Received: {str(path)!r}, which is no file"
+            f"A model must be a .keras file. Received: {str(path)!r}, which is not a file"
         )
     try:
         return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers do
+    except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers raise
         raise ValueError(
             "A model must be a whole .keras file that Keras can load. "
             f"Received: {str(path)!r}; Keras says: {error}"
@@ -71,11 +70,11 @@ def load_keras_file(path: Path) -> keras.Model:
 
 
 def describe_keras_file(path: Path) -> KerasFile:
-    """Loads a model, and tells what is in it.
+    """Loads a model, and describes it.
 
     Raises:
         FileNotFoundError: as for `load_keras_file`.
-        ValueError: as for `load_keras_file`, or its metadata is no JSON object.
+        ValueError: as for `load_keras_file`, or its metadata is not a JSON object.
     """
     model = load_keras_file(path)
     inputs, outputs = named_tensors(as_functional(model)) if is_graph(model) else ((), ())

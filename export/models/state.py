@@ -1,4 +1,4 @@
-"""Leaving a model as it was."""
+"""Restoring the state of a model."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import numpy as np
 
 @contextlib.contextmanager
 def unchanged(model: keras.Model) -> Iterator[None]:
-    """Gives weights and states, such as those of seed generators, the values they had before."""
-    # TensorFlow writes what is assigned to a new place while an old value is held.
+    """Restores weights and states, such as those of seed generators, after a `with` block."""
+    # TensorFlow assigns to other memory while an old value is held, so these are not overwritten.
     before = [(variable, keras.ops.copy(variable)) for variable in model.variables]
     try:
         yield

@@ -39,15 +39,13 @@ def converter(calls: list[LayerCall], parted: Container[str], lowering: str) -> 
     Args:
         calls: the calls of normalization layers in the traced model.
         parted: marks of the calls of which an earlier operator computes a part; see
-            `Constants.handed_over`.
+            `Constants.split`.
         lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
     """
     marked = {
         call.mark: (
             call.axes,
-            _without_zeros(
-                call.constants.handed_over()[2] if call.mark in parted else call.constants
-            ),
+            _without_zeros(call.constants.split()[2] if call.mark in parted else call.constants),
             call.layer.epsilon,
         )
         for call in calls

@@ -1,4 +1,4 @@
-"""What can go wrong with an exported artifact that was written but is not right."""
+"""Errors for an artifact that was written, but is wrong."""
 
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,7 @@ class VerificationError(ValueError):
 
 
 class NamesError(VerificationError):
-    """Inputs or outputs of the artifact are called otherwise than the model's.
+    """Inputs or outputs of the artifact have other names than the model's.
 
     Example:
     >>> import keras, tempfile

@@ -1,14 +1,14 @@
-"""Results as plain values that JSON can hold."""
+"""Results as plain values for JSON."""
 
 import math
 from pathlib import Path
 from typing import Any
 
 
-def plain(value) -> Any:
+def plain(value: Any) -> Any:
     """Turns named tuples into dicts, other tuples into lists, and paths into text.
 
-    Numbers that are not finite become text as well: JSON has none.
+    Numbers that are not finite become text, too, as JSON has none.
     """
     if hasattr(value, "_asdict"):
         return plain(value._asdict())

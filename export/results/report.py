@@ -16,7 +16,7 @@ from .verification import Verification
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written, what became of each layer, and how far it is from the Keras model.
+    """What was written, what became of each layer, and how much it differs from the Keras model.
 
     Attributes:
         path: the SavedModel's version directory, or the ONNX file.
@@ -24,13 +24,13 @@ class ExportReport:
         verification: the `Verification` of what was written.
         rho: a `RhoSummary` for each BIN layer, of the gates that were exported.
         seconds: wall-clock time of folding, writing and verifying.
-        cast_to_float32: whether the model was half precision and the artifact is float32.
+        cast_to_float32: whether the model is half precision, and the artifact float32.
         size: bytes of all files of the artifact: a SavedModel's folder,
             or an ONNX file and the one with its weights.
-        snapping_difference: largest absolute difference that clipping gates to [0, 1], and moving
-            them to its ends, makes to an output, or None if no gate was changed.
+        snapping_difference: largest absolute change of an output by clipping gates to [0, 1] and
+            moving them to its ends, or None if no gate changed.
         inner_transposes: number of transposes inside an ONNX file that a better layout would
-            save; None for a SavedModel.
+            avoid; None for a SavedModel.
 
     Example:
     >>> import keras, keras_bin, tempfile

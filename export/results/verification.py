@@ -1,4 +1,4 @@
-"""What a comparison of an artifact with its model has found."""
+"""What a comparison of an artifact with its model found."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,16 +20,16 @@ class OutputCheck(NamedTuple):
             finite.
         max_rel: largest absolute difference over the absolute expected value, where that
             value is above `atol`.
-        worst: index of the element that exceeds what is allowed by most, or comes nearest to
-            it; None where the output has no elements.
+        worst: index of the element that exceeds the tolerance by most, or comes closest to it;
+            None for an output without elements.
         expected: value of the Keras model there.
         got: value of the artifact there.
-        rounding: what rounding moves the Keras model by at most, in this output on this batch,
-            unsteady rows apart, where that was looked at; None elsewhere.
+        rounding: largest change of this output by rounding in the Keras model, on the rows of the
+            batch that are not unsteady; None if it was not measured.
         passed: whether every element is right.
-        unsteady: number of rows on which rounding alone moves the Keras model by more than 0.25 %
-            of its largest value there, where that was looked at. They tell little of an artifact,
-            and may differ by 4 times the largest rounding of any row.
+        unsteady: number of rows on which rounding alone changes the Keras model by more than
+            0.25 % of its largest value there, if that was measured. They tell little about an
+            artifact, and may differ by 4 times the largest rounding of any row.
 
     Example:
     >>> from keras_bin.export import OutputCheck
@@ -67,12 +67,12 @@ class OutputCheck(NamedTuple):
 
 @dataclass(frozen=True)
 class Verification:
-    """How far an artifact is from its model, for every output on every batch of samples.
+    """How much an artifact differs from its model, for every output on every batch of samples.
 
     Attributes:
         outputs: an `OutputCheck` for each batch and output, in that order.
-        atol: absolute tolerance that was applied.
-        rtol: relative tolerance that was applied.
+        atol: absolute tolerance.
+        rtol: relative tolerance.
 
     Example:
     >>> from keras_bin.export import OutputCheck, Verification

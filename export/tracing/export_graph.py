@@ -26,7 +26,8 @@ class ExportGraph:
         graph: the `FrozenGraph`.
         calls: the calls of normalization layers, in the order of computation.
         layers: a `LayerFold` for each normalization layer, in the order of computation.
-        parted: marks of the calls whose `handed_over` part a linear operator has taken.
+        parted: marks of the calls from which a linear operator absorbs an affine map; see
+            `Constants.split`.
     """
 
     def __init__(self, source: Source, traced: TracedModel, arithmetic: bool):
@@ -51,7 +52,7 @@ class ExportGraph:
             call = by_mark.get(mark_of(node))
             if call is None or marks[call.mark] > 1:  # a function that is called at two places
                 continue
-            scale, offset, _ = call.constants.handed_over()
+            scale, offset, _ = call.constants.split()
             shape = [1] * call.axes.rank
             shape[call.axes.channel] = call.axes.channels
             affine = Affine(scale.reshape(shape), offset.reshape(shape))

@@ -149,24 +149,32 @@ def quantized():
 @pytest.mark.parametrize(
     ("make", "axis", "reason"),
     [
-        (lambda: layers.ReLU(name="a"), -1, "the layer before, ReLU 'a', is no convolution or"),
-        (lambda: Doubled(5, 3, name="a"), -1, "the layer before, Doubled 'a', is no convolution"),
-        (lambda: Standardized(5, 3, name="a"), -1, "the layer before, Standardized 'a', is no"),
-        (lambda: Rounded(5, name="a"), -1, "the layer before, Rounded 'a', is no convolution or"),
+        (lambda: layers.ReLU(name="a"), -1, "the layer before, ReLU 'a', is not a convolution"),
+        (
+            lambda: Doubled(5, 3, name="a"),
+            -1,
+            "the layer before, Doubled 'a', is not a",
+        ),
+        (lambda: Standardized(5, 3, name="a"), -1, "the layer before, Standardized 'a', is not"),
+        (
+            lambda: Rounded(5, name="a"),
+            -1,
+            "the layer before, Rounded 'a', is not a",
+        ),
         (
             lambda: layers.EinsumDense("abcd,de->abce", (None, None, 5), name="a"),
             -1,
-            "the layer before, EinsumDense 'a', is no convolution or dense layer of Keras",
+            "the layer before, EinsumDense 'a', is not a convolution or dense layer of Keras",
         ),
         (
             lambda: layers.Conv2D(5, 3, activation="relu", name="a"),
             -1,
-            "Conv2D 'a' has an activation of its own",
+            "Conv2D 'a' has an activation",
         ),
         (
             lambda: layers.Dense(5, activation=lambda x: x, name="a"),
             -1,
-            "Dense 'a' has an activation of its own",
+            "Dense 'a' has an activation",
         ),
         (low_rank, -1, "the weights of Dense 'dense' are low-rank adapted or quantized"),
         (quantized, -1, "the weights of Dense 'dense' are low-rank adapted or quantized"),
@@ -184,7 +192,7 @@ def quantized():
         (
             lambda: NoBias(5, 3, name="a"),
             -1,
-            "the constructor of NoBias 'a' may not take the bias that it lacks",
+            "NoBias 'a' has no bias, and its constructor may not accept one",
         ),
     ],
     ids=[

@@ -150,10 +150,10 @@ def test_gamma_zero_leaves_an_affine_map_whatever_the_gate():
 @pytest.mark.parametrize(
     "rho", [0.0, 1.0, 0.3, (0, 1, 0.5, 0, 1, 0.01, 0.99)], ids=["zero", "one", "between", "all"]
 )
-def test_what_is_handed_over_and_what_is_left_make_the_layer(rho):
+def test_affine_map_and_rest_make_the_layer(rho):
     whole = constants(rho=rho)
     x = np.random.default_rng(2).normal(1.5, 2, (3, 11, 7))
-    scale, offset, left = whole.handed_over()
+    scale, offset, left = whole.split()
     read = x * scale + offset
     if whole.affine:
         np.testing.assert_allclose(read, applied(whole, x, EPSILON), rtol=1e-12, atol=1e-12)
@@ -166,7 +166,7 @@ def test_what_is_handed_over_and_what_is_left_make_the_layer(rho):
         np.testing.assert_allclose(applied(filled, read, EPSILON), expected, rtol=1e-11, atol=1e-11)
 
 
-def test_channels_whose_gate_is_one_are_handed_over_whole():
-    _, _, left = constants(rho=(0, 1, 0.5, 0, 1, 0.01, 0.99)).handed_over()
+def test_channels_whose_gate_is_one_are_absorbed_whole():
+    _, _, left = constants(rho=(0, 1, 0.5, 0, 1, 0.01, 0.99)).split()
     for index in (1, 4):
         assert (left.scale[index], left.offset[index], left.instance_scale[index]) == (1, 0, 0)

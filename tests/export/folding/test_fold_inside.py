@@ -1,4 +1,4 @@
-"""Subclassed models and custom layers: which layers inside are folded, and what names the rest."""
+"""Subclassed models and custom layers: what is folded inside them, and what the report says."""
 
 import keras
 import numpy as np

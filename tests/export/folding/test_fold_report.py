@@ -117,7 +117,7 @@ def test_convolution_and_its_absorbed_layer_as_outputs_keep_names_and_values():
             lambda: around(
                 layers.Bidirectional(layers.GRU(3, return_sequences=True)), BN(), shape=(7, 4)
             ),
-            "the layer before, Bidirectional 'bidirectional', is no convolution",
+            "the layer before, Bidirectional 'bidirectional', is not a convolution",
         ),
         (
             lambda: around(conv(), keras.Sequential([keras.Input((6, 4, 4)), BN()])),

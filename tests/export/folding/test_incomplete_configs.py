@@ -1,4 +1,4 @@
-"""What a config does not say of a model is folded too."""
+"""Models whose configs are incomplete are folded as they are."""
 
 import keras
 import numpy as np

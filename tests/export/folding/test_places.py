@@ -62,11 +62,11 @@ def test_layer_before_is_found_through_what_is_idle_at_inference(between, normal
         ),
         (
             lambda: stacked(conv(), layers.ReLU(name="relu"), BN(name="norm")),
-            "the layer before, ReLU 'relu', is no convolution",
+            "the layer before, ReLU 'relu', is not a convolution",
         ),
         (
             lambda: stacked(conv(activation="relu"), BN(name="norm")),
-            "Conv2D 'conv' has an activation of its own",
+            "Conv2D 'conv' has an activation",
         ),
         (
             lambda: stacked(conv(), BN(axis=1, name="norm")),
@@ -76,7 +76,7 @@ def test_layer_before_is_found_through_what_is_idle_at_inference(between, normal
             lambda: stacked(
                 keras.Sequential([keras.Input(IMAGE), conv()], name="in"), BN(name="norm")
             ),
-            "the layer before, Sequential 'in', is no convolution",
+            "the layer before, Sequential 'in', is not a convolution",
         ),
     ],
     ids=["model input", "nested input", "other layer", "activation", "axis", "nested conv"],
@@ -90,7 +90,7 @@ def test_reason_says_why_no_layer_can_absorb_it(make, reason):
 def test_operation_before_has_its_name_in_the_reason():
     inputs = keras.Input(IMAGE)
     model = keras.Model(inputs, BN(name="norm")(conv()(inputs) * 2.0))
-    assert place_of(model).reason.startswith("the layer before, Multiply 'multiply', is no conv")
+    assert place_of(model).reason.startswith("the layer before, Multiply 'multiply', is not a conv")
 
 
 def test_shared_normalization_stays():
@@ -164,7 +164,9 @@ class AlwaysOn(layers.Dropout):
 
 def test_subclass_with_a_call_of_its_own_is_not_idle():
     model = stacked(conv(), AlwaysOn(0.5, name="drop"), BN(name="norm"))
-    assert place_of(model).reason.startswith("the layer before, AlwaysOn 'drop', is no convolution")
+    assert place_of(model).reason.startswith(
+        "the layer before, AlwaysOn 'drop', is not a convolution"
+    )
 
 
 def test_chain_reaches_the_convolution_through_an_absorbed_layer():
@@ -177,14 +179,14 @@ def test_chain_reaches_the_convolution_through_an_absorbed_layer():
 def test_chain_ends_at_a_layer_with_statistics_of_its_own():
     model = stacked(conv(), BIN(name="first"), BN(name="norm"))
     assert place_of(model, affine=["norm"]).reason.startswith(
-        "the layer before, BatchInstanceNormalization 'first', is no convolution"
+        "the layer before, BatchInstanceNormalization 'first', is not a convolution"
     )
 
 
 def test_chain_ends_at_an_affine_map_that_stays():
     model = stacked(BN(name="first"), BN(name="norm"))
     assert place_of(model).reason.startswith(
-        "the layer before, BatchNormalization 'first', is no convolution"
+        "the layer before, BatchNormalization 'first', is not a convolution"
     )
 
 

@@ -35,6 +35,6 @@ def test_tolerance_below_one_half_is_taken(tolerance):
 
 @pytest.mark.parametrize("tolerance", [-1e-9, 0.5, 1, np.inf, np.nan, "0.1", None], ids=repr)
 def test_tolerance_out_of_range_is_refused(tolerance):
-    with pytest.raises(ValueError, match=r"from 0 up and below 0\.5") as caught:
+    with pytest.raises(ValueError, match=r"at least 0 and below 0\.5") as caught:
         check_rho_tolerance(tolerance)
     assert str(caught.value).endswith(f"rho_tolerance={tolerance!r}")
