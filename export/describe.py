@@ -1,4 +1,4 @@
-"""What a model file or an artifact holds."""
+"""Describing model files and artifacts."""
 
 import zipfile
 from pathlib import Path
@@ -27,7 +27,7 @@ class Version(NamedTuple):
 
 
 class VersionsFolder(NamedTuple):
-    """The folder of a model's versions, as TensorFlow Serving watches it.
+    """The folder that holds the versions of a model, as TensorFlow Serving watches it.
 
     Attributes:
         path: the folder.
@@ -45,18 +45,18 @@ class VersionsFolder(NamedTuple):
 
 
 def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | VersionsFolder:
-    """Tells what is in a file or folder; an artifact is read, not run.
+    """Describes a model file or an artifact from its files, without running it.
 
     Args:
         path: a `.keras` file, a SavedModel directory (`base/<version>`), the folder of its
             versions (`base`), or an ONNX file.
 
     Returns:
-        A description for its kind, of plain values; `as_dict` gives them for JSON.
+        A description of plain values, of a class for each kind; `as_dict` returns them for JSON.
 
     Raises:
-        FileNotFoundError: there is nothing at `path`.
-        ImportError: it is an ONNX file and a package of the `onnx` extra is missing.
+        FileNotFoundError: `path` is no file or folder.
+        ImportError: it is an ONNX file, and a package of the `onnx` extra is missing.
         ValueError: it is something else, or damaged, or `path` is an address of an object store.
 
     Example:
@@ -76,7 +76,7 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
         return describe_saved_model(path)
     if path.is_dir():
         return _describe_versions(path)
-    if not path.is_file():  # a pipe or a device, which may have no end, is none either
+    if not path.is_file():  # pipes and devices, which may have no end, are no files
         raise FileNotFoundError(
             f"There must be a file or folder to describe. Received: {str(path)!r}"
         )
@@ -89,7 +89,7 @@ def _describe_versions(path):
     found = tuple(Version(int(each.name), size_on_disk(each)) for each in versions(path))
     if not found:
         raise ValueError(
-            "A folder must be a SavedModel, with a saved_model.pb, or hold some in folders that "
-            f"are named by integers. Received: {str(path)!r}"
+            "A folder must be a SavedModel, with a saved_model.pb, or hold SavedModels in folders "
+            f"named by integers. Received: {str(path)!r}"
         )
     return VersionsFolder(path, size_on_disk(path), found)

@@ -1,4 +1,4 @@
-"""Imports of what only the exporter needs, with an error that says how to get it."""
+"""Checks that what only the exporter needs is there, with errors that say how to get it."""
 
 import importlib
 

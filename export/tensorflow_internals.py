@@ -1,12 +1,12 @@
-"""What the exporter takes from TensorFlow under private names, all of it.
+"""All private names of TensorFlow that the exporter uses.
 
-Checked on TensorFlow 2.18.1 and 2.21.0. Each function says which public name would replace it;
-where it names none, TensorFlow has none yet. A new release is reviewed here, and then in the tests.
+Checked on TensorFlow 2.18.1 and 2.21.0. Each function says which public name would replace it, or
+that there is none yet. Review this file for each new release of TensorFlow, then run the tests.
 """
 
-# Attributes of nodes and functions that TensorFlow gives no public name.
-COMPILED = "_XlaMustCompile"  # whether XLA has to compile it
-ANNOTATIONS = ("_gradient_op_type", "_class")  # a gradient of one's own, and where a node belongs
+# Attributes of nodes and functions; they have no public names.
+COMPILED = "_XlaMustCompile"  # whether XLA must compile it
+ANNOTATIONS = ("_gradient_op_type", "_class")  # a custom gradient, and colocation
 
 
 def operator_definition(operator: str):

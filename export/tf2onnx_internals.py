@@ -1,4 +1,4 @@
-"""What the exporter takes from tf2onnx beside its public `tf2onnx.convert`, all of it.
+"""All private names of tf2onnx that the exporter uses.
 
 Checked on tf2onnx 1.17.0. Public for the whole: `tf2onnx.convert.from_graph_def`, which runs
 tf2onnx's optimizers in an order of its own; see `onnx_files.graph_conversion`.
@@ -82,9 +82,9 @@ def optimized(graph, names: Sequence[str], skip_failing: bool = False):
 
 
 def _pools_of_pictures():
-    """Returns tf2onnx's optimizer that makes pools of reductions, but for those of series.
+    """Returns tf2onnx's optimizer that turns reductions into pools, except in series.
 
-    There it would take the mean over channels, as of a layer normalization, for a pool.
+    There it would take the mean over channels, as in layer normalization, for a pool.
     """
     from tf2onnx.optimizer import GlobalPoolOptimizer
 

@@ -1,11 +1,11 @@
-"""What is raised where files cannot be written: what to do about it, and where."""
+"""Errors of files that cannot be written: they say what to do, and name the destination."""
 
 import contextlib
 import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-# Of writing and syncing an open file, whose errors name none.
+# Errors of writing and syncing an open file, which name no file.
 _OF_DISKS = frozenset(
     (
         errno.EACCES,
@@ -31,13 +31,13 @@ def cannot_write(code: int, reason: str, path: Path) -> OSError:
 
 @contextlib.contextmanager
 def disk_errors(staged: Path, destination: Path) -> Iterator[None]:
-    """Puts errors of files that are written to a hidden folder, or moved, into words.
+    """Turns errors of writing to a hidden folder, and of moving from it, into `cannot_write`.
 
-    Errors of other files, such as those that a layer of the model reads, are left as they are.
+    Errors of other files, such as one that a layer of the model reads, stay as they are.
 
     Args:
         staged: the hidden folder.
-        destination: what errors name in place of what is in it.
+        destination: the path to name in place of a hidden one.
 
     Raises:
         OSError: a file cannot be written, moved or removed.
@@ -45,7 +45,7 @@ def disk_errors(staged: Path, destination: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # in words already
+        if error.errno is None:  # it says what to do already
             raise
         names = [name for name in (error.filename, error.filename2) if isinstance(name, str)]
         hidden = [name for name in names if _is_in(name, staged)]

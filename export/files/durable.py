@@ -1,4 +1,4 @@
-"""Files on the disk: what could not be written there, and what the system still holds in memory."""
+"""Writing files through to the disk, and errors of TensorFlow where it cannot write them."""
 
 import contextlib
 import errno
@@ -9,10 +9,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def tensorflow_writes(path: Path) -> Iterator[None]:
-    """Turns what TensorFlow raises where it cannot write files into what Python raises.
+    """Turns the errors that TensorFlow raises for files that it cannot write into OSError.
 
     Raises:
-        OSError: TensorFlow could not write to `path`; its words are in the message.
+        OSError: TensorFlow could not write to `path`; its message is included.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Giving two files or folders each other's name."""
+"""Exchanging the names of two files or folders."""
 
 import contextlib
 import ctypes
@@ -11,11 +11,11 @@ _RENAME_EXCHANGE = 2
 
 
 def exchange(staged: Path, destination: Path) -> None:
-    """Gives what is at two paths of one file system each other's name.
+    """Exchanges what is at two paths of one file system.
 
-    On Linux that is one step on most file systems. Elsewhere what is at `destination` goes to
-    a folder called `ASIDE` beside `staged` for a moment, from where `put_back` brings it back
-    if the process is killed in that moment; if a step fails, everything is as it was.
+    On Linux this is one step on most file systems. Elsewhere the old content of `destination` is in
+    a folder called `ASIDE` beside `staged` for a moment; if the process is killed then, `put_back`
+    restores it. If a step fails, the steps before it are undone.
 
     Raises:
         OSError: one of them cannot be moved.
@@ -32,7 +32,7 @@ def exchange(staged: Path, destination: Path) -> None:
 
 
 def put_back(staging: Path, folder: Path) -> None:
-    """Brings back into `folder` what an interrupted exchange has left aside in `staging`.
+    """Moves what an interrupted exchange has left in `staging` back into `folder`.
 
     Raises:
         OSError: it cannot be moved.
@@ -44,7 +44,7 @@ def put_back(staging: Path, folder: Path) -> None:
 
 
 def _exchange_in_one_step(first, second):
-    """Exchanges by a call that Python has no name for; returns whether that worked."""
+    """Exchanges by a system call that Python does not offer; returns whether that worked."""
     try:
         call = ctypes.CDLL(None).renameat2
     except (AttributeError, OSError, TypeError):

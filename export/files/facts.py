@@ -1,7 +1,7 @@
-"""What an artifact says about its own export, as far as it is read: keys, and the types of values.
+"""Checking the types of what an artifact says about its own export, before it is used.
 
-A type is Python's, a list of one type for all items, a dict of types by key, or a dict of one type
-for all keys, which is `str` then. A key may be missing, and its value may be None.
+A type is one of Python's, a list with the type of all items, a dict of types by key, or a dict that
+maps `str` to the type of all values. A key may be missing, and any value may be None.
 """
 
 import json
@@ -37,10 +37,14 @@ _NAMES = {str: "text", int: "an integer", float: "a number", list: "a list", dic
 
 
 def parse_json(text: str | bytes, where: str) -> Any:
-    """Returns what a text holds.
+    """Parses a text as JSON.
+
+    Args:
+        text: the text.
+        where: what the text is, for the error.
 
     Raises:
-        ValueError: it is not JSON; `where` says what it is a part of.
+        ValueError: it is not JSON.
     """
     try:
         return json.loads(text)
@@ -55,12 +59,12 @@ def check_facts(value: Any, expected: Any, path: Path, key: str = "") -> None:
 
     Args:
         value: what it says.
-        expected: a type, as the module describes them.
+        expected: its type, as described in this module.
         path: the file that says it.
-        key: where in it, with dots between keys.
+        key: the place in the file, keys joined by dots.
 
     Raises:
-        ValueError: something has another type; the message names the file and the key.
+        ValueError: a value has another type; the message names the file and the key.
     """
     if value is None:
         return

@@ -1,19 +1,19 @@
-"""Symbolic links, and what they need to lead where they do."""
+"""Symbolic links, and the files and folders that they depend on."""
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-MOST_LINKS = 40  # the system follows no more of them
+MOST_LINKS = 40  # the system follows no more in one path
 
 
 def needed_by(stays: Iterable[Path], among: Iterable[Path]) -> set[Path]:
-    """Returns those of some files and folders without which links would lead nowhere.
+    """Returns the files and folders without which links would be broken.
 
     Args:
-        stays: files and folders whose links are to lead where they do, with all in them.
-        among: the files and folders to choose from. Whichever is needed stays too, and so its
-            own links count.
+        stays: files and folders whose links must keep working, those inside folders too.
+        among: the files and folders to choose from. Those that are needed stay as well, so that
+            their own links count.
     """
     places = {_place(path): path for path in among}
     needed: set[Path] = set()
@@ -27,7 +27,7 @@ def needed_by(stays: Iterable[Path], among: Iterable[Path]) -> set[Path]:
 
 
 def _links(path):
-    """Yields a path itself if it is a link, and otherwise the links in it at any depth."""
+    """Yields a path itself if it is a link, else all links in it."""
     if path.is_symlink():
         yield path
         return
@@ -36,7 +36,7 @@ def _links(path):
 
 
 def _way(link):
-    """Yields every place that the system passes on its way along a link."""
+    """Yields every path that the system passes while it follows a link."""
     at, names = _place(link).parent, [link.name]
     followed = 0
     while names and followed <= MOST_LINKS:
@@ -53,5 +53,5 @@ def _way(link):
 
 
 def _place(path):
-    """Returns a path that leads through no link; its last name may be one."""
+    """Resolves the links in a path, except its last part."""
     return Path(os.path.realpath(path.parent), path.name)

@@ -1,4 +1,4 @@
-"""Locks on folders, which the system drops when their process ends, however it ends."""
+"""Locks on folders, which the system releases when their process ends, however that happens."""
 
 import contextlib
 import os
@@ -15,16 +15,16 @@ except ImportError:  # Windows
 def lock(folder: Path, *, wait: bool = True) -> Iterator[bool]:
     """Holds the lock of a folder while the `with` block runs, and yields whether it does.
 
-    Threads of one process exclude each other like processes. A process that the system kills
-    loses its locks.
+    Threads of one process exclude each other as processes do. A process that is killed loses its
+    locks.
 
     Args:
         folder: an existing folder, which need not be writable.
-        wait: whether to wait for whoever holds the lock.
+        wait: whether to wait if the lock is held.
 
     Yields:
-        False where the system or the file system has no such locks, or where somebody else
-        holds this one and `wait` is False.
+        False if the system or the file system has no such locks, or if the lock is held elsewhere
+        and `wait` is False.
 
     Raises:
         OSError: `folder` cannot be opened.
@@ -42,6 +42,6 @@ def lock(folder: Path, *, wait: bool = True) -> Iterator[bool]:
 def _take(descriptor, wait):
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # held, or unknown to the file system: network file systems name many causes
+    except OSError:  # held, or not supported: network file systems have many error codes
         return False
     return True

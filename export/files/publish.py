@@ -1,4 +1,4 @@
-"""Putting files in their place whole, or not at all."""
+"""Publishing files and folders whole, or not at all."""
 
 import contextlib
 import errno
@@ -20,17 +20,17 @@ PREFIX = ".keras-bin-"
 def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
     """Yields a hidden, empty folder inside `folder`, and removes it at the end.
 
-    It lies on the file system of its destination, so that a rename publishes what is in it
-    in one step. Its name starts with a dot, which TensorFlow Serving takes for no version.
-    If the work fails, folders that were made for it are removed as well.
+    It is on the file system of the destination, so that a rename publishes what is in it in one
+    step. Its name starts with a dot, so that TensorFlow Serving does not take it for a version. If
+    the work fails, folders that were made for it are removed as well.
 
-    It is locked as long as it is in use. Hidden folders without a lock are of processes that
-    were killed: they are removed first, and a version that such a process had moved aside
-    comes back. Where the system has no locks, nothing of others is touched.
+    It is locked while it is in use. Hidden folders without a lock belong to processes that were
+    killed: they are removed first, and a version that such a process had moved aside is restored.
+    Where the system has no locks, they stay.
 
     Args:
         folder: made if missing.
-        destination: what errors name, by default `folder`.
+        destination: the path that errors name, by default `folder`.
 
     Raises:
         OSError: `folder` cannot be made or written to, or its disk is full, now or while the
@@ -50,7 +50,7 @@ def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
                 stack.enter_context(lock(staged, wait=False))
         except OSError as error:
             _remove_empty(made)
-            # mkdir says "file exists" where a file stands in place of the folder itself.
+            # mkdir raises FileExistsError if the folder itself is a file.
             code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno or 0
             raise cannot_write(code, os.strerror(code), folder) from error
         try:
@@ -64,7 +64,7 @@ def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Checks that nothing is in the way of `path`, before any work is done.
+    """Checks before any work is done that `path` is free.
 
     Raises:
         FileExistsError: `path` exists and `overwrite` is False.
@@ -77,7 +77,7 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 def publish_file(staged: Path, destination: Path, overwrite: bool) -> None:
-    """Gives a finished file its name in one step, once its content is on the disk.
+    """Gives a finished file its name in one step, after its content is on the disk.
 
     Raises:
         FileExistsError: the destination appeared meanwhile, and `overwrite` is False.
@@ -89,10 +89,10 @@ def publish_file(staged: Path, destination: Path, overwrite: bool) -> None:
 
 
 def publish_folder(staged: Path, destination: Path, overwrite: bool) -> None:
-    """Moves a finished folder to its name in one step, once its content is on the disk.
+    """Moves a finished folder to its name in one step, after its content is on the disk.
 
-    What it replaces is left at `staged`. If anything fails, what was there before is there
-    again.
+    The folder that it replaces is at `staged` afterwards. If anything fails, the old folder is
+    back.
 
     Raises:
         FileExistsError: the destination appeared meanwhile, and `overwrite` is False.
@@ -131,7 +131,7 @@ def _name_file(staged, destination, overwrite):
 
 
 def _sweep(folder):
-    """Removes what killed processes have left; what cannot be removed stays for the next run."""
+    """Removes what killed processes have left; what cannot be removed is left to the next run."""
     for path in folder.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), lock(path, wait=False) as dead:
             if dead:
@@ -140,12 +140,12 @@ def _sweep(folder):
 
 
 def _remove(staged):
-    """Removes a hidden folder, or leaves what cannot be removed to the next run's sweep."""
+    """Removes a hidden folder; what cannot be removed is left to the next run."""
     shutil.rmtree(staged, ignore_errors=True)
 
 
 def _missing(folder):
-    """Returns the folders on the way to `folder` that do not exist, the deepest first."""
+    """Returns `folder` and its parents as far as they do not exist, the deepest first."""
     return [path for path in (folder, *folder.parents) if not path.exists()]
 
 

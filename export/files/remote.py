@@ -1,22 +1,22 @@
-"""Addresses of object stores, which are no paths of files."""
+"""Refusing addresses of object stores, which are no local paths."""
 
 import os
 import re
 
-# As `pathlib` leaves it, with one slash of the two. One letter is a drive of Windows.
+# `pathlib` leaves one slash of two. A single letter is a drive of Windows.
 _SCHEME = re.compile(r"[A-Za-z][\w+.-]+:[/\\]")
 
 
 def refuse_remote(path: str | os.PathLike) -> None:
-    """Checks that a path is one of a file system, before any work is done.
+    """Checks before any work is done that a path is local.
 
     Raises:
         ValueError: it is an address, such as `gs://bucket/model`.
     """
     if any(map(_SCHEME.match, (os.fsdecode(path), str(path)))):
         raise ValueError(
-            "A path must be that of a local file or folder: what is written gets its name in one "
-            "step once it is verified, which an object store cannot do. Export to a local folder, "
-            "then copy it (gsutil cp -r, or aws s3 cp --recursive), with saved_model.pb last; "
-            f"copy what is to be read to a local folder first. Received: {str(path)!r}"
+            "A path must be that of a local file or folder: an export is renamed in one step once "
+            "it is verified, which object stores cannot do. Export to a local folder, then copy it "
+            "(gsutil cp -r, or aws s3 cp --recursive), saved_model.pb last; to read a model, copy "
+            f"it to a local folder first. Received: {str(path)!r}"
         )

@@ -1,9 +1,9 @@
-"""How large files and folders are."""
+"""Sizes of files and folders."""
 
 from pathlib import Path
 
 
 def size_on_disk(path: Path) -> int:
-    """Returns the bytes of a file, or of all files in a folder; 0 where there is nothing."""
+    """Returns the bytes of a file, or of all files in a folder; 0 if there is none."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())

@@ -1,4 +1,4 @@
-"""What is in an ONNX file, read without running it."""
+"""Describing an ONNX file, without running it."""
 
 import collections
 from pathlib import Path
@@ -18,10 +18,10 @@ class OnnxTensor(NamedTuple):
     """One input or output of an ONNX file.
 
     Attributes:
-        name: the key it is fed or read by.
-        shape: sizes, the batch axis first; a name, or None, where a size is free.
-        dtype: dtype name, such as `"float32"`; `"sequence"`, `"map"` or `"optional"` where it
-            is no tensor, and `"unknown"` where the file states none.
+        name: the key to feed or read it by.
+        shape: sizes, the batch axis first; a name or None for a free size.
+        dtype: name of the dtype, such as `"float32"`; `"sequence"`, `"map"` or `"optional"` for
+            what is no tensor, and `"unknown"` if the file states none.
     """
 
     name: str
@@ -30,17 +30,17 @@ class OnnxTensor(NamedTuple):
 
 
 class OnnxFile(NamedTuple):
-    """What an ONNX file holds.
+    """What an ONNX file contains.
 
     Attributes:
         path: the file.
-        size: its bytes, with those of the files that hold weights of it.
+        size: its bytes, including those of the files that hold its weights.
         producer: name and version of the program that wrote it.
-        opsets: version of the operator set, by domain; ONNX's own is `""`.
-        inputs: what has to be fed; constants are left out.
-        outputs: what can be read.
-        operators: number of operators of each kind, most frequent first, those in branches
-            and in the bodies of loops included once.
+        opsets: version of the operator set, by domain; that of ONNX itself is `""`.
+        inputs: the inputs, without constants.
+        outputs: the outputs.
+        operators: how many operators of each kind there are, most frequent first; those in
+            branches and in the bodies of loops count once.
         metadata: the file's `metadata_props`.
     """
 
@@ -59,12 +59,12 @@ class OnnxFile(NamedTuple):
 
 
 def describe_onnx(path: Path) -> OnnxFile:
-    """Reads what an ONNX file says.
+    """Describes an ONNX file.
 
     Raises:
         ImportError: a package of the `onnx` extra is missing.
-        ValueError: the file cannot be read, or what an export has written into its metadata has
-            another type.
+        ValueError: the file is damaged or no ONNX file, or a value in its metadata has another
+            type than an export writes.
     """
     require_onnx()
     proto = read_proto(path)

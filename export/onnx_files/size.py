@@ -1,4 +1,4 @@
-"""How large an ONNX file is, with the weights of it that lie in other files."""
+"""Size of an ONNX file, including its weights in other files."""
 
 import itertools
 import os
@@ -9,9 +9,9 @@ from .proto import read_proto
 
 
 def onnx_size(path: Path) -> int:
-    """Returns the bytes of an ONNX file and of the files beside it that hold weights of it.
+    """Returns the bytes of an ONNX file and of the files beside it that hold its weights.
 
-    A file that is no ONNX file has its own size.
+    For any other file this is its own size.
 
     Raises:
         OSError: there is no file, or it cannot be read.
@@ -25,7 +25,7 @@ def onnx_size(path: Path) -> int:
 
 
 def external_locations(proto) -> Iterator[str]:
-    """Yields where the weights of an ONNX model lie that are in other files, as it states it."""
+    """Yields the paths that an ONNX model states for its weights in other files."""
     inside_functions = (_tensors_of(function.node) for function in proto.functions)
     for tensor in itertools.chain(_tensors(proto.graph), *inside_functions):
         yield from (entry.value for entry in tensor.external_data if entry.key == "location")

@@ -42,15 +42,15 @@ def manifest(
     rho: list[dict],
     source: dict | None = None,
 ) -> dict:
-    """Puts together what `write_manifest` writes, from plain values that JSON knows.
+    """Returns the content of a manifest, from plain values that JSON can hold.
 
     Args:
-        name: of the model.
+        name: name of the model.
         inputs: name, shape and dtype of each; None stands for a free size.
         outputs: likewise.
-        checks: what was checked before the version got its name, with figures.
+        checks: what was checked before the version was published, with figures.
         layers: what became of each layer.
-        rho: one summary for each layer that has gates.
+        rho: a summary of the gates of each BIN layer.
         source: what `source_file` returns, or None.
     """
     import tensorflow as tf
@@ -74,10 +74,10 @@ def manifest(
 
 
 def write_manifest(folder: Path, content: dict) -> None:
-    """Writes `keras_bin.json`, in which every number is finite.
+    """Writes `keras_bin.json`.
 
     Raises:
-        ValueError: one is not.
+        ValueError: a number is not finite.
     """
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     (folder / FILE).write_text(f"{text}\n", encoding="utf-8")
@@ -120,8 +120,8 @@ def source_file(path: Path) -> dict:
     refuse_remote(path)
     if not path.is_file():
         raise FileNotFoundError(
-            "`source` must be the .keras file that the model was loaded from; leave it out for a "
-            f"model that is in no file. Received: source={str(path)!r}"
+            "`source` must be the .keras file that the model was loaded from; leave it out if the "
+            f"model was not loaded from one. Received: source={str(path)!r}"
         )
     digest = hashlib.sha256()
     with open(path, "rb") as file:

@@ -14,22 +14,21 @@ from .versions import versions
 def prune(base: str | os.PathLike, keep: int) -> list[Path]:
     """Removes all but the newest versions of a model.
 
-    A version is first moved to a hidden folder, in one step, and then deleted there: a server
-    that watches `base` never sees a part of it. Everything in `base` that is no SavedModel
-    with an integer for a name is left as it is, and counts for nothing: a folder that is still
-    being copied, for one.
+    Each old version is moved to a hidden folder in one step and deleted there, so that a server
+    that watches `base` never sees a part of it. Only SavedModels in folders with integers for
+    names are versions; everything else in `base` stays and does not count, such as a folder that
+    is still being copied.
 
-    A version may be a symbolic link. Where one is removed, what it leads to is left. A version
-    to which any link in `base` leads that is not removed stays as well, whatever its number:
-    one without which another that stays could not be read, or `latest`. Links from elsewhere
-    are not looked for.
+    A version may be a symbolic link. Then the link is removed, and its target stays. A version
+    that a remaining link in `base` leads to stays, whatever its number: the target of `latest`,
+    for example. Links outside of `base` are not considered.
 
     Args:
         base: folder of the model's versions.
-        keep: how many versions stay at least, above 0; those with the highest numbers do.
+        keep: minimum number of versions that stay, above 0: those with the highest numbers.
 
     Returns:
-        The folders that were removed, the oldest first.
+        The removed folders, the oldest first.
 
     Raises:
         FileNotFoundError: `base` is no folder.
@@ -50,7 +49,7 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
     if not isinstance(keep, int) or isinstance(keep, bool) or keep < 1:
         raise ValueError(
             "`keep` must be an integer above 0, as a server needs a version to serve; delete the "
-            f"folder itself to remove all. Received: keep={keep!r}"
+            f"folder itself to remove all versions. Received: keep={keep!r}"
         )
     refuse_remote(base)
     base = Path(base)

@@ -1,4 +1,4 @@
-"""What is in a SavedModel, read from its files without running it."""
+"""Describing a SavedModel from its files, without running it."""
 
 import collections
 from pathlib import Path
@@ -19,11 +19,11 @@ class ServingSignature(NamedTuple):
     """One signature of a SavedModel.
 
     Attributes:
-        name: the key it is called by, such as `"serving_default"`.
+        name: the key to call it by, such as `"serving_default"`.
         inputs: names, shapes and dtypes.
         outputs: likewise.
-        operators: number of operators of each kind that a call runs, most frequent first;
-            those in the body of a loop count once.
+        operators: how many operators of each kind a call runs, most frequent first; those in the
+            body of a loop count once.
     """
 
     name: str
@@ -33,14 +33,14 @@ class ServingSignature(NamedTuple):
 
 
 class SavedModelFolder(NamedTuple):
-    """What a SavedModel's folder holds.
+    """What the folder of a SavedModel contains.
 
     Attributes:
         path: the folder, by convention `base/<version>`.
         size: bytes of all its files.
         tensorflow_version: version of TensorFlow that wrote it.
-        signatures: what can be called in it.
-        manifest: what keras_bin wrote down about its export, or None.
+        signatures: its signatures.
+        manifest: content of `keras_bin.json`, or None if there is no such file.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class SavedModelFolder(NamedTuple):
 
 
 def describe_saved_model(path: Path) -> SavedModelFolder:
-    """Reads what a SavedModel's files say.
+    """Describes a SavedModel.
 
     Raises:
         ValueError: `saved_model.pb` or the manifest cannot be read, or the manifest holds a value
@@ -82,7 +82,7 @@ def describe_saved_model(path: Path) -> SavedModelFolder:
 def _tensors(tensors):
     import tensorflow as tf
 
-    known = known_dtypes()  # what has several tensors has none of its own
+    known = known_dtypes()  # an output of several tensors has no dtype
     return tuple(
         TensorInfo(
             name,
@@ -127,7 +127,7 @@ def _needed(nodes, signature, path):
 
 
 def _names(tensor):
-    """Returns the names of the tensors that an output consists of: several if it is sparse."""
+    """Returns the names of the tensors of an output; a sparse one has several."""
     kind = tensor.WhichOneof("encoding")
     if kind == "composite_tensor":
         return [name for part in tensor.composite_tensor.components for name in _names(part)]

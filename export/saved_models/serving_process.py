@@ -1,4 +1,4 @@
-"""A fresh process that runs a SavedModel as TensorFlow Serving would, without Keras."""
+"""A fresh process that runs SavedModels without Keras, as TensorFlow Serving does."""
 
 import contextlib
 import functools
@@ -19,7 +19,7 @@ _LINES = 20
 
 
 class ServingProcess:
-    """Loads SavedModels in another process, one at a time, and runs them there on the CPU."""
+    """Loads SavedModels in another process, one at a time, and runs them on its CPU."""
 
     def __init__(self, process: subprocess.Popen, folder: Path):
         self._process = process
@@ -27,15 +27,15 @@ class ServingProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process can be asked for more."""
+        """Whether the process still runs."""
         return self._process.poll() is None
 
     def load(self, path: Path) -> Artifact:
-        """Loads a SavedModel in place of the one before.
+        """Loads a SavedModel, which replaces the one before.
 
         Raises:
-            VerificationError: the process cannot load it, or has ended; its own words are in
-                the message. The artifact's `run` raises the same.
+            VerificationError: the process cannot load it, or has ended; the message says what
+                the process printed. The artifact's `run` raises the same.
         """
         name = str(path.absolute())
         signature = Signature(*map(_infos, self._ask("load", name)))
@@ -48,7 +48,7 @@ class ServingProcess:
             result, error = pickle.load(self._process.stdout)
         except (BrokenPipeError, EOFError):
             raise self._death() from None
-        except pickle.UnpicklingError:  # a part of a reply, or something else was printed
+        except pickle.UnpicklingError:  # it died within a reply, or printed something else
             self._process.kill()
             raise self._death() from None
         if error is not None:
@@ -63,17 +63,17 @@ class ServingProcess:
 
 @contextlib.contextmanager
 def serving_process(folder: Path) -> Iterator[ServingProcess]:
-    """Starts a Python with TensorFlow alone, and ends it with the `with` block.
+    """Starts a Python that has TensorFlow but not Keras, and ends it with the `with` block.
 
-    It starts in an empty folder and from source, so that neither the caller's modules nor its
-    `__main__` come into it. It ends when this process does, however that ends.
+    It runs the source of `serving_program` in an empty folder, so that it imports neither modules
+    of the caller nor its `__main__`. It ends when this process ends, however that happens.
 
     Args:
-        folder: where its files lie meanwhile; what is left there if this process is killed is
-            the caller's to remove.
+        folder: holds its files meanwhile. If this process is killed they stay, and the caller
+            has to remove them.
 
     Raises:
-        RuntimeError: no process can be started from `sys.executable`.
+        RuntimeError: `sys.executable` cannot be started.
     """
     program = Path(serving_program.__file__).read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="serving-", dir=folder.absolute()) as name:
@@ -85,7 +85,7 @@ def serving_process(folder: Path) -> Iterator[ServingProcess]:
             yield ServingProcess(process, folder)
         finally:
             process.kill()
-            with contextlib.suppress(BrokenPipeError):  # of a request that nobody has read
+            with contextlib.suppress(BrokenPipeError):  # a request that was not read
                 process.stdin.close()
             process.stdout.close()
             process.wait()
@@ -100,7 +100,7 @@ def _start(program, folder, errors):
             stderr=errors,
             cwd=folder,
             env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-            start_new_session=True,  # an interrupt from the keyboard is the caller's
+            start_new_session=True,  # Ctrl-C interrupts the caller alone
         )
     except OSError as error:
         raise RuntimeError(
@@ -117,6 +117,6 @@ def _infos(entries):
 def _error(*lines):
     return VerificationError(
         "A fresh process without Keras must be able to load and run the SavedModel, as TensorFlow "
-        "Serving would; replace the layer that it names. It says:",
+        "Serving does; replace the layer that it names. It says:",
         list(lines),
     )

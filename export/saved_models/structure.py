@@ -1,4 +1,4 @@
-"""What TensorFlow Serving needs of a SavedModel, read back from its files."""
+"""Checking in the files of a SavedModel that TensorFlow Serving can serve it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _PYTHON_OPERATORS = frozenset(("EagerPyFunc", "PyFunc", "PyFuncStateless"))
 
 
 def check_structure(path: Path) -> list[str]:
-    """Checks that any TensorFlow Serving can serve a SavedModel, by what `saved_model.pb` says.
+    """Checks in `saved_model.pb` that any TensorFlow Serving can serve a SavedModel.
 
     Args:
         path: the SavedModel's folder.
@@ -20,8 +20,8 @@ def check_structure(path: Path) -> list[str]:
         One line per check that passed.
 
     Raises:
-        OperatorError: an operator, in the graph or in a function, is not TensorFlow's own,
-            calls Python, or must be compiled by XLA.
+        OperatorError: an operator, in the graph or in a function, is not one of TensorFlow, calls
+            Python, or must be compiled by XLA.
         ShapeError: an input or output has no free batch axis.
         ValueError: `saved_model.pb` is damaged.
         VerificationError: a signature is missing, or the two differ.
@@ -67,7 +67,7 @@ def _batch_axes(graph):
     if wrong:
         raise ShapeError(
             "The first axis of every input and output must be the batch axis, of a free size; "
-            "take fixed sizes and sums over the batch out of the model. Others are:",
+            "take fixed sizes and sums over the batch out of the model. These are not:",
             wrong,
         )
     return "every input and output has a free batch axis"
@@ -86,7 +86,7 @@ def _operators(graph):
     if wrong:
         raise OperatorError(
             "A SavedModel may use TensorFlow's own operators only, and no Python function; replace "
-            "the layers that need others. The others are:",
+            "the layers that use other operators:",
             wrong,
         )
     return "all operators are TensorFlow's own"
@@ -98,8 +98,8 @@ def _compilation(graph):
     compiled += [f"{node.name} ({node.op}) in {at}" for at, node in _nodes(graph) if _must(node)]
     if compiled:
         raise OperatorError(
-            "Nothing may have to be compiled by XLA, which a TensorFlow Serving may lack; take "
-            "jit_compile=True off the functions in the model's layers. Compiled are:",
+            "Nothing may need XLA, which TensorFlow Serving may lack; remove jit_compile=True from "
+            "the functions in the model's layers. These need it:",
             sorted(compiled),
         )
     return "nothing has to be compiled by XLA"
@@ -110,7 +110,7 @@ def _must(definition):
 
 
 def _nodes(graph):
-    """Yields the place and the definition of every node of the graph and of its functions."""
+    """Yields place and definition of every node, in the graph and in its functions."""
     for node in graph.graph_def.node:
         yield "the graph", node
     for function in graph.graph_def.library.function:
@@ -119,7 +119,7 @@ def _nodes(graph):
 
 
 def _specs(infos):
-    """Maps names to dtype and sizes, None where one is free; an unknown rank is None itself."""
+    """Maps names to dtype and shape; None is a free size, or a shape of unknown rank."""
     import tensorflow as tf
 
     return {

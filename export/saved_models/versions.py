@@ -1,4 +1,4 @@
-"""Versions of a model: folders of integer names, of which TensorFlow Serving reads the highest."""
+"""Versions of a model: folders named by integers; TensorFlow Serving serves the highest."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ LARGEST = 2**63 - 1  # TensorFlow Serving reads versions as int64
 
 
 def check_version(version: int) -> None:
-    """Checks that TensorFlow Serving would read `version`.
+    """Checks that TensorFlow Serving can read `version`.
 
     Raises:
-        ValueError: it would not.
+        ValueError: it cannot.
     """
     if not isinstance(version, int) or isinstance(version, bool) or not 0 < version <= LARGEST:
         raise ValueError(
@@ -23,14 +23,14 @@ def check_version(version: int) -> None:
 
 
 def is_version(name: str) -> bool:
-    """Tells whether TensorFlow Serving would read a folder of that name."""
+    """Tells whether TensorFlow Serving takes a folder of that name for a version."""
     return name.isascii() and name.isdecimal() and int(name) <= LARGEST
 
 
 def versions(base: Path) -> list[Path]:
     """Returns the folders of the versions in `base`, the lowest number first.
 
-    A folder that is no SavedModel, or not yet, as while it is being copied, is no version.
+    A folder without a SavedModel is no version, such as one that is still being copied.
     """
     found = [path for path in _numbered(base) if is_saved_model(path)]
     return sorted(found, key=lambda path: (int(path.name), path.name))
@@ -46,7 +46,7 @@ def _numbered(base):
 
 
 def publish_version(staged: Path, base: Path, version: int | None, overwrite: bool) -> Path:
-    """Moves a finished folder to the given version, or to the next that nobody else takes.
+    """Publishes a finished folder as the given version, or as the next free one.
 
     Raises:
         OSError: as for `publish_folder`; `overwrite` is about a given version only.

@@ -1,4 +1,4 @@
-"""Requests that TensorFlow Serving runs when it loads a version, before it serves anybody."""
+"""Requests that TensorFlow Serving runs to warm up a version before it serves it."""
 
 import functools
 from pathlib import Path
@@ -12,8 +12,8 @@ from ..tensorflow_internals import parse_tensor
 FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MOST_RECORDS = 1000
 
-# Fields of TensorFlow Serving's messages by number: a scalar type, or the message in it. On the
-# wire a tensor is its bytes, and a map is a list of entries.
+# Name and type of each field of TensorFlow Serving's messages, by number. A serialized tensor is
+# the same as bytes, and a map the same as a list of entries.
 _MESSAGES = {
     "ModelSpec": {1: ("name", "string"), 3: ("signature_name", "string")},
     "Input": {1: ("key", "string"), 2: ("value", "bytes")},
@@ -27,16 +27,16 @@ def write_warm_up(folder: Path, name: str, batches: list[Batch]) -> None:
     """Writes requests for the signature `serving_default`, one record per batch.
 
     The file is `folder/assets.extra/tf_serving_warmup_requests`, a TFRecord of `PredictionLog`
-    messages; without batches none is written. Nothing of TensorFlow Serving need be installed.
+    messages; without batches there is none. TensorFlow Serving need not be installed.
 
     Args:
-        folder: of the SavedModel.
-        name: of the model, as the server calls it; its warm-up does not look at it.
-        batches: dicts of input arrays, at most 1000, which is all that a server reads.
+        folder: folder of the SavedModel.
+        name: name of the model on the server, which ignores it for warm-up.
+        batches: dicts of input arrays, at most 1000, as a server reads no more.
 
     Raises:
         OSError: the disk is full, or fails.
-        ValueError: there are more.
+        ValueError: there are more than 1000 batches.
     """
     import tensorflow as tf
 
@@ -78,9 +78,9 @@ def read_warm_up(folder: Path) -> list[dict[str, np.ndarray]]:
 
 @functools.cache
 def _prediction_log():
-    """Returns the class of TensorFlow Serving's `PredictionLog`, as far as requests need it.
+    """Returns a class for TensorFlow Serving's `PredictionLog`, with the fields that requests need.
 
-    It lives in a pool of its own, as tensorflow-serving-api registers the same names.
+    It has its own descriptor pool, as tensorflow-serving-api registers the same names.
     """
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 

@@ -1,4 +1,4 @@
-"""Arguments that several commands take, and the files that they name."""
+"""Arguments that several commands have in common, and the files that they name."""
 
 import argparse
 from pathlib import Path
@@ -9,9 +9,9 @@ from keras_bin.export.files.remote import refuse_remote
 from keras_bin.export.verifying.verify import ATOL, RTOL
 
 EXIT_CODES = """exit codes:
-  0  everything was done, and what was compared is right
-  1  something failed; standard error says what, in one line
-  2  the command line is wrong
+  0  success, and everything compared agrees
+  1  failure; one line on standard error says what failed
+  2  wrong arguments
   130  interrupted by Ctrl-C
 """
 
@@ -28,12 +28,14 @@ def add_command(commands, name: str, run, *, help: str, description: str, exampl
     parser.set_defaults(run=run)
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
-        "--json", action="store_true", help="print one JSON object, errors included, and no more"
+        "--json",
+        action="store_true",
+        help="print one JSON object, errors included, and nothing else",
     )
     how.add_argument(
         "--quiet",
         action="store_true",
-        help="print nothing but errors; TensorFlow's own lines at its start stay",
+        help="print errors only; TensorFlow still prints a few lines when it starts",
     )
     parser.add_argument("--debug", action="store_true", help="print the traceback of an error")
     return parser
@@ -47,7 +49,7 @@ def add_verification(parser) -> None:
             type=float,
             metavar="X",
             help=f"{unit} tolerance of the verification (default: {default:g}; if neither "
-            "tolerance is given, the model's own rounding is allowed as well)",
+            "tolerance is given, the rounding of the model itself is allowed as well)",
         )
     parser.add_argument(
         "--samples",

@@ -22,9 +22,9 @@ def add_parser(commands) -> None:
         commands,
         "export",
         _export,
-        help="fold a .keras model and write it as SavedModel or ONNX, verified",
-        description="Folds the BIN layers of a .keras model into constants, writes it in each\n"
-        "format, and compares what was written with the model before it gets its name.",
+        help="fold a .keras model and export it to SavedModel or ONNX, verified",
+        description="Folds the BIN layers of a .keras model into constants and writes it in each\n"
+        "format. No file appears under its name before it was compared with the model.",
         example=EXAMPLE,
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="the .keras file")
@@ -59,14 +59,14 @@ def add_parser(commands) -> None:
         f"ReduceMean and arithmetic (default: {DEFAULT_LOWERING})",
     )
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace what is already at the destination"
+        "--overwrite", action="store_true", help="replace what exists at the destination"
     )
     parser.add_argument(
         "--rho-tolerance",
         type=float,
         default=0.0,
         metavar="X",
-        help="move each rho that is at most X from 0 or 1 to that end (default: 0, none)",
+        help="set each rho that is within X of 0 or 1 to that value (default: 0)",
     )
     add_verification(parser)
 

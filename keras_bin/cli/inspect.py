@@ -31,8 +31,8 @@ _GATES = {
     "layer": "layer",
     "channels": "channels",
     "mean": "mean",
-    "minimum": "least",
-    "maximum": "greatest",
+    "minimum": "minimum",
+    "maximum": "maximum",
     "at_zero": "at 0",
     "at_one": "at 1",
     "near_zero": "< 0.1",
@@ -46,8 +46,8 @@ def add_parser(commands) -> None:
         commands,
         "inspect",
         _inspect,
-        help="say what is in a model file or an artifact",
-        description="Says what is in a file: inputs, outputs, versions and size; the gates of a\n"
+        help="show what is in a model file or an artifact",
+        description="Shows what is in a file: inputs, outputs, versions and size; the gates of a\n"
         ".keras model; the operators of a SavedModel or an ONNX file. Artifacts are not run.",
         example=EXAMPLE,
     )
@@ -122,12 +122,12 @@ def _manifest(manifest):
 
 
 def _present(facts, key):
-    """Returns the object at a key, which an artifact may leave out."""
+    """Returns the object at a key, or an empty one where an artifact leaves it out."""
     return facts.get(key) or {}
 
 
 def _sentences(values):
-    """Yields what can be said of the values that are there."""
+    """Yields the phrases for which all values are known."""
     for sentence in (
         "{max_abs:.2g}",
         "over {samples} batches",
@@ -154,7 +154,7 @@ def _gates(gates):
 
 
 def _rows(title, headings, rows):
-    """Returns a table of what is there of some objects, by key."""
+    """Returns a table of some objects, with a column for each key that any of them has."""
     rows = [row or {} for row in rows]
     keys = [key for key in headings if not rows or any(key in row for row in rows)]
     cells = ((_text(row.get(key)) for key in keys) for row in rows)
@@ -204,7 +204,7 @@ def _pairs(title, pairs):
 
 
 def _distinct(signatures):
-    """Returns signatures that differ in more than their names, each with all its names."""
+    """Returns the signatures that differ in more than their names, each with all its names."""
     names = {}
     for signature in signatures:
         what = (signature.inputs, signature.outputs, tuple(signature.operators.items()))
@@ -213,7 +213,7 @@ def _distinct(signatures):
 
 
 def _table(title, columns, rows):
-    """Returns a title, which a narrow table would break into lines, and a table."""
+    """Returns a table, and its title apart, which a narrow table would wrap."""
     table = Table()
     for column in columns:
         table.add_column(column, overflow="fold")

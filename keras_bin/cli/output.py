@@ -1,4 +1,4 @@
-"""Where the results, the progress, the warnings and the errors of a command go."""
+"""Where results, progress, warnings and errors of a command are printed."""
 
 import json
 import sys
@@ -9,18 +9,18 @@ from rich.console import Console
 
 from keras_bin.export import VerificationError
 
-# Wide enough for every table, where there is no terminal that has a width of its own.
+# Wide enough for every table, where there is no terminal with a width.
 FILE_WIDTH = 160
 
 _EXPECTED = (ImportError, OSError, RuntimeError, TypeError, ValueError)
 
 
 class Output:
-    """Results go to standard output, all else to standard error.
+    """Prints results to standard output, everything else to standard error.
 
     Args:
         json: whether results are one JSON object, which `close` prints.
-        quiet: whether to print nothing but errors.
+        quiet: whether to print errors only.
         debug: whether to print the traceback of an error.
 
     Attributes:
@@ -37,7 +37,7 @@ class Output:
         self.data: dict[str, Any] = {}
 
     def show(self, *results) -> None:
-        """Prints texts, as they are, and tables, unless there is to be JSON or nothing."""
+        """Prints texts and tables, unless JSON or nothing is to be printed."""
         if self._json or self._quiet:
             return
         self._shown += results
@@ -49,7 +49,7 @@ class Output:
                 console.print(result)
 
     def status(self, message: str):
-        """Returns a context that shows what is going on, on a terminal."""
+        """Returns a context that shows on a terminal what is being done."""
         return self._progress.status(message)
 
     def warn(self, message) -> None:
@@ -64,10 +64,10 @@ class Output:
         self.data["error"] = {"type": type(error).__name__, "message": str(error)}
 
     def close(self) -> None:
-        """Prints the JSON object, if there is to be one.
+        """Prints the JSON object, if one is asked for.
 
         Raises:
-            OSError: standard output takes no more.
+            OSError: standard output cannot be written to.
         """
         if self._json:
             print(json.dumps(self.data, indent=2, allow_nan=False), flush=True)

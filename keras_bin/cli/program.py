@@ -1,4 +1,4 @@
-"""The program: its commands, its exit code, and what becomes of errors and warnings."""
+"""The program: its commands, its exit code, and how errors and warnings are shown."""
 
 import argparse
 import contextlib
@@ -16,10 +16,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        arguments: the words after the program's name, by default those it was called with.
+        arguments: the words after the name of the program, by default those of `sys.argv`.
 
     Returns:
-        The exit code: 0 if everything was done, 1 if something failed, 130 after Ctrl-C.
+        The exit code: 0 for success, 1 for failure, 130 after Ctrl-C.
         Usage errors exit with code 2.
     """
     options = _parser().parse_args(arguments)
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.showwarning = lambda message, *_args, **_kwargs: output.warn(message)
-        if options.json or options.quiet:  # whatever layers print is no result
+        if options.json or options.quiet:  # what layers print is no result
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         try:
             options.run(options, output)
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = 1
         except KeyboardInterrupt as error:
             output.fail(error)
-            code = 130  # what shells expect of an interrupted program
+            code = 130  # the code that shells expect of an interrupted program
     try:
         output.close()
-    except OSError as error:  # a full disk, or a pipe that nobody reads
+    except OSError as error:  # a full disk, or a closed pipe
         output.fail(error)
         code = 1
     return code

@@ -20,7 +20,7 @@ def add_parser(commands) -> None:
         _verify,
         help="compare an artifact with its .keras model",
         description="Runs an artifact and the .keras model that it was exported from on the same\n"
-        "inputs, and compares names, shapes, dtypes and values of every output.",
+        "inputs, and compares the name, shape, dtype and values of every output.",
         example=EXAMPLE,
     )
     parser.add_argument(

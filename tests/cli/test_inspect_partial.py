@@ -1,4 +1,4 @@
-"""The command `keras-bin inspect` of artifacts that say less about their export, or other things.
+"""`keras-bin inspect` on artifacts that say less about their export, or something unexpected.
 
 What an artifact says is a JSON object in the file `keras_bin.json`, and in an ONNX file JSON in
 its metadata.
@@ -18,7 +18,7 @@ from tests.export.kinds import classifier
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A SavedModel and an ONNX file of one model, and what they say."""
+    """A SavedModel and an ONNX file of one model, with what they say about their export."""
     folder, model = tmp_path_factory.mktemp("written"), randomize(classifier())
     model.save(folder / "net.keras")
     saved = export_saved_model(model, folder / "net", source=folder / "net.keras").path
@@ -54,7 +54,7 @@ def inspect_metadata(written, tmp_path, capsys):
 
 
 def key_paths(value, before=()):
-    """Yields the way to every key at any depth; of lists, into the first item."""
+    """Yields the path to every key at any depth; of a list, the keys of the first item."""
     items = value.items() if isinstance(value, dict) else enumerate(value[:1])
     for key, item in items:
         yield (*before, key)
@@ -105,7 +105,7 @@ def test_every_key_of_a_manifest_may_be_missing(null, written, inspect_manifest)
         (
             {"format": 1, "rho": [{"layer": "a", "channels": 2}, {"channels": 3, "mean": 0.5}]},
             ["rho: 2 BIN layers, 5 channels\n", "0.500"],
-            ["at 0", "least"],
+            ["at 0", "minimum"],
         ),
         (
             {"format": 1, "layers": [{"layer": "a", "became": "[b]", "more": "no"}]},
@@ -125,7 +125,7 @@ def test_what_is_there_is_shown(changed, fragments, missing, inspect_manifest):
 
 @pytest.mark.parametrize("value", ["0.1", 7, [], ["a"], {}, {"a": 1}, True], ids=json.dumps)
 def test_no_value_of_a_manifest_is_a_traceback(value, written, inspect_manifest):
-    """One of another type is one line that names file and key, or passes where none reads it."""
+    """A wrong type is one line that names file and key, or passes if nothing reads the value."""
     refused = 0
     for path in key_paths(written[1]):
         code, _, error = inspect_manifest(without(written[1], path, value))

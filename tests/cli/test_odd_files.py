@@ -1,4 +1,4 @@
-"""Files of other kinds, damaged and empty ones: each is one line of error, of every command."""
+"""Damaged and empty files, and files of other kinds: every command prints one line of error."""
 
 import shutil
 
@@ -10,7 +10,7 @@ from keras_bin.cli import main
 
 @pytest.fixture
 def odd(model_file, tmp_path):
-    """A folder of files that no command takes; those it makes of them are not there."""
+    """A folder of files that no command accepts."""
     folder = tmp_path / "odd"
     folder.mkdir()
     for name in ("empty.keras", "empty.onnx", "empty.npz", "empty"):

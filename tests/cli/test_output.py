@@ -1,4 +1,4 @@
-"""Where results, warnings and errors go, and how errors become one line."""
+"""Where results, warnings and errors are printed, and how errors become one line."""
 
 import json
 

@@ -47,7 +47,7 @@ def test_help_shows_an_example_and_the_exit_codes(command, example, capsys):
     assert exit_info.value.code == 0
     printed = capsys.readouterr().out
     assert example in printed
-    assert "exit codes:\n  0  everything" in printed
+    assert "exit codes:\n  0  success" in printed
 
 
 def test_help_of_the_program_lists_the_commands(capsys):

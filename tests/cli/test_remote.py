@@ -1,4 +1,4 @@
-"""Addresses of object stores on the command line: one line of error, and nothing is made."""
+"""Addresses of object stores on the command line: one line of error, and no file."""
 
 import pytest
 

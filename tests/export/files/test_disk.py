@@ -1,4 +1,4 @@
-"""Errors of the disk say what to do and name the destination; those of other files are left."""
+"""Errors of the disk say what to do and name the destination; errors of other files stay."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Two folders that get each other's name, and come back where that fails or is interrupted."""
+"""Folders that exchange their names, and are restored if that fails or is interrupted."""
 
 import errno
 import os

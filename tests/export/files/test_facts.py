@@ -1,4 +1,4 @@
-"""What artifacts say about their export has the types that it is read with."""
+"""The types of what artifacts say about their export are checked."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ PATH = Path("models", "1", FILE)
 
 
 def keys(value, prefix=""):
-    """Yields every key that leads somewhere, with dots between, as messages have it."""
+    """Yields every key at any depth, joined by dots as in messages."""
     items = value.items() if isinstance(value, dict) else ()
     for name, item in items:
         yield f"{prefix}{name}"

@@ -163,7 +163,7 @@ def test_folder_that_appeared_meanwhile_is_kept(tmp_path):
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_exporters_in_threads_get_different_versions(overwrite, tmp_path):
-    """`overwrite` is about a version that was asked for, never about one that appeared."""
+    """`overwrite` replaces a version that was asked for, never one that appeared meanwhile."""
     start = threading.Barrier(8)
 
     def export(number):

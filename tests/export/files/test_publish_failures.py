@@ -1,4 +1,4 @@
-"""What a full disk, a lost permission or a killed process leaves, and what is on the disk when."""
+"""What full disks, lost permissions and killed processes leave, and what is on the disk when."""
 
 import errno
 import os
@@ -44,7 +44,7 @@ def test_old_folder_comes_back_if_the_new_one_cannot_be_moved(one_step, tmp_path
 @pytest.mark.parametrize("one_step", [True, False], ids=["one step", "three renames"])
 @pytest.mark.parametrize("step", range(3))
 def test_full_disk_while_a_folder_replaces_another(step, one_step, tmp_path, monkeypatch):
-    """Its file, the folder itself, and after the rename the folder around it are synced."""
+    """The file, its folder and, after the rename, the parent folder are synced."""
     old_version(tmp_path)
     if not one_step:
         monkeypatch.setattr(exchange, "_exchange_in_one_step", lambda *_paths: False)

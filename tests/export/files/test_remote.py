@@ -1,4 +1,4 @@
-"""Addresses of object stores are refused by all that takes a path, before any work is done."""
+"""Everything that takes a path refuses addresses of object stores before any work is done."""
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -26,7 +26,7 @@ ADDRESSES = (
 
 
 class CloudPath:
-    """A path whose text is an address, as packages for object stores have it."""
+    """A path whose text is an address, as in packages for object stores."""
 
     def __fspath__(self):
         return "/tmp/cache/model"

@@ -1,4 +1,4 @@
-"""ONNX files whose weights are in a file of their own, at a limit that small models reach."""
+"""ONNX files with a second file for their weights, at a limit that small models reach."""
 
 import errno
 
@@ -23,7 +23,7 @@ def _small_limits(monkeypatch):
 
 
 def outside(path):
-    """Shapes of the weights that are not in an ONNX file."""
+    """Returns the shapes of the weights outside an ONNX file."""
     proto = onnx.load(path, load_external_data=False)
     return [list(tensor.dims) for tensor in proto.graph.initializer if tensor.external_data]
 
@@ -115,7 +115,7 @@ def test_second_file_is_not_left_by_a_failure(tmp_path, monkeypatch):
 
 
 def test_wrong_weights_are_found(tmp_path):
-    """The values that are compared are those of the second file."""
+    """The compared values come from the second file."""
     model = classifier()
     path = export_onnx(model, tmp_path / "model.onnx").path
     (data,) = tmp_path.glob("*.data")

@@ -1,4 +1,4 @@
-"""What tf2onnx makes of a graph has the shapes of TensorFlow."""
+"""Graphs converted by tf2onnx have the shapes of TensorFlow."""
 
 import numpy as np
 import onnxruntime
@@ -10,7 +10,7 @@ from keras_bin.export.onnx_files.graph_conversion import converted_graph
 
 @pytest.mark.parametrize("heads", [1, 2])
 def test_reshape_after_a_reshape_keeps_sizes_of_the_first(heads):
-    """With one head the transpose moves an axis of size 1: tf2onnx makes a Reshape of it, too."""
+    """With one head, tf2onnx turns the transpose of an axis of size 1 into a Reshape as well."""
 
     @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32)])
     def parted(x):
@@ -24,7 +24,7 @@ def test_reshape_after_a_reshape_keeps_sizes_of_the_first(heads):
 
 
 def test_optimizer_that_fails_is_left_out(monkeypatch):
-    """It may leave half of its work: here the only node reads something else."""
+    """It may stop halfway: here the only node reads something else."""
 
     def fail(_, graph):
         node = next(node for node in graph.get_nodes() if node.type == "Sub")
@@ -41,7 +41,7 @@ def test_optimizer_that_fails_is_left_out(monkeypatch):
 
 
 def _converted(function):
-    """Converts a function of one tensor, and returns a function that runs what it became."""
+    """Converts a function of one tensor, and returns a function that runs the result."""
     concrete = function.get_concrete_function()
     (fed,), (read,) = concrete.inputs, concrete.outputs
     definition = concrete.graph.as_graph_def()

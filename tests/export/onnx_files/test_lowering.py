@@ -1,4 +1,4 @@
-"""Statistics of a sample as ONNX operators: both forms of them, run by ONNX Runtime."""
+"""Statistics of a sample as ONNX operators: both lowerings, run by ONNX Runtime."""
 
 import collections
 
@@ -140,7 +140,7 @@ def test_sizes_stay_free(lowering, lowered):
 @pytest.mark.parametrize(("mean", "deviation"), [(0, 1), (300, 1), (1000, 1), (100, 0.01)])
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_digits_are_kept_far_from_zero(lowering, mean, deviation, lowered):
-    """The running mean is subtracted first: without, the last cases would be 1e-4 off."""
+    """The running mean is subtracted first; otherwise the last cases would be off by 1e-4."""
     model = bin_model(0.5, (16, 16, 3))
     layer = model.get_layer("bin")
     layer.moving_mean.assign(deviation * np.array([-1.0, 0, 2]) + mean)
@@ -241,7 +241,7 @@ GATHERED = {"Gather": 2, "Concat": 1}
 @pytest.mark.parametrize(("ones", "gathers"), [(3, False), (4, True), (7, True)])
 @pytest.mark.parametrize("axis", [1, -1], ids=["channels first", "channels last"])
 def test_channels_that_the_layer_before_has_taken_are_left_out(ones, gathers, axis, lowered):
-    """Gates of 1 in any places; the others keep theirs."""
+    """Sets some gates to 1; the others stay."""
     data_format = "channels_first" if axis == 1 else "channels_last"
     conv = layers.Conv2D(8, 3, data_format=data_format)
     model = around(conv, BIN(axis=axis), shape=(3, 6, 9) if axis == 1 else (6, 9, 3))

@@ -1,4 +1,4 @@
-"""Operators of ONNX files: those of a net with batch normalization, and no transposes inside."""
+"""ONNX files have the operators of a net with batch normalization, and no transposes inside."""
 
 import collections
 import contextlib
@@ -81,7 +81,7 @@ def twins(name):
     ],
 )
 def test_rho_one_gives_the_operators_of_the_net_with_batch_normalization(name, saved, tmp_path):
-    """By kind and number, as Keras's own export writes them, or fewer."""
+    """As many of each kind as Keras's own export writes, or fewer."""
     bin_net, batch_normalized = twins(name)
     batch_normalized(np.zeros([size or 16 for size in bin_net.input_shape], "float32"))
     with contextlib.redirect_stdout(None):

@@ -1,4 +1,4 @@
-"""What an ONNX file is said to hold."""
+"""How an ONNX file is described."""
 
 import json
 

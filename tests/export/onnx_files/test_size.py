@@ -14,7 +14,7 @@ from tests.export.kinds import classifier
 
 
 def outside(name, location, size):
-    """Returns a tensor of so many bytes that lies in another file."""
+    """Returns a tensor of that many bytes in another file."""
     tensor = TensorProto(name=name, data_type=TensorProto.UINT8, dims=[size])
     tensor.data_location = TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value=location)

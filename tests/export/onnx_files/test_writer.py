@@ -1,4 +1,4 @@
-"""ONNX files: what stands in them, and the same numbers in ONNX Runtime."""
+"""ONNX files: what is in them, and equal numbers in ONNX Runtime."""
 
 import keras
 import numpy as np
@@ -142,7 +142,7 @@ def test_rho_one_needs_no_reduction(tmp_path):
 
 
 def test_file_holds_no_batch_statistics(tmp_path):
-    """What is folded is gone: no variance is left to take a root of, and no rho."""
+    """What is folded is gone: there is no square root of a variance, and no rho."""
     model = bin_model(1.0)
     model.get_layer("bin").moving_variance.assign([111.0, 222.0, 333.0])
     proto = exported(model, tmp_path / "model.onnx")

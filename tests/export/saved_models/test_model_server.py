@@ -1,4 +1,4 @@
-"""A real TensorFlow Serving loads what was published, warm-up and all, and answers the same."""
+"""A real TensorFlow Serving loads and warms up what was published, and gives equal answers."""
 
 import contextlib
 import json

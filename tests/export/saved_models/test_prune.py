@@ -1,4 +1,4 @@
-"""Old versions go, the newest stay, and everything else is left alone."""
+"""Old versions are removed; the newest, and everything else, stay."""
 
 import errno
 import os

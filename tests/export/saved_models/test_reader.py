@@ -1,4 +1,4 @@
-"""What a SavedModel's files are said to hold."""
+"""How a SavedModel is described."""
 
 import json
 
@@ -117,7 +117,7 @@ def rewrite(path, change):
 
 @pytest.mark.parametrize("encoding", ["coo_sparse", "composite_tensor"])
 def test_output_of_several_tensors_is_described(encoding, tmp_path):
-    """As TensorFlow 1 and structured signatures have them."""
+    """TensorFlow 1 and structured signatures have such outputs."""
 
     def make_sparse(graph):
         for signature in graph.signature_def.values():

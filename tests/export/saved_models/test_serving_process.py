@@ -1,4 +1,4 @@
-"""A fresh process that serves: what it computes, what it knows, and how it ends."""
+"""The process that serves: what it computes, what it imports, and how it ends."""
 
 import os
 import signal
@@ -99,7 +99,7 @@ def test_python_functions_of_the_caller_do_not_work_there(process, tmp_path):
 
 
 def start_program(monkeypatch, tmp_path, program):
-    """Makes another program the one that processes run."""
+    """Starts a process that runs another program."""
     (tmp_path / "program.py").write_text(textwrap.dedent(program))
     monkeypatch.setattr(serving_process.serving_program, "__file__", str(tmp_path / "program.py"))
     return start(tmp_path)
@@ -180,7 +180,7 @@ def test_process_and_its_folder_are_gone_afterwards(error, monkeypatch, tmp_path
 
 @pytest.mark.parametrize("executable", ["", None, "/no/python"], ids=repr)
 def test_python_that_cannot_be_started_is_named(executable, monkeypatch, tmp_path):
-    """Where Python is embedded in another program, `sys.executable` may be empty or None."""
+    """If Python is embedded in another program, `sys.executable` may be empty or None."""
     monkeypatch.setattr(sys, "executable", executable)
     with pytest.raises(RuntimeError, match=rf"names; set it to.*sys.executable={executable!r};"):
         with start(tmp_path):
@@ -221,7 +221,7 @@ def test_process_ends_with_a_caller_that_is_killed(tmp_path):
 
 
 def ended(pid, seconds=20):
-    """Waits until there is no such process."""
+    """Waits until a process has ended; returns whether it has."""
     for _ in range(seconds * 20):
         try:
             os.kill(pid, 0)

@@ -1,4 +1,4 @@
-"""Arrays on their way to the process that serves, and back."""
+"""Arrays keep their values and dtypes on the way to the process that serves, and back."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Warm-up requests: TensorFlow Serving's own messages, of inputs that the signature takes."""
+"""Warm-up requests: TensorFlow Serving's messages, with inputs that the signature takes."""
 
 import importlib.util
 
@@ -31,7 +31,7 @@ def test_file_has_the_place_that_the_server_reads(tmp_path):
 
 
 def test_messages_are_tensorflow_servings(tmp_path):
-    """Its own classes read them without leaving anything unread, and write the same bytes."""
+    """TensorFlow Serving's own classes read every field, and write equal bytes."""
     if importlib.util.find_spec("tensorflow_serving") is None:
         skip_or_fail(f"TensorFlow Serving's messages are not installed; {EXTRA}")
     from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog

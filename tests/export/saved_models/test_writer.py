@@ -147,7 +147,7 @@ def test_server_of_another_user_can_read_what_the_umask_lets_it(model, tmp_path)
 
 
 def test_whole_version_has_its_name_at_once(model, tmp_path, monkeypatch):
-    """What is renamed is all that there is afterwards."""
+    """Nothing but what was renamed is there afterwards."""
     staged, publish = {}, writer.publish_version
 
     def files(folder):

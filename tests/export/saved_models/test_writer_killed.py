@@ -80,7 +80,7 @@ def test_version_that_has_its_name_when_the_export_is_killed_is_whole(killed, tm
 
 
 def test_version_that_was_aside_when_the_export_was_killed_comes_back(killed, tmp_path):
-    """Where the system cannot exchange two folders in one step."""
+    """On a system that cannot exchange two folders in one step."""
     path = export_saved_model(bin_model(), tmp_path).path
     before = contents(path), (path / FILE).read_bytes()
     killed("replacing", tmp_path)

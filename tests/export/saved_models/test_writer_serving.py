@@ -1,4 +1,4 @@
-"""Serving SavedModels: signatures, names, shapes, and the same numbers elsewhere."""
+"""Serving SavedModels: signatures, names, shapes, and equal numbers in another process."""
 
 import keras
 import numpy as np
@@ -130,7 +130,7 @@ def test_input_name_that_tensorflow_would_change_is_changed(tmp_path):
 
 
 def test_sizes_that_only_tensorflow_knows_are_no_error(tmp_path):
-    """An EinsumDense is told its output sizes as None; TensorFlow works them out."""
+    """The output sizes of this EinsumDense are given as None; TensorFlow infers them."""
     inputs = keras.Input(IMAGE)
     dense = keras.layers.EinsumDense("abcd,de->abce", output_shape=(None, None, 4))
     model = randomize(keras.Model(inputs, BIN()(dense(inputs))))

@@ -12,7 +12,7 @@ SHAPE = (2, 3, 4, 5)
 
 
 class Drawn:
-    """A graph of up to 14 operators on one input, whose last results are its outputs."""
+    """A graph of up to 14 operators on one input; its last results are its outputs."""
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def causal_residual_net(length):
 
 
 def dilated_same_net(length):
-    """A residual net with preactivation, as those that read genomes."""
+    """A residual net with preactivation, as used for genomes."""
     inputs = keras.Input((length, 4), name="x")
     x = layers.Conv1D(8, 1)(inputs)
     for dilation in (1, 4):
@@ -74,7 +74,7 @@ def dilated_picture_net(size):
 
 
 def attention_net(size):
-    """Attention over the places of a picture, with convolutions around it."""
+    """Attention over the pixels of an image, between convolutions."""
     inputs = keras.Input((size, size, 3), name="x")
     x = layers.Conv2D(8, 3, 2, padding="same", activation="silu")(inputs)
     y = layers.LayerNormalization()(layers.Reshape((-1, 8))(x))
@@ -105,7 +105,7 @@ def generator(size):
 
 
 def gated_net(size):
-    """A gate from all places, and a choice between two branches."""
+    """A gate computed from all pixels, and a choice between two branches."""
     inputs = keras.Input((size, size, 3), name="x")
     x = layers.Conv2D(8, 3, padding="same")(inputs)
     gate = layers.Dense(8, "sigmoid")(layers.GlobalAveragePooling2D()(x))
@@ -136,7 +136,7 @@ NETS = {
 
 
 def trained(model):
-    """Gives weights values, so that nothing is 0 or 1 by chance."""
+    """Gives all weights values other than 0 and 1."""
     rng = np.random.default_rng(0)
     for weight in model.weights:
         low, high = (0.5, 1.5) if "variance" in weight.path else (-0.5, 0.5)

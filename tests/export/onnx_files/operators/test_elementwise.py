@@ -36,7 +36,7 @@ def test_functions_are_those_of_the_formula(function, exact, opset):
     ids=["scalar", "of one value", "along the width"],
 )
 def test_what_is_added_is_no_bias_unless_it_is_one(value):
-    """There are as many columns as filters."""
+    """The number of columns is that of the filters."""
     rng = np.random.default_rng(0)
     x, first, second = (
         rng.normal(size=shape).astype("float32")

@@ -11,7 +11,7 @@ DTYPES = ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "float
 
 
 def pairs(dtype):
-    """All pairs of small numbers, and of those at the ends of an integer dtype."""
+    """All pairs of small numbers, and of the extreme values of an integer dtype."""
     info = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else None
     values = np.arange(-12, 13) * 0.1
     if info:

@@ -61,7 +61,7 @@ def test_layers_are_right_in_other_opsets(opset):
 
 @pytest.mark.parametrize("shift", [0.5, [0.5, -1.0, 2.0]], ids=["scalar", "vector"])
 def test_what_is_added_afterwards_is_no_bias_of_other_channels(shift):
-    """tf2onnx counts the channels of the input where it looks for as many values as filters."""
+    """tf2onnx compares with the channels of the input instead of the number of filters."""
     inputs = keras.Input((None, None, 1))
     x = layers.Conv2DTranspose(3, 2, strides=3, use_bias=False)(inputs)
     model = keras.Model(inputs, x + np.array(shift, "float32"))
