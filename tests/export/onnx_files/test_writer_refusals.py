@@ -1,4 +1,4 @@
-"""ONNX files that are not written: what is refused, and what a failure leaves."""
+"""ONNX files that are not written: what is refused, and what a failure leaves behind."""
 
 import subprocess
 import sys

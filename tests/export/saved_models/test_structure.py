@@ -128,7 +128,7 @@ def test_operators_of_packages_are_refused(place, operator, tmp_path):
 
 
 def test_operators_registered_under_a_name_of_their_own_are_refused(tmp_path):
-    """TensorFlow's own tests have one, so it is registered in every process."""
+    """TensorFlow's tests have one, which is registered in every process."""
 
     def add(graph):
         graph.graph_def.node.add(name="own", op="Namespace>TestStringOutput")

@@ -1,4 +1,4 @@
-"""Writing SavedModels: what is refused, and what a failure leaves."""
+"""Writing SavedModels: what is refused, and what a failure leaves behind."""
 
 import errno
 import os
