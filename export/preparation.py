@@ -75,7 +75,7 @@ class Preparation:
         """Returns the graph that is written; it is shared, and must not be changed.
 
         Args:
-            arithmetic: whether arithmetic computes instance branches, which are marks otherwise.
+            arithmetic: whether operators compute instance branches; marks stand for them if not.
             weights: variables that stay inputs of the graph.
             keep_variables: whether all variables stay variables.
 

@@ -1,4 +1,4 @@
-"""Weights that stay outside of an ONNX file, because a protobuf ends at 2 GB."""
+"""Weights that stay outside an ONNX file, because a protobuf holds at most 2 GB."""
 
 import collections
 import re
@@ -9,17 +9,11 @@ import keras
 import numpy as np
 
 from ..files.publish import publish_file
+from ..models.weight_size import bytes_of, fits_inside
 from .proto import read_proto
 from .size import external_locations
 
-# The rest is room for what is not weights.
-LARGEST_INSIDE = 2**31 - 2**27
 SMALLEST_OUTSIDE = 2**20
-
-
-def fits_inside(model: keras.Model) -> bool:
-    """Tells whether all weights of a model fit into one protobuf."""
-    return sum(map(_bytes, model.weights)) <= LARGEST_INSIDE
 
 
 class ExternalWeights:
@@ -36,7 +30,7 @@ class ExternalWeights:
     """
 
     def __init__(self, model: keras.Model):
-        large = [weight for weight in model.weights if _bytes(weight) >= SMALLEST_OUTSIDE]
+        large = [weight for weight in model.weights if bytes_of(weight) >= SMALLEST_OUTSIDE]
         self.weights = [] if fits_inside(model) else large
         self._values: dict[str, np.ndarray] = {}
 
@@ -116,7 +110,3 @@ def _weights_of(path):
         return []
     ours = re.compile(re.escape(path.name) + r"\.[0-9a-f]{8}\.data")
     return sorted(name for name in set(external_locations(proto)) if ours.fullmatch(name))
-
-
-def _bytes(weight):
-    return int(np.prod(weight.shape)) * np.dtype(weight.dtype).itemsize

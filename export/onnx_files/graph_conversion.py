@@ -16,7 +16,7 @@ def converted_graph(
 ):
     """Returns the `onnx.ModelProto` of a GraphDef.
 
-    tf2onnx's optimizers run in two rounds, as 1.17 gives wrong shapes otherwise: once shapes of
+    tf2onnx's optimizers run in two rounds, as 1.17 gives wrong shapes in one: once shapes of
     Reshape are constants, a 0 in them copies a size of what is read, and may no longer be merged
     with the Reshape before.
 
@@ -37,7 +37,7 @@ def converted_graph(
         found = convert()
         try:
             return _optimized_model(found)
-        except Exception:  # an optimizer fails in any way, and may leave half of its work
+        except Exception:  # an optimizer may raise anything, and leave its work half done
             return _optimized_model(convert(), skip_failing=True)
 
 

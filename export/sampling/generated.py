@@ -1,4 +1,4 @@
-"""Batches of made-up inputs."""
+"""Batches of generated inputs."""
 
 import math
 
@@ -31,15 +31,15 @@ SMALL_BATCHES = (1, 3)
 LARGE_BATCH = 16
 
 
-class MadeUp:
-    """Makes inputs up for a signature, such that a model runs on them if it can be tried.
+class GeneratedInputs:
+    """Generates inputs for a signature, on which the model runs if it can be tried.
 
     Args:
-        signature: that of the model.
+        signature: the model's.
         trial: runs the model, or None.
 
     Raises:
-        ValueError: an input has a dtype that cannot be made up, such as string.
+        ValueError: an input has a dtype that cannot be generated, such as string.
     """
 
     def __init__(self, signature: Signature, trial: Trial | None = None):
@@ -142,7 +142,7 @@ class MadeUp:
 def _check_dtype(info):
     if not (is_float(info.dtype) or is_integer(info.dtype) or info.dtype == "bool"):
         raise ValueError(
-            "Verification samples can be made for number and boolean inputs only; move "
+            "Verification samples can be generated for number and boolean inputs only; move "
             "preprocessing of text out of the model. "
             f"Received: input {info.name!r} of dtype {info.dtype!r}"
         )

@@ -1,4 +1,4 @@
-"""Images that a folded net may get wrong where it is right on noise: constant, clipped ones."""
+"""Images on which a folded net may be wrong though it is right on noise: constant or clipped."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def reads_pixels(layers: list[keras.layers.Layer]) -> bool:
 def blank_image(
     rng: np.random.Generator, info: TensorInfo, shape: tuple, kind: str, scale: Scale, pixels: bool
 ) -> np.ndarray | None:
-    """Returns an image that is blank in its way, or None if an input can have none.
+    """Returns a blank image of some kind, or None if the input can have none.
 
     - `"zeros"`: all 0; also for vectors of floats.
     - `"mean"`: in each channel the mean of the input.

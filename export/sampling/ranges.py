@@ -1,4 +1,4 @@
-"""Which integers a model takes: as wide a range as it runs on."""
+"""Which integers a model accepts: as wide a range as it runs on."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -28,12 +28,12 @@ Ranges = dict[str, Range]
 
 
 def is_integer(dtype: str) -> bool:
-    """Tells whether a dtype is one of integers; booleans are none."""
+    """Tells whether a dtype is an integer one; bool is not."""
     return dtype.startswith(("int", "uint"))
 
 
 def integer_ranges(
-    trial: Trial, signature: Signature, made_up: Callable[[Ranges], Batch], ranges: Ranges
+    trial: Trial, signature: Signature, generate: Callable[[Ranges], Batch], ranges: Ranges
 ) -> Ranges:
     """Widens the range of one integer input after the other as far as the model runs.
 
@@ -43,16 +43,16 @@ def integer_ranges(
 
     Args:
         trial: runs the model.
-        signature: that of the model.
-        made_up: makes a batch of integers in given ranges, the ends of each among them.
+        signature: the model's.
+        generate: makes a batch of integers in given ranges, including both ends of each.
         ranges: what the model is known to run on, by name of input.
     """
     tables = [layer for layer in trial.layers if isinstance(layer, keras.layers.Embedding)]
     for info in signature.inputs:
         if is_integer(info.dtype):
-            candidates = _candidates(trial, info, made_up(ranges), tables)
+            candidates = _candidates(trial, info, generate(ranges), tables)
             wider = ({**ranges, info.name: candidate} for candidate in candidates)
-            ranges = next((r for r in wider if trial.is_finite(made_up(r))), ranges)
+            ranges = next((r for r in wider if trial.is_finite(generate(r))), ranges)
     return ranges
 
 

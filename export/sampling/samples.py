@@ -7,7 +7,7 @@ import numpy as np
 
 from ..models.signature import Signature
 from ..models.state import unchanged
-from .generated import SMALL_BATCHES, MadeUp
+from .generated import SMALL_BATCHES, GeneratedInputs
 from .trial import Batch, Trial
 
 LONGEST_BATCH = 64
@@ -20,34 +20,34 @@ def sample_batches(
 
     Of `samples`, those are the first row, the first 3 rows, and all of them, at most 64.
 
-    Without `samples` inputs are made up, the same each time: batches of 1, 3 and 16, and where
+    Without `samples` inputs are generated, the same each time: batches of 1, 3 and 16, and where
     sizes are free batches of 1 and 3 at further sizes, which are odd, oblong and tiny. Floats
     are normal with mean 1.5 and standard deviation 2, so that a fold which is right only around
-    zero is found out, and the last rows of 16 are blank images: zeros, constant, nearly constant
+    zero is detected, and the last rows of 16 are blank images: zeros, constant, nearly constant
     and saturated ones. Integers and booleans are 0 or 1.
 
-    With `model` too, floats are scaled so that what reaches the first normalization layer has
-    about its moving mean and variance, and integers have either sign and reach 1000, or as far
-    as the model runs: an Embedding gets all of its indices. Sizes on which the model does not
-    run, and blank images on which its outputs are not finite, are left out. It is run for that,
-    and left as it was. A row of several integers never starts with 0 where others are allowed,
-    as a row of zeros would be all padding.
+    With `model`, floats are scaled so that what reaches the first normalization layer has
+    about its moving mean and variance, and integers are positive and negative, up to 1000 or as
+    far as the model runs: an Embedding gets all of its indices. Sizes on which the model does not
+    run, and blank images on which its outputs are not finite, are left out. The model
+    runs for that, and is left as it was. A row of several integers never starts with 0 where others
+    are allowed, as a row of zeros would be all padding.
 
     Args:
-        signature: that of the model.
+        signature: the model's.
         samples: maps the name of every input to an array, all of one length of 3 or more.
         model: the Functional model that the inputs are for.
 
     Raises:
-        ValueError: an input has a dtype that cannot be made up, such as string, or `samples`
+        ValueError: an input has a dtype that cannot be generated, such as string, or `samples`
             do not fit the inputs.
     """
     if samples is not None:
         return _given(signature, samples)
     if model is None:
-        return MadeUp(signature).batches()
+        return GeneratedInputs(signature).batches()
     with unchanged(model):
-        return MadeUp(signature, Trial(model, signature)).batches()
+        return GeneratedInputs(signature, Trial(model, signature)).batches()
 
 
 def rows(batch: Batch) -> int:

@@ -14,13 +14,13 @@ STEPS = 4
 NEAR = 0.02
 RIDGE = 0.01
 LEAST_SHARE = 0.01
-# Each row has a mean of its own, by which the instance statistics of BIN differ from the batch's.
+# Each row gets its own mean, so that the instance statistics of BIN differ from the batch's.
 ROW_MEANS = 0.5
 LARGEST = {"float16": 65504.0}
 
 
 class Scale(NamedTuple):
-    """What an input is to have, as arrays that broadcast against it.
+    """The mean and standard deviation of an input, as arrays that broadcast against it.
 
     Attributes:
         mean: in input units.
@@ -35,7 +35,7 @@ Scales = dict[str, Scale]
 
 
 def is_float(dtype: str) -> bool:
-    """Tells whether a dtype is one of floating point numbers."""
+    """Tells whether a dtype is a floating-point one."""
     return dtype.startswith(("float", "bfloat"))
 
 
@@ -64,7 +64,7 @@ def find_scales(trial: Trial, signature: Signature, batch: Batch) -> Scales:
 
     Args:
         trial: runs the model.
-        signature: that of the model.
+        signature: the model's.
         batch: of two rows or more, on which the model runs.
 
     Returns:

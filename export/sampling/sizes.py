@@ -8,7 +8,7 @@ Sizes = tuple[int, ...]
 FIRST = ((32,), (48,), (40,), (60,), (96,), (160,), (224,))
 # Odd, oblong and tiny ones, each followed by what comes next to it that some models need, such as
 # multiples of 16 in a U-Net. As many axes are used as are free. 40 is one of the few sizes at which
-# float32 rounds the steps of nearest-neighbour resizing to 6 otherwise in ONNX than in TensorFlow.
+# float32 rounds the steps of nearest-neighbour resizing to 6 in ONNX differently from TensorFlow.
 FURTHER = (
     ((33, 47, 21), (48, 80, 16), (60, 45, 30), (96, 64, 32), (48,), (96,)),
     ((40, 31, 9), (80, 48, 32), (96, 160, 32), (75, 60, 15)),

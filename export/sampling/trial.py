@@ -1,4 +1,4 @@
-"""Running a model to see what it takes and what its layers get."""
+"""Running a model to see which inputs it accepts and what its layers receive."""
 
 import contextlib
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ Batch = dict[str, np.ndarray]
 
 
 class Trial:
-    """A Functional model that is run on made-up inputs; see `unchanged` for what calls assign.
+    """A Functional model that is run on generated inputs; see `unchanged` for what calls assign.
 
     Args:
         model: a Functional model.
-        signature: that of `model`.
+        signature: the model's.
     """
 
     def __init__(self, model: keras.Model, signature: Signature):
@@ -63,7 +63,7 @@ class Trial:
     def _watch(self, layers, batch, tell):
         with contextlib.ExitStack() as stack, contextlib.suppress(Exception):
             for layer in layers:
-                stack.enter_context(_told(layer, tell))
+                stack.enter_context(_watched(layer, tell))
             self._run(batch)
 
     def _run(self, batch):
@@ -75,8 +75,8 @@ class _CalledError(BaseException):
 
 
 @contextlib.contextmanager
-def _told(layer, tell):
-    """Hands `layer` and its first argument to `tell` whenever it is called."""
+def _watched(layer, tell):
+    """Calls `tell` with `layer` and its first argument whenever the layer is called."""
     own = vars(layer).get("call")
     call = layer.call
 

@@ -12,7 +12,7 @@ from ..files.durable import tensorflow_writes
 from ..files.publish import refuse_existing, staging
 from ..files.remote import refuse_remote
 from ..files.size import size_on_disk
-from ..onnx_files.external import fits_inside
+from ..models.weight_size import fits_inside
 from ..preparation import Preparation, check_settings
 from ..results.plain import plain
 from ..results.report import ExportReport

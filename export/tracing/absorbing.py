@@ -1,4 +1,4 @@
-"""Linear operators that take the affine maps that follow them into their weights."""
+"""Folding affine maps into the weights of the linear operators before them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -67,7 +67,7 @@ _LINEAR = {
     "Conv2DBackpropInput": _Linear(2, 1, _before_last),
     "Conv3DBackpropInputV2": _Linear(2, 1, _before_last),
 }
-# They hand on what they get, in a shape with the same last axis or in batches of other sizes.
+# They return what they read, in a shape with the same last axis or in batches of other sizes.
 _TRANSPARENT = ("BatchToSpaceND", "Identity", "Reshape", "Squeeze")
 _TRANSPOSING = ("transpose_a", "transpose_b", "adj_x", "adj_y")
 _ADDING = ("Add", "AddV2", "BiasAdd")
@@ -104,7 +104,7 @@ class Absorber:
         return outcomes
 
     def absorb(self, tensor: str, affine: Affine) -> Outcome:
-        """Lets a linear operator compute `affine` of a tensor in place of the tensor."""
+        """Makes a linear operator compute `affine` of a tensor in place of the tensor."""
         node, orders, reason = self._linear(tensor)
         if reason:
             return Outcome(reason)
@@ -193,7 +193,7 @@ class Absorber:
             tensor = graph.data_inputs(node)[0]
 
     def _order(self, node):
-        """Returns the order of axes of a Transpose, None of other nodes."""
+        """Returns the order of axes of a Transpose, or None for other nodes."""
         if node.op != "Transpose":
             return None
         order = self._graph.constant(self._graph.data_inputs(node)[1])

@@ -43,7 +43,7 @@ def _change(graph, node, spatial):
         node.attr["explicit_paddings"].list.i[:] = paddings[to_last].ravel().tolist()
     place = _DATA[node.op]
     graph.read(node, place, _transposed(graph, node, node.input[place], to_last))
-    if place:  # a transposed convolution, which is told the shape of its result
+    if place:  # a transposed convolution, which reads the shape of its result
         graph.read(node, 0, _gathered(graph, node, to_last))
     made = tensor_name(node.name)
     graph.replace(made, _transposed(graph, node, made, np.argsort(to_last).tolist()))

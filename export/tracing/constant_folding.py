@@ -1,4 +1,4 @@
-"""Working out once, in float64, what depends on constants alone."""
+"""Computing once, in float64, what depends on constants alone."""
 
 import numpy as np
 

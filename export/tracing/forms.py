@@ -25,7 +25,7 @@ class LayerCall(NamedTuple):
 
     Attributes:
         layer: the layer.
-        constants: what is left of it.
+        constants: its weights, folded.
         axes: the axes of its input.
         x: the `tf.TensorSpec` of its input.
         mark: part of the names of the operators that an affine map became, and text of the mark
@@ -56,7 +56,7 @@ class LayerCalls:
 
     @contextlib.contextmanager
     def traced(self, model: keras.Model) -> Iterator[None]:
-        """Lets the normalization layers of a model leave constants inside the `with` block."""
+        """Makes the normalization layers of a model leave constants inside the `with` block."""
         self.calls = []
         batch_normalizations = [
             layer
@@ -71,7 +71,7 @@ class LayerCalls:
 
     @contextlib.contextmanager
     def _replaced_call(self, layer):
-        """Lets one object of Keras's class be traced as constants, whoever calls it."""
+        """Makes one BatchNormalization leave constants in a trace, whoever calls it."""
 
         def call(inputs, training=None, mask=None):
             if current_form() is None or (training and layer.trainable):  # another thread's call
@@ -113,7 +113,7 @@ def _affine(x, call):
 
 
 def _marked(x, call):
-    """Leaves a CheckNumerics, which hands on its input and carries a text."""
+    """Leaves a CheckNumerics, which returns its input and carries a text."""
     import tensorflow as tf
 
     return tf.raw_ops.CheckNumerics(tensor=x, message=call.mark)

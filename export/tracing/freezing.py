@@ -80,7 +80,7 @@ def _assigned(concrete):
 
 
 def _drop_compilation(definition) -> bool:
-    """Lets nothing be compiled by XLA, which a server may lack; tells whether anything was."""
+    """Turns off compilation by XLA, which a server may lack; tells whether any was on."""
     places = [definition.node, *(function.node_def for function in definition.library.function)]
     attributes = [function.attr for function in definition.library.function]
     attributes += [node.attr for nodes in places for node in nodes]
@@ -89,7 +89,7 @@ def _drop_compilation(definition) -> bool:
 
 
 def _drop_annotations(definition):
-    """Takes out gradients of one's own, which nobody asks for, and where nodes are to be placed."""
+    """Removes custom gradients, which nobody asks for, and the placement of nodes."""
     places = [definition.node, *(function.node_def for function in definition.library.function)]
     for node in itertools.chain(*places):
         for name in ANNOTATIONS:

@@ -71,7 +71,7 @@ class FrozenGraph:
         return f"{node.name}:{number}"
 
     def constant(self, tensor: str) -> np.ndarray | None:
-        """Returns the value of a tensor, or None if it is no constant."""
+        """Returns the value of a tensor, or None if it is not a constant."""
         import tensorflow as tf
 
         tensor = self.origin(tensor)
@@ -81,7 +81,7 @@ class FrozenGraph:
         return tf.make_ndarray(node.attr["value"].tensor) if node.op == "Const" else None
 
     def origin(self, tensor: str) -> str:
-        """Returns the tensor that others only hand on."""
+        """Returns the tensor that a chain of Identity nodes starts from."""
         while (node := self.maker(tensor)).op == "Identity":
             tensor = self.data_inputs(node)[0]
         return tensor
@@ -157,14 +157,14 @@ class FrozenGraph:
         return list(self._readers.get(tensor, ()))
 
     def read(self, node, number: int, tensor: str) -> None:
-        """Lets a node read another tensor as its input of that number."""
+        """Makes a node read another tensor as its input of that number."""
         if self._readers is not None:
             self._readers[tensor_name(node.input[number])].remove(node.name)
             self._readers[tensor].append(node.name)
         node.input[number] = tensor
 
     def replace(self, old: str, new: str) -> None:
-        """Lets all that reads one tensor read another, but for the node that makes the other."""
+        """Makes every reader of one tensor read another, except the node that makes the other."""
         for reader in dict.fromkeys(self.readers(old)):
             node = self.nodes[reader]
             for number, name in enumerate(node.input):
@@ -195,7 +195,7 @@ class FrozenGraph:
         self._readers = None
 
     def drop_assignments(self) -> None:
-        """Takes out what changes variables, and variables that no output depends on then."""
+        """Removes what changes variables, and the variables that no output depends on any more."""
         for node in self.definition.node:
             kept = self.data_inputs(node)
             if len(kept) < len(node.input):

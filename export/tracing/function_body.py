@@ -9,7 +9,7 @@ from .operators import definition, places
 class FunctionBody:
     """The body of a function, which can be changed as a `FrozenGraph` can.
 
-    Tensors are named `"<node>:<argument>:<number>"`, as TensorFlow does inside of functions.
+    Tensors are named `"<node>:<argument>:<number>"`, as TensorFlow does inside functions.
 
     Args:
         function: the FunctionDef; it is changed in place.
@@ -36,11 +36,11 @@ class FunctionBody:
         return node
 
     def read(self, node, number: int, tensor: str) -> None:
-        """Lets a node read another tensor as its input of that number."""
+        """Makes a node read another tensor as its input of that number."""
         node.input[number] = tensor
 
     def replace(self, old: str, new: str) -> None:
-        """Lets all that reads one tensor read another, but for the node that makes the other."""
+        """Makes every reader of one tensor read another, except the node that makes the other."""
         for node in self._function.node_def:
             for number, name in enumerate(node.input):
                 if name == old and node.name != node_name(new):

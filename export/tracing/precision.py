@@ -7,9 +7,9 @@ from .operators import definition, has_kernel, places
 
 
 def in_float32(graph: FrozenGraph) -> None:
-    """Lets a graph compute in float32 wherever it computes in half precision.
+    """Makes a graph compute in float32 wherever it computes in half precision.
 
-    Variables and tables outside of the graph keep their dtype, and are read between casts.
+    Variables and tables outside the graph keep their dtype, and are read between casts.
     """
     _convert(graph, dict.fromkeys(HALF_DTYPES, "float32"))
     for node in graph.definition.node:
@@ -21,10 +21,10 @@ def in_float32(graph: FrozenGraph) -> None:
 
 
 def in_float64(graph: FrozenGraph) -> None:
-    """Lets a graph compute in float64 wherever it computes in less, and TensorFlow can.
+    """Makes a graph compute in float64 wherever it computes in less, and TensorFlow can.
 
     Operators that TensorFlow has for float32 only keep it, between casts; so do those that read
-    or write variables and tables outside of the graph, with the dtype that these have.
+    or write variables and tables outside the graph, with the dtype that these have.
     """
     _convert(graph, dict.fromkeys((*HALF_DTYPES, "float32"), "float64"))
 

@@ -10,7 +10,7 @@ def check_signatures(got: Signature, expected: Signature) -> None:
     """Checks what an artifact states of its inputs and outputs.
 
     Raises:
-        NamesError: inputs or outputs are called otherwise.
+        NamesError: inputs or outputs have other names than the model's.
         ShapeError: one has another shape.
         DtypeError: one has another dtype.
     """

@@ -14,8 +14,8 @@ from .sensitivity import largest_by_row, moved_by
 STEADY_SHARE = 0.0025
 STEADY_ROWS = 3
 MOST_ELEMENTS = 2**19
-# Of the last place of float32. Inputs move by so many to tell which rows are steady, as every layer
-# of a deep net adds some rounding.
+# In the last place of float32. Inputs move by this many to find out which rows are steady, as every
+# layer of a deep net adds some rounding.
 UNITS = 8
 MOVE = UNITS * 2.0**-23
 
@@ -46,7 +46,7 @@ class ExactOutput(NamedTuple):
 
 
 class ExactOutputs:
-    """The outputs of a model's graph in float64, which is made when it is first needed.
+    """The outputs of a model's graph in float64; it is traced when it is first needed.
 
     Args:
         reference: the model.
@@ -76,7 +76,7 @@ class ExactOutputs:
             name: of the output.
             moved: whether what exact outputs move by when inputs move counts as well, as the
                 model's own rounding may be small by chance: moves of two units in the last place as
-                rounding, and moves of 8 where rows are told steady.
+                rounding, and moves of 8 to find the steady rows.
         """
         exact, differences = self._exact
         if self.unavailable:
@@ -100,7 +100,7 @@ class ExactOutputs:
         try:
             self._run = self._reference.exact_function()
             exact = self._run_all(self._batches)
-        except Exception as error:  # an operator may fail in any way in a precision not its own
+        except Exception as error:  # an operator may fail in any way in another precision
             self.unavailable = f"the model does not run in float64: {error}"
             return [], {}
         found = {info.name: [] for info in self._reference.source.signature.outputs}

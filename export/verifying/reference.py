@@ -17,7 +17,7 @@ from ..tracing.freezing import frozen
 from ..tracing.frozen_graph import FrozenGraph
 from ..tracing.grouped import part_grouped_convolutions
 from ..tracing.precision import in_float32, in_float64
-from .half import check_half, half_unit
+from .half_agreement import check_half, half_unit
 from .sensitivity import moved_by
 
 

@@ -1,4 +1,4 @@
-"""By how much outputs move when inputs do, as a measure of rounding."""
+"""How much outputs move when inputs do, as a measure of rounding."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ TIMES = 4
 
 
 def largest_by_row(values: np.ndarray, rows: int) -> np.ndarray:
-    """Returns the largest absolute value of each row of an output; one without rows is one."""
+    """Returns the largest absolute value of each row of an output, or of one without rows."""
     by_row = np.abs(values).reshape(rows if values.shape[:1] == (rows,) else 1, -1)
     return by_row.max(axis=1, initial=0)
 
@@ -22,7 +22,7 @@ def moved_by(
     outputs: list[Batch],
     share: float,
 ) -> list[dict[str, np.ndarray]]:
-    """Returns by how much the rows of each output move at most; integers among inputs do not.
+    """Returns how far the rows of each output move at most; integer inputs stay as they are.
 
     Args:
         run: computes outputs of all batches, each time from the same state.

@@ -35,7 +35,7 @@ def verify(
     """Checks that an artifact computes what a Keras model computes.
 
     The artifact is loaded from disk. Names, shapes, dtypes and then values of every output
-    are compared, on `samples` or on inputs that are made up for the model: batches of 1, 3 and
+    are compared, on `samples` or on inputs that are generated for the model: batches of 1, 3 and
     16, blank images among them, and where sizes are free odd, oblong and tiny ones. An output is
     right where `abs(got - expected) <= atol + rtol * abs(expected)` and both are finite; `atol`
     and `rtol` are 1e-4 where they are not given. For integers, which may be indices, `rtol` is 0.
@@ -58,7 +58,7 @@ def verify(
     Args:
         artifact: a SavedModel directory (`base/<version>`) or an ONNX file.
         model: the built model that it was exported from.
-        samples: maps input names to arrays with at least 3 rows, to use in place of made-up
+        samples: maps input names to arrays with at least 3 rows, to use in place of generated
             inputs, in batches of 1, 3 and all rows (at most 64); needed where an input is text, or
             where the model wants values that nobody can guess.
         atol: absolute tolerance, at least 0, in output units. If it or `rtol` is given,
@@ -70,7 +70,7 @@ def verify(
 
     Raises:
         FileNotFoundError: there is no artifact at that path.
-        NamesError: inputs or outputs are called otherwise. Subclass of VerificationError
+        NamesError: inputs or outputs have other names. Subclass of VerificationError
             and ValueError, as the next three.
         ShapeError: an input or output has another shape.
         DtypeError: an input or output has another dtype.
@@ -120,7 +120,7 @@ def compare(
     """Compares a loaded artifact with what its model computes; see `verify`.
 
     Raises:
-        NamesError: inputs or outputs are called otherwise; as the next three.
+        NamesError: inputs or outputs have other names; as the next three.
         ShapeError: an input or output has another shape.
         DtypeError: an input or output has another dtype.
         ValuesError: an output differs by more than is allowed, or is not finite.

@@ -10,6 +10,7 @@ import pytest
 from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model, prune
 from keras_bin.export.files.publish import publish_file, publish_folder, staging
+from keras_bin.export.models import weight_size
 from keras_bin.export.onnx_files import external
 from keras_bin.export.onnx_files import writer as onnx_writer
 from keras_bin.export.saved_models import writer as saved_model_writer
@@ -47,7 +48,7 @@ def test_samples_take_no_room_on_the_disk(tmp_path, monkeypatch):
 @pytest.mark.parametrize("weights", ["inside", "outside"])
 def test_onnx_file_that_does_not_fit_is_named(weights, tmp_path, monkeypatch):
     if weights == "outside":
-        monkeypatch.setattr(external, "LARGEST_INSIDE", 0)
+        monkeypatch.setattr(weight_size, "LARGEST_INSIDE", 0)
         monkeypatch.setattr(external, "SMALLEST_OUTSIDE", 100)
     monkeypatch.setattr(onnx_writer, "_write", limited(onnx_writer._write, 400))
     path = tmp_path / "new" / "model.onnx"

@@ -9,6 +9,7 @@ import pytest
 from keras import layers
 
 from keras_bin.export import ValuesError, export_onnx, verify
+from keras_bin.export.models import weight_size
 from keras_bin.export.onnx_files import external
 from keras_bin.export.onnx_files.external import ExternalWeights
 from testing.weights import randomize
@@ -18,7 +19,7 @@ from tests.export.kinds import KINDS, bin_model, classifier
 
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch):
-    monkeypatch.setattr(external, "LARGEST_INSIDE", 0)
+    monkeypatch.setattr(weight_size, "LARGEST_INSIDE", 0)
     monkeypatch.setattr(external, "SMALLEST_OUTSIDE", 100)
 
 
@@ -56,7 +57,7 @@ def test_weight_that_is_read_as_it_is_and_transposed_is_stored_as_it_is(tmp_path
 
 
 def test_weights_that_fit_stay_inside(tmp_path, monkeypatch):
-    monkeypatch.setattr(external, "LARGEST_INSIDE", 10_000)
+    monkeypatch.setattr(weight_size, "LARGEST_INSIDE", 10_000)
     path = export_onnx(classifier(), tmp_path / "model.onnx").path
     assert outside(path) == []
     assert contents(tmp_path) == ["model.onnx"]

@@ -8,6 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from keras_bin.cli import main
 from keras_bin.export import export_onnx
 from keras_bin.export.describe import describe
+from keras_bin.export.models import weight_size
 from keras_bin.export.onnx_files import external
 from keras_bin.export.onnx_files.size import onnx_size
 from tests.export.kinds import classifier
@@ -90,7 +91,7 @@ def test_file_that_is_no_onnx_has_its_own_size(content, tmp_path):
 
 
 def test_report_and_command_line_say_the_size_of_both_files(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(external, "LARGEST_INSIDE", 0)
+    monkeypatch.setattr(weight_size, "LARGEST_INSIDE", 0)
     monkeypatch.setattr(external, "SMALLEST_OUTSIDE", 100)
     report = export_onnx(classifier(), tmp_path / "model.onnx")
     files = list(tmp_path.iterdir())

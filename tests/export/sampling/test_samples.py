@@ -17,17 +17,17 @@ def one_input(shape, dtype="float32", name="x"):
     return Signature((TensorInfo(name, (None, *shape), dtype),), ())
 
 
-def test_made_up_batches_are_single_odd_and_large():
+def test_generated_batches_are_single_odd_and_large():
     batches = sample_batches(model_signature(classifier()))
     assert [batch["image"].shape for batch in batches] == [(n, *IMAGE) for n in (1, 3, 16)]
 
 
-def made_up(model):
+def generated(model):
     return sample_batches(model_signature(model), None, model)
 
 
 def test_free_sizes_get_further_sizes_in_small_batches():
-    batches = made_up(bin_model(shape=(None, None, 3)))
+    batches = generated(bin_model(shape=(None, None, 3)))
     shapes = [batch["image"].shape for batch in batches]
     assert shapes[:3] == [(n, 32, 32, 3) for n in (1, 3, 16)]
     assert [shape[0] for shape in shapes[3:]] == [1, 3] * 3
@@ -42,7 +42,7 @@ def test_free_sizes_get_further_sizes_in_small_batches():
 def test_no_size_is_a_number_of_filters(filters):
     inputs = keras.Input((None, None, 3), name="image")
     model = keras.Model(inputs, layers.Conv2D(filters, 1)(inputs))
-    sizes = {size for batch in made_up(model) for size in batch["image"].shape[1:3]}
+    sizes = {size for batch in generated(model) for size in batch["image"].shape[1:3]}
     assert sizes
     assert not sizes & {filters, 3, 1}
 
@@ -66,7 +66,7 @@ def pyramid():
 @pytest.mark.parametrize("build", [u_net, cropping, pyramid])
 def test_model_runs_at_all_sizes(build):
     model = build()
-    batches = made_up(model)
+    batches = generated(model)
     assert {rows(batch) for batch in batches} == {1, 3, 16}
     assert len({batch["image"].shape[1:] for batch in batches}) > 1
     for batch in batches:
@@ -76,12 +76,12 @@ def test_model_runs_at_all_sizes(build):
 def test_model_that_takes_no_size_gets_the_usual_ones():
     inputs = keras.Input((None, 3), name="image")
     broken = layers.Lambda(lambda x: keras.ops.reshape(x, (2, 19)), output_shape=(19,))
-    batches = made_up(keras.Model(inputs, broken(inputs)))
+    batches = generated(keras.Model(inputs, broken(inputs)))
     assert {batch["image"].shape[1] for batch in batches} == {32, 48}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_model_runs_on_what_is_made_up_for_it_and_is_untouched(kind):
+def test_model_runs_on_what_is_generated_for_it_and_is_untouched(kind):
     reference = Reference(Source(KINDS[kind]()))
     model, signature = reference.source.model, reference.source.signature
     before = snapshot(model)

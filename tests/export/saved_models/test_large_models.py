@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.export import export_saved_model
-from keras_bin.export.onnx_files import external
+from keras_bin.export.models import weight_size
 from tests.export.kinds import HALF_KINDS, KINDS, of_policy
 
 MODELS = {
@@ -21,7 +21,7 @@ MODELS = {
 @pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
 @pytest.mark.filterwarnings("ignore:Model .* computes in half precision")
 def test_weights_are_variables_in_their_own_precision(build, tmp_path, monkeypatch):
-    monkeypatch.setattr(external, "LARGEST_INSIDE", 0)
+    monkeypatch.setattr(weight_size, "LARGEST_INSIDE", 0)
     model = build()
     report = export_saved_model(model, tmp_path)
     assert report.max_abs_difference < 1e-5

@@ -16,7 +16,7 @@ _MOVES = 4
 
 
 def half_unit(model: keras.Model) -> float:
-    """Returns what half-precision layers of a model round by, relative to a value."""
+    """Returns the relative rounding error of the half-precision layers of a model."""
     bfloat = any(layer.compute_dtype == "bfloat16" for layer in all_layers(model))
     return 2**-8 if bfloat else 2**-11
 
@@ -34,9 +34,9 @@ def check_half(
         half: outputs of the model by name.
         single: those in float32.
         rows: of the batch.
-        unit: that of `half_unit`.
+        unit: what `half_unit` returns.
         moved: returns by how much each row of an output in float32 moves when inputs move by
-            `unit`; an instance normalization makes much of the rounding of blank images.
+            `unit`; an instance normalization amplifies the rounding of blank images.
 
     Raises:
         ValueError: it does not, or an output is not finite in half precision alone.
