@@ -155,9 +155,10 @@ class BatchInstanceNormalization(keras.layers.Layer):
         self.supports_masking = True
         self.gamma: keras.Variable | None = None
         self.beta: keras.Variable | None = None
-        self.rho: keras.Variable | None = None
-        self.moving_mean: keras.Variable | None = None
-        self.moving_variance: keras.Variable | None = None
+        # `build` makes these three.
+        self.rho: keras.Variable = None
+        self.moving_mean: keras.Variable = None
+        self.moving_variance: keras.Variable = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the weights for inputs of `input_shape`, batch axis included."""

@@ -11,8 +11,9 @@ from ..models.half_precision import is_half_precision
 from ..models.inference import run_model
 from ..models.signature import named_tensors
 from ..results.errors import ValuesError
-from ..sampling.samples import Batch, sample_batches
+from ..sampling.samples import sample_batches
 from ..sampling.scaling import is_float
+from ..sampling.trial import Batch
 
 # Shares of the largest value of an output; float32 rounding is below a hundredth of the first.
 TOLERANCE, HALF_TOLERANCE = 1e-3, 0.03

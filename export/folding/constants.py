@@ -1,6 +1,6 @@
 """The constants that a BIN layer becomes at inference, in float64."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,18 +48,20 @@ class Constants(NamedTuple):
             `(scale, offset, rest)`: the layer before computes `scale * x + offset` in place of
             `x`, and `rest` are the constants of a layer that reads it.
         """
+        scale: Any = self.scale
+        mean: Any = self.mean
         if self.affine:
-            return self.scale, self.offset, self
-        if self.scale is None:
-            return np.ones_like(self.mean), -self.mean, self._replace(mean=None)
+            return scale, self.offset, self
+        if scale is None:
+            return np.ones_like(mean), -mean, self._replace(mean=None)
         affine = self.instance_scale == 0
         rest = self._replace(
-            scale=np.where(affine, 1, self.scale),
+            scale=np.where(affine, 1, scale),
             offset=np.where(affine, 0, self.offset),
             mean=None,
         )
-        scale = np.where(affine, self.scale, 1)
-        return scale, np.where(affine, self.offset, 0) - scale * self.mean, rest
+        absorbed = np.where(affine, scale, 1)
+        return absorbed, np.where(affine, self.offset, 0) - absorbed * mean, rest
 
 
 def fold_constants(

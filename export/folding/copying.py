@@ -72,7 +72,7 @@ class Copier:
         self._graph = graph
         self._replacements = replacements
         self._single = is_half_precision(graph)
-        self._copies = {}
+        self._copies: dict[int, Any] = {}
         self._deep = DeepCopies(self._single, self._standing_inside, self._rebuilt_graph)
 
     def copy(self, rho_tolerance: float) -> keras.Model:
@@ -251,7 +251,7 @@ def _taken_by_constructor(layer, config):
 
 def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
     """Copies the weights and assets of one layer, without those of the layers inside it."""
-    store = {}
+    store: dict[str, Any] = {}
     source.save_own_variables(store)
     target.load_own_variables({key: np.array(value) for key, value in store.items()})
     if hasattr(source, "save_assets"):

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -44,9 +45,9 @@ class DeepCopies:
         self._single = single
         self._replacement = replacement
         self._rebuilt_graph = rebuilt_graph
-        self._memo = {}
-        self._begun = set()
-        self._finished = set()
+        self._memo: dict[int, Any] = {}
+        self._begun: set[int] = set()
+        self._finished: set[int] = set()
 
     def __contains__(self, layer) -> bool:
         return id(layer) in self._begun

@@ -1,5 +1,7 @@
 """The constants that normalization layers become at inference."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -23,8 +25,11 @@ def layer_constants(layer: keras.layers.Layer, rho_tolerance: float = 0.0) -> Co
         ValueError: a weight is not finite, or a variance is negative; the message names the layer.
     """
     if isinstance(layer, FoldedBatchInstanceNormalization):
-        weights = (getattr(layer, name, None) for name in Constants._fields)
-        return Constants(*(None if each is None else float64(each) for each in weights))
+        weights = {name: getattr(layer, name, None) for name in Constants._fields}
+        values: dict[str, Any] = {
+            name: None if weight is None else float64(weight) for name, weight in weights.items()
+        }
+        return Constants(**values)
     shape = layer.moving_mean.shape
     is_bin = isinstance(layer, BatchInstanceNormalization)
     try:

@@ -54,7 +54,7 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
     """
     graphs = [as_functional(graph) for graph in graphs_of(model)]
     calls = _calls(graphs)
-    found = {}
+    found: dict[int, Place] = {}
     for graph in graphs:
         search = _Search(graph, calls, affine, found)
         for node in nodes_in_order(graph):

@@ -112,7 +112,9 @@ class _Planner:
         scale, offset, rest = constants.split()
         before = self.replacements.get(id(linear))
         self.replacements[id(linear)] = (
-            before.then(scale, offset) if before else Absorbing(scale, offset)
+            before.then(scale, offset)
+            if isinstance(before, Absorbing)
+            else Absorbing(scale, offset)
         )
         if constants.affine:
             self.replacements[id(layer)] = Absorbed(place.is_output)

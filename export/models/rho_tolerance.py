@@ -23,7 +23,7 @@ def check_rho_tolerance(tolerance: Any) -> None:
     Raises:
         ValueError: `tolerance` is not a number, negative, or 0.5 or above.
     """
-    if not (isinstance(tolerance, numbers.Real) and 0 <= tolerance < 0.5):
+    if not (isinstance(tolerance, numbers.Real) and 0 <= float(tolerance) < 0.5):
         raise ValueError(
             "`rho_tolerance` must be a number, at least 0 and below 0.5, so that a gate moves to "
             f"the nearer of 0 and 1. Received: rho_tolerance={tolerance!r}"

@@ -12,6 +12,7 @@ from ..files.publish import refuse_existing, staging
 from ..files.remote import refuse_remote
 from ..preparation import Preparation, check_settings
 from ..results.errors import VerificationError
+from ..results.layer_report import LayerFold
 from ..results.report import ExportReport
 from ..verifying.artifact import load_artifact
 from ..verifying.verify import compare
@@ -149,7 +150,9 @@ def check_opset(opset: int) -> None:
         )
 
 
-def _write(prepared, opset, lowering, path):
+def _write(
+    prepared: Preparation, opset: int, lowering: str, path: Path
+) -> tuple[tuple[LayerFold, ...], int]:
     """Writes `path`, and beside it the file with its weights if they do not fit into it.
 
     Returns:
@@ -166,7 +169,7 @@ def _write(prepared, opset, lowering, path):
     return layers, inner_transposes(proto)
 
 
-def _check(path):
+def _check(path: Path) -> None:
     import onnx
 
     try:

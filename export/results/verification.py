@@ -148,10 +148,10 @@ class Verification:
         return table
 
 
-def _rounding(check):
+def _rounding(check: OutputCheck) -> str:
     text = "" if check.rounding is None else f"{check.rounding:.2g}"
     return f"{text}, more on {check.unsteady} rows" if check.unsteady else text
 
 
-def _sizes(sizes):
+def _sizes(sizes: tuple[int, ...]) -> str:
     return ", ".join(map(str, sizes))

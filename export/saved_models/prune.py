@@ -11,7 +11,7 @@ from ..files.remote import refuse_remote
 from .versions import versions
 
 
-def prune(base: str | os.PathLike, keep: int) -> list[Path]:
+def prune(base: str | os.PathLike[str], keep: int) -> list[Path]:
     """Removes all but the newest versions of a model.
 
     Each old version is moved to a hidden folder in one step and deleted there, so that a server
@@ -66,7 +66,7 @@ def prune(base: str | os.PathLike, keep: int) -> list[Path]:
     return removed
 
 
-def _oldest(base, keep):
+def _oldest(base: Path, keep: int) -> list[Path]:
     oldest = versions(base)[:-keep]
     needed = needed_by(set(base.iterdir()).difference(oldest), oldest)
     return [path for path in oldest if path not in needed]

@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,10 +16,14 @@ from ..files.remote import refuse_remote
 from ..files.size import size_on_disk
 from ..models.weight_size import fits_inside
 from ..preparation import Preparation, check_settings
+from ..results.layer_report import LayerFold
 from ..results.plain import plain
 from ..results.report import ExportReport
+from ..results.verification import Verification
 from ..sampling.generated import SMALL_BATCHES
 from ..sampling.samples import rows
+from ..sampling.trial import Batch
+from ..verifying.artifact import Artifact
 from ..verifying.verify import compare
 from .manifest import manifest, source_file, write_manifest
 from .serving_process import serving_process
@@ -121,7 +127,7 @@ def write_saved_model(
     overwrite: bool,
     atol: float | None,
     rtol: float | None,
-    file: dict | None,
+    file: dict[str, str] | None,
 ) -> ExportReport:
     """Writes a model to `base/<version>/`, and checks no arguments; see `export_saved_model`.
 
@@ -166,7 +172,7 @@ def write_saved_model(
     return prepared.report(path, layers, found, snapping, seconds, size_on_disk(path))
 
 
-def _write(prepared, path):
+def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:
     """Writes the weights as constants, or as variables if they are too large.
 
     Returns:
@@ -194,7 +200,7 @@ def _write(prepared, path):
     return exported.layers
 
 
-def _owners(model, resources):
+def _owners(model: keras.Model, resources: Iterable[Any]) -> list[Any]:
     """Returns the variables and lookup tables of a model that own some resources."""
     import tensorflow as tf
 
@@ -211,7 +217,7 @@ def _owners(model, resources):
     return list(found.values())
 
 
-def _compare_on_cpu(*arguments):
+def _compare_on_cpu(*arguments: Any) -> Verification:
     """Compares where the fresh process computes; a GPU would round to 10 bits (TF32)."""
     import tensorflow as tf
 
@@ -219,7 +225,7 @@ def _compare_on_cpu(*arguments):
         return compare(*arguments)
 
 
-def _warm_up(folder, name, artifact, batches):
+def _warm_up(folder: Path, name: str, artifact: Artifact, batches: list[Batch]) -> dict[str, int]:
     """Writes requests for the server's warm-up and runs them as they are read back."""
     write_warm_up(folder, name, [batch for batch in batches if rows(batch) in SMALL_BATCHES])
     requests = read_warm_up(folder)

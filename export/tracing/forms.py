@@ -51,7 +51,7 @@ class LayerCalls:
 
     def __init__(self, rho_tolerance: float = 0.0):
         self._rho_tolerance = rho_tolerance
-        self._constants = {}
+        self._constants: dict[int, Constants] = {}
         self.calls: list[LayerCall] = []
 
     @contextlib.contextmanager

@@ -49,7 +49,7 @@ class FrozenGraph:
         self.values = values or {}
         self.sources = sources or {}
         self.nodes = {node.name: node for node in definition.node}
-        self._readers = None
+        self._readers: dict[str, list[str]] | None = None
 
     def copy(self) -> "FrozenGraph":
         """Returns a graph that can be changed without changing this one."""

@@ -1,6 +1,7 @@
 """Marks in a graph, where the statistics of a sample are needed."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from keras_bin.formula import apply_constants
 
@@ -17,7 +18,8 @@ def mark_of(node) -> str:
 def marked(graph: FrozenGraph, calls: list[LayerCall]) -> Iterator[tuple]:
     """Yields each mark in a graph and in the functions that it calls, as `(body, node, call)`."""
     by_mark = {call.mark: call for call in calls}
-    for body in (graph, *map(FunctionBody, graph.definition.library.function)):
+    bodies: list[Any] = [graph, *map(FunctionBody, graph.definition.library.function)]
+    for body in bodies:
         for node in list(body.nodes.values()):
             if mark_of(node) in by_mark:
                 yield body, node, by_mark[mark_of(node)]

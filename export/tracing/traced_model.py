@@ -34,7 +34,7 @@ class TracedModel:
         model, signature = source.model, source.signature
         function = serving_function(model, signature, weights)
         names = [info.name for info in signature.outputs]
-        calls = LayerCalls(source.rho_tolerance)
+        calls = LayerCalls(source.rho_tolerance or 0.0)
         with source.gates.in_force(), calls.traced(model):
             self.graph = frozen(function, names, keep_variables)
         first = len(signature.inputs)

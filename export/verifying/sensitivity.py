@@ -31,7 +31,7 @@ def moved_by(
         share: how far inputs move, up or down at random, relative to their values.
     """
     rng = np.random.default_rng(0)
-    found = [{} for _ in batches]
+    found: list[dict[str, np.ndarray]] = [{} for _ in batches]
     for _ in range(TIMES):
         moved = [
             {name: _moved(values, share, rng) for name, values in batch.items()}

@@ -13,7 +13,7 @@ from ..files.remote import refuse_remote
 from ..models.graph import check_model
 from ..models.source import Source
 from ..results.errors import DtypeError, ShapeError, ValuesError
-from ..results.verification import Verification
+from ..results.verification import OutputCheck, Verification
 from ..sampling.samples import rows
 from .agreement import check_arrays, check_signatures
 from .artifact import Artifact, load_artifact
@@ -139,7 +139,7 @@ def compare(
         check_arrays(got[-1], outputs, "shape", ShapeError)
         check_arrays(got[-1], outputs, "dtype", DtypeError)
 
-    def checked(moved):
+    def checked(moved: bool) -> list[OutputCheck]:
         return [
             tolerance.check(
                 name,

@@ -1,5 +1,7 @@
 """Operators that work in any order of axes, and what they state of axes."""
 
+from typing import Any
+
 import numpy as np
 
 from . import views
@@ -151,16 +153,17 @@ def restate_axes(graph, node, view, rank) -> None:
         axis = attribute(node, "axis", _WITH_AXIS[kind])
         set_attribute(node, "axis", back[axis % rank])
     elif kind in _REDUCING:
-        set_reduced_axes(graph, node, [back[axis] for axis in reduced_axes(graph, node)])
+        reduced: Any = reduced_axes(graph, node)  # known, as the node is one of a region
+        set_reduced_axes(graph, node, [back[axis] for axis in reduced])
     elif kind == "Slice":
         axes = graph.constant(node.input[3])
         moved = np.array([back[int(axis) % rank] for axis in axes], axes.dtype)
         node.input[3] = graph.add_constant(moved, node.input[3])
     elif kind == "Pad":
         pads = graph.constant(node.input[1]).reshape(2, rank)
-        moved = [[0 if axis is None else each[axis] for axis in view] for each in pads]
-        node.input[1] = graph.add_constant(np.array(moved, "int64").ravel(), node.input[1])
+        moved = np.array([[0 if a is None else each[a] for a in view] for each in pads], "int64")
+        node.input[1] = graph.add_constant(moved.ravel(), node.input[1])
     elif kind == "Tile":
         repeats = graph.constant(node.input[1])
-        moved = [1 if axis is None else repeats[axis] for axis in view]
-        node.input[1] = graph.add_constant(np.array(moved, "int64"), node.input[1])
+        moved = np.array([1 if axis is None else repeats[axis] for axis in view], "int64")
+        node.input[1] = graph.add_constant(moved, node.input[1])

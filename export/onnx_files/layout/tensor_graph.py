@@ -134,10 +134,12 @@ class TensorGraph:
 
     def view_of(self, node) -> View | None:
         """Returns the view that a node makes of its first input, None if it makes none."""
-        known = all(self.shape(name) is not None for name in (node.input[0], node.output[0]))
-        view = self._view_of(node) if node.op_type in _VIEWS and known else None
+        source, result = (self.shape(name) for name in (node.input[0], node.output[0]))
+        if node.op_type not in _VIEWS or source is None or result is None:
+            return None
+        view = self._view_of(node)
         # tf2onnx states wrong shapes in some loops.
-        return view if view is not None and len(view) == len(self.shape(node.output[0])) else None
+        return view if view is not None and len(view) == len(result) else None
 
     def _view_of(self, node):
         if node.op_type == "Reshape":
@@ -158,7 +160,7 @@ class TensorGraph:
 
     def source(self, tensor: str) -> tuple[str, View]:
         """Returns the tensor that one is a view of, followed to the end, and the view."""
-        view = views.identity(len(self.shape(tensor)))
+        view = views.identity(len(self._shapes[tensor]))
         while (node := self.producers.get(tensor)) is not None:
             step = self.view_of(node)
             if step is None:
@@ -179,7 +181,7 @@ class TensorGraph:
             kept = [axis for axis in view if axis is not None]
             moved = value.transpose([*kept, *(a for a in range(value.ndim) if a not in kept)])
             return self.add_constant(moved.reshape(views.shape_of(view, value.shape)), tensor)
-        shape = list(self.shape(tensor))
+        shape = list(self._shapes[tensor])
         squeezed, order, added = views.steps(view, shape)
         steps = []
         if squeezed:
@@ -201,8 +203,8 @@ class TensorGraph:
             if operator == "Transpose":
                 tensor = self.add_node(operator, [tensor], name, shape, perm=axes)
             else:
-                axes = self.add_constant(np.array(axes, "int64"), f"{name}_axes")
-                tensor = self.add_node(operator, [tensor, axes], name, shape)
+                constant = self.add_constant(np.array(axes, "int64"), f"{name}_axes")
+                tensor = self.add_node(operator, [tensor, constant], name, shape)
         return tensor
 
 

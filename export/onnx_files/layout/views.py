@@ -44,16 +44,16 @@ def with_dropped_axes(view: View, rank: int) -> View:
 
     Those at the same place are put there first.
     """
-    view = list(view)
+    axes = list(view)
     dropped = [axis for axis in range(rank) if axis not in view]
     free = [place for place, axis in enumerate(view) if axis is None]
     for place in [place for place in free if place in dropped]:
-        view[place] = place
+        axes[place] = place
         dropped.remove(place)
         free.remove(place)
     for place, axis in zip(free, dropped, strict=False):
-        view[place] = axis
-    return tuple(view)
+        axes[place] = axis
+    return tuple(axes)
 
 
 def without_ones(view: View, shape: Sequence[int | None]) -> View:
