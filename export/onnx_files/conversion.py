@@ -1,17 +1,7 @@
 """Converting the traced graph of a model to ONNX."""
 
-import json
-from collections.abc import Sequence
-
-import keras
-
-import keras_bin
-from keras_bin.gate_summaries import RhoSummary
-
 from ..preparation import Preparation
 from ..results.errors import OperatorError
-from ..results.layer_report import LayerFold
-from ..results.plain import plain
 from ..tracing.dilated import join_dilated_convolutions
 from ..tracing.frozen_graph import node_name
 from .external import ExternalWeights
@@ -89,37 +79,6 @@ def _state(values, infos):
                 shape.dim.add(dim_param="batch" if axis == 0 else f"{info.name}_{axis}")
     del values[:]
     values.extend(ordered)
-
-
-def describe(
-    proto,
-    name: str,
-    opset: int,
-    lowering: str,
-    layers: Sequence[LayerFold],
-    rho: Sequence[RhoSummary],
-) -> None:
-    """States who wrote the file from what, in the file's own metadata."""
-    import onnx
-    import tf2onnx
-
-    proto.producer_name = "keras-bin"
-    proto.producer_version = keras_bin.__version__
-    proto.doc_string = ""
-    del proto.opset_import[:]  # tf2onnx also states domains that nothing is used of
-    proto.opset_import.add(domain="", version=opset)
-    proto.graph.name = name
-    onnx.helper.set_model_props(
-        proto,
-        {
-            "keras_bin": keras_bin.__version__,
-            "keras": keras.__version__,
-            "tf2onnx": tf2onnx.__version__,
-            "lowering": lowering,
-            "layers": json.dumps(plain(layers)),
-            "rho": json.dumps(plain(rho)),
-        },
-    )
 
 
 def _refuse_foreign_operators(proto):

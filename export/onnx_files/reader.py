@@ -5,13 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..extras import require_onnx
-from ..files.facts import GATES, LAYERS, check_facts, parse_json
 from ..results.plain import plain
+from .metadata import read_metadata
 from .proto import read_proto
 from .size import onnx_size
-
-MARK = "keras_bin"  # the key by which an export is known
-FACTS = {"layers": LAYERS, "rho": GATES}  # JSON in the metadata of an export
 
 
 class OnnxTensor(NamedTuple):
@@ -73,8 +70,6 @@ def describe_onnx(path: Path) -> OnnxFile:
             "An ONNX file must hold a graph with outputs; check that it is one. "
             f"Received: {str(path)!r}, in which there is none"
         )
-    metadata = {pair.key: pair.value for pair in proto.metadata_props}
-    _check_metadata(metadata, path)
     constants = {tensor.name for tensor in proto.graph.initializer}
     counts = collections.Counter(_operators(proto.graph))
     return OnnxFile(
@@ -85,15 +80,8 @@ def describe_onnx(path: Path) -> OnnxFile:
         inputs=tuple(_tensor(x) for x in proto.graph.input if x.name not in constants),
         outputs=tuple(_tensor(x) for x in proto.graph.output),
         operators=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
-        metadata=metadata,
+        metadata=read_metadata(proto, path),
     )
-
-
-def _check_metadata(metadata, path):
-    for key, expected in FACTS.items() if MARK in metadata else ():
-        if key in metadata:
-            where = f"The value of {key!r} in the metadata of {str(path)!r}"
-            check_facts(parse_json(metadata[key], where), expected, path, key)
 
 
 def _tensor(value):

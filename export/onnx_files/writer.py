@@ -16,10 +16,11 @@ from ..results.layer_report import LayerFold
 from ..results.report import ExportReport
 from ..verifying.artifact import load_artifact
 from ..verifying.verify import compare
-from .conversion import convert, describe
+from .conversion import convert
 from .external import ExternalWeights, publish_with_weights
 from .layout.transposes import inner_transposes
 from .lowering import DEFAULT_LOWERING, check_lowering
+from .metadata import write_metadata
 from .size import onnx_size
 
 OPSETS = range(13, 19)
@@ -162,7 +163,7 @@ def _write(
 
     external = ExternalWeights(prepared.source.model)
     proto, layers = convert(prepared, opset, lowering, external)
-    describe(proto, prepared.source.model.name, opset, lowering, layers, prepared.rho)
+    write_metadata(proto, prepared.source.model.name, opset, lowering, layers, prepared.rho)
     external.write(proto, path)
     onnx.save(proto, path, format="protobuf")  # whatever the name of `path` ends in
     _check(path)
