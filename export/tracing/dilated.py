@@ -97,15 +97,16 @@ def _padding(graph, before, after):
 
 def _difference(graph, names):
     """Subtracts the second tensor from the first, both linear in what makes sizes divisible."""
-    remainders = set()
+    remainders, nodes = set(), {}
     waiting = list(names)
     while waiting:
         node = graph.maker(waiting.pop())
         if node.op == "FloorMod":
             remainders.add(node.name)
-        elif node.op in _LINEAR:
+        elif node.op in (*_LINEAR, "Const"):
+            nodes[node.name] = node
             waiting += graph.data_inputs(node)
-        elif node.op != "Const":
+        else:
             return None
     if len(remainders) != 1:
         return None
@@ -113,26 +114,24 @@ def _difference(graph, names):
     axes = graph.constant(graph.data_inputs(graph.nodes[remainder])[1])
     if axes is None:
         return None
-    differences = [
-        np.subtract(*_values(graph, names, remainder, values.astype(axes.dtype)))
-        for values in (np.zeros(axes.size), *np.eye(axes.size))
-    ]
-    same = all(np.array_equal(each, differences[0]) for each in differences)
-    return differences[0] if same else None
+    vectors = np.vstack([np.zeros(axes.size), np.eye(axes.size)]).astype(axes.dtype)
+    first, *others = _differences(graph, nodes.values(), names, remainder, vectors)
+    return first if all(np.array_equal(first, other) for other in others) else None
 
 
-def _values(graph, names, node, value):
-    """Returns what tensors are where a node makes a value."""
+def _differences(graph, nodes, names, remainder, vectors):
+    """Returns the difference of two tensors for each value that another node may make."""
     import tensorflow as tf
 
-    part = tf.compat.v1.graph_util.extract_sub_graph(
-        graph.definition, [tensor.partition(":")[0] for tensor in names]
-    )
+    part = type(graph.definition)(node=nodes)
+    part.versions.CopyFrom(graph.definition.versions)
     with tf.Graph().as_default() as single, tf.device("CPU:0"):
-        fed = tf.constant(value)
-        read = tf.graph_util.import_graph_def(part, {tensor_name(node): fed}, list(names), name="")
+        fed = tf.compat.v1.placeholder(vectors.dtype, vectors.shape[1:])
+        read = tf.graph_util.import_graph_def(
+            part, {tensor_name(remainder): fed}, list(names), name=""
+        )
         with tf.compat.v1.Session(graph=single) as session:
-            return session.run(read)
+            return [np.subtract(*session.run(read, {fed: vector})) for vector in vectors]
 
 
 def _join(graph, found, after, padding):
