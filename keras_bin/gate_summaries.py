@@ -123,7 +123,7 @@ def plot_rho(model: keras.layers.Layer, bins: int = 20) -> "Figure":
             f"build it first, or check that it is the BIN model. Received: model={model.name!r}"
         )
     if bins < 1:
-        raise ValueError(f"`bins` must be at least 1. Received: bins={bins!r}")
+        raise ValueError(f"`bins` must be at least 1; the default is 20. Received: bins={bins!r}")
     shares = [np.histogram(rho, bins=bins, range=(0, 1))[0] / rho.size for _, rho in gates]
 
     figure = Figure(figsize=(7, 1.8 + 0.35 * len(gates)), layout="constrained")

@@ -2,11 +2,12 @@
 
 Checked on Keras 3.9.2 and 3.15.1. "Public" tells which public name would replace a private one;
 "none" means that Keras has none yet. Review this file first for a new release of Keras.
+Attributes without an underscore, such as `lora_enabled` of a layer, are used where they are needed.
 """
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -52,11 +53,29 @@ def takes_training(layer: keras.layers.Layer) -> bool:
     return bool(layer._call_has_training_arg)
 
 
-def nodes_in_order(model: keras.Model) -> list[Any]:
+class Call(NamedTuple):
+    """One call of a layer, or of another operation, in a Functional model.
+
+    Attributes:
+        operation: what is called.
+        input_tensors: the tensors among its arguments.
+        outputs: the tensors that it returns.
+    """
+
+    operation: Any
+    input_tensors: list[Any]
+    outputs: list[Any]
+
+
+def calls_in_order(model: keras.Model) -> list[Call]:
     """Returns the calls that a Functional model consists of, in order. Public: none."""
     by_depth = model._nodes_by_depth
-    depths = sorted(by_depth, reverse=True)
-    return [node for depth in depths for node in by_depth[depth] if not node.is_input]
+    nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    return [
+        Call(node.operation, node.input_tensors, node.outputs)
+        for node in nodes
+        if not node.is_input
+    ]
 
 
 def take_out_of_graphs(operation: keras.Operation) -> None:
@@ -196,6 +215,7 @@ __all__ = [
     "MADE_BY_NEW",
     "Functional",
     "all_layers",
+    "calls_in_order",
     "calls_of",
     "compute_loss",
     "copy_tracked",
@@ -205,7 +225,6 @@ __all__ = [
     "layers_held",
     "layers_inside",
     "moving_average",
-    "nodes_in_order",
     "own_parts",
     "own_variables",
     "schedule_free_iterate",

@@ -52,7 +52,7 @@ def importers(package: str, folder: str, root: Path = ROOT) -> list[str]:
 
 
 def cycles(root: Path = ROOT) -> set[tuple[str, str]]:
-    """Returns pairs of neighbours in one package that import each other, if by way of others."""
+    """Returns neighbours in a package that import each other, directly or through others."""
     known = modules(root)
     arrows = collections.defaultdict(set)
     for name, path in known.items():
@@ -99,17 +99,20 @@ def _reached(name, arrows):
 def foreign_names(root: Path = ROOT) -> Iterator[tuple[str, int, str]]:
     """Yields module, line and name of whatever is private in another library and used here.
 
-    That is a private module that is imported, or an attribute that starts with one `_` and that
-    no line of the two packages sets or defines, in code or as a string.
+    That is a private module that is imported, an attribute that starts with one `_` and that no
+    line of the same module sets or defines, or such a name in a string that no line of the two
+    packages does. Tests are not looked at.
     """
     trees = {
         name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules(root).items()
     }
-    ours = {each for tree in trees.values() for each in _defined(tree)}
+    in_all = {each for tree in trees.values() for each in _defined(tree)}
     for name, tree in trees.items():
+        in_module = set(_defined(tree))
         text = set(map(id, _text(tree)))
         for node in ast.walk(tree):
             for used in () if id(node) in text else _used(node):
+                ours = in_all if isinstance(node, ast.Constant) else in_module
                 private = bool(PRIVATE.fullmatch(used)) and used not in ours
                 if private or used.startswith(OUTSIDE):
                     yield name, node.lineno, used
@@ -127,7 +130,7 @@ def _defined(tree):
 
 
 def _text(tree):
-    """Yields strings that are no names: parts of others, and what others are cut by."""
+    """Yields strings that are not names: parts of others, and what is cut off others."""
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             yield from node.values

@@ -1,5 +1,6 @@
 """The floor plan: one way for imports, private names of other libraries in one place each."""
 
+import configparser
 import re
 
 import pytest
@@ -59,9 +60,10 @@ def test_module_of_internals_says_what_it_was_checked_on(module):
         ("from tensorflow.core.framework import types_pb2", "tensorflow.core.framework"),
         ("from tf2onnx import optimizer", "tf2onnx.optimizer"),
         ("print(keras.Model()._nodes_by_depth)", "_nodes_by_depth"),
+        ("print(keras.Model()._axes)", "_axes"),
         ("getattr(keras.Model(), '_nodes_by_depth')", "_nodes_by_depth"),
     ],
-    ids=["keras", "import", "core", "tf2onnx", "attribute", "string"],
+    ids=["keras", "import", "core", "tf2onnx", "attribute", "name of ours elsewhere", "string"],
 )
 def test_private_name_elsewhere_is_found(tmp_path, line, found):
     root = copy_of_the_tree(tmp_path, {"keras_bin.export.describe": f"\n{line}\n"})
@@ -109,6 +111,15 @@ def test_import_of_tests_is_found(tmp_path, line):
     path.parent.mkdir(parents=True)
     path.write_text(f"def measure():\n    {line}\n")
     assert structure.importers("tests", "benchmarks", tmp_path) == ["benchmarks/inner/layer.py"]
+
+
+def test_installation_holds_every_package_of_the_tree():
+    """A package that setup.cfg does not list is missing where keras_bin is not editable."""
+    config = configparser.ConfigParser()
+    config.read(structure.ROOT / "setup.cfg", encoding="utf-8")
+    listed = config["options"]["packages"].split()
+    packages = [name for name, path in structure.modules().items() if path.name == "__init__.py"]
+    assert sorted(listed) == sorted(packages)
 
 
 def test_no_file_is_longer_than_300_lines():

@@ -33,7 +33,7 @@ def in_a_clone():
 
 @pytest.fixture
 def installed(tmp_path):
-    """Likewise, with keras_bin in the site-packages of another Python, as a wheel has it."""
+    """Likewise, with keras_bin in the site-packages of another Python, where a wheel puts it."""
     venv.create(tmp_path / "venv", symlinks=True)
     (site_packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     for package, folder in PACKAGES.items():

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from keras_bin.keras_internals import layers_inside, nodes_in_order
+from keras_bin.keras_internals import calls_in_order, layers_inside
 
 from ..models.graph import as_functional, graphs_of, is_graph
 from ..models.normalizations import NORMALIZATIONS
@@ -57,7 +57,7 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
     found: dict[int, Place] = {}
     for graph in graphs:
         search = _Search(graph, calls, affine, found)
-        for node in nodes_in_order(graph):
+        for node in calls_in_order(graph):
             if isinstance(node.operation, NORMALIZATIONS):
                 found[id(node.operation)] = search.place(node)
     return found
@@ -66,7 +66,7 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
 def _calls(graphs):
     """Counts the calls of each layer, by `id`; a layer inside another one counts as called once."""
     calls = collections.Counter(
-        id(node.operation) for graph in graphs for node in nodes_in_order(graph)
+        id(node.operation) for graph in graphs for node in calls_in_order(graph)
     )
     for graph in graphs:
         for layer in graph.layers:
@@ -82,10 +82,10 @@ class _Search:
         self._calls = calls
         self._affine = affine
         self._found = found
-        self._makers = {id(out): node for node in nodes_in_order(graph) for out in node.outputs}
+        self._makers = {id(out): node for node in calls_in_order(graph) for out in node.outputs}
         self._outputs = {id(tensor) for tensor in graph.outputs}
         self._readers = collections.Counter(self._outputs)
-        self._readers.update(id(x) for node in nodes_in_order(graph) for x in node.input_tensors)
+        self._readers.update(id(x) for node in calls_in_order(graph) for x in node.input_tensors)
 
     def place(self, node):
         is_output = any(id(tensor) in self._outputs for tensor in node.outputs)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_bin.keras_internals import all_layers, layers_inside, nodes_in_order
+from keras_bin.keras_internals import all_layers, calls_in_order, layers_inside
 from keras_bin.layer import BatchInstanceNormalization
 
 from ..models.exported_gates import gate_change
@@ -130,7 +130,7 @@ class _Planner:
 
 def _layers_inside_layers(graph: keras.Model) -> Iterator[keras.layers.Layer]:
     """Yields the layers that other layers of a graph hold, in the order in which it calls these."""
-    for node in nodes_in_order(as_functional(graph)):
+    for node in calls_in_order(as_functional(graph)):
         if is_graph(node.operation):
             yield from _layers_inside_layers(node.operation)
         elif isinstance(node.operation, keras.layers.Layer):

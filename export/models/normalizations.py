@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_bin.keras_internals import nodes_in_order
+from keras_bin.keras_internals import calls_in_order
 from keras_bin.layer import BatchInstanceNormalization
 
 from .graph import as_functional, graphs_of
@@ -22,7 +22,7 @@ def normalizations_of(model: keras.Model) -> list[keras.layers.Layer]:
     """Returns the normalization layers that are called in a graph, each once, in order."""
     found = {}
     for graph in map(as_functional, graphs_of(model)):
-        for node in nodes_in_order(graph):
+        for node in calls_in_order(graph):
             if isinstance(node.operation, NORMALIZATIONS):
                 found[id(node.operation)] = node.operation
     return list(found.values())

@@ -5,7 +5,7 @@ import platform
 
 import keras_bin
 
-_PACKAGES = ("keras", "tensorflow", "numpy", "tf2onnx", "onnx", "onnxruntime")
+_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "tf2onnx", "onnx", "onnxruntime")
 
 
 def versions() -> str:

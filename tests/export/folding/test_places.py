@@ -7,7 +7,7 @@ from keras import layers
 from keras_bin.export.folding.places import places
 from keras_bin.export.models.graph import graphs_of
 from keras_bin.export.models.normalizations import normalizations_of
-from keras_bin.keras_internals import nodes_in_order
+from keras_bin.keras_internals import calls_in_order
 from tests.export.kinds import BIN, IMAGE
 
 BN = layers.BatchNormalization
@@ -218,4 +218,4 @@ def test_nested_model_that_is_called_twice_is_searched_once():
 
 def test_calls_are_listed_from_input_to_output_without_inputs():
     model = stacked(conv(), BN(name="norm"), layers.ReLU(name="relu"))
-    assert [node.operation.name for node in nodes_in_order(model)] == ["conv", "norm", "relu"]
+    assert [node.operation.name for node in calls_in_order(model)] == ["conv", "norm", "relu"]
