@@ -103,7 +103,7 @@ def test_unbuilt_model_is_not_drawn():
 
 @pytest.mark.parametrize("bins", [0, -3])
 def test_bins_must_be_positive(bins):
-    with pytest.raises(ValueError, match=f"at least 1. Received: bins={bins}"):
+    with pytest.raises(ValueError, match=f"at least 1; the default is 20. Received: bins={bins}"):
         keras_bin.plot_rho(with_gates(), bins)
 
 

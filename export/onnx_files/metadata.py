@@ -13,8 +13,8 @@ from ..files.facts import GATES, LAYERS, check_facts, parse_json
 from ..results.layer_report import LayerFold
 from ..results.plain import plain
 
-_VERSION = "keras_bin"  # the key that only an export of keras_bin has
-_FACTS = {"layers": LAYERS, "rho": GATES}  # values that are JSON
+VERSION = "keras_bin"  # the key that only an export of keras_bin has
+FACTS = {"layers": LAYERS, "rho": GATES}  # values that are JSON
 
 
 def write_metadata(
@@ -38,7 +38,7 @@ def write_metadata(
     onnx.helper.set_model_props(
         proto,
         {
-            _VERSION: keras_bin.__version__,
+            VERSION: keras_bin.__version__,
             "keras": keras.__version__,
             "tf2onnx": tf2onnx.__version__,
             "lowering": lowering,
@@ -59,7 +59,7 @@ def read_metadata(proto, path: Path) -> dict[str, str]:
         ValueError: a value has another type than `write_metadata` writes.
     """
     metadata = {pair.key: pair.value for pair in proto.metadata_props}
-    for key, expected in _FACTS.items() if _VERSION in metadata else ():
+    for key, expected in FACTS.items() if VERSION in metadata else ():
         if key in metadata:
             where = f"The value of {key!r} in the metadata of {str(path)!r}"
             check_facts(parse_json(metadata[key], where), expected, path, key)

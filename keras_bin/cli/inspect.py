@@ -10,7 +10,8 @@ from rich.text import Text
 from keras_bin.cli.arguments import add_command
 from keras_bin.export.describe import VersionsFolder, describe
 from keras_bin.export.models.keras_file import KerasFile
-from keras_bin.export.onnx_files.reader import FACTS, MARK, OnnxFile
+from keras_bin.export.onnx_files.metadata import FACTS, VERSION
+from keras_bin.export.onnx_files.reader import OnnxFile
 from keras_bin.export.saved_models.manifest import FORMAT
 from keras_bin.export.saved_models.reader import SavedModelFolder
 
@@ -97,7 +98,7 @@ def _onnx_file(found):
         f"operator sets: {opsets}"
     )
     facts = dict(found.metadata)
-    if MARK in facts:
+    if VERSION in facts:
         yield from _export_facts({key: json.loads(facts.pop(key)) for key in FACTS if key in facts})
     if facts:
         yield from _pairs("metadata", facts)
