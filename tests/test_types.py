@@ -84,11 +84,13 @@ def test_typed_program_runs(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    {
-        getattr(package, name).__module__
-        for package in (keras_bin, keras_bin.export)
-        for name in package.__all__
-    },
+    sorted(
+        {
+            getattr(package, name).__module__
+            for package in (keras_bin, keras_bin.export)
+            for name in package.__all__
+        }
+    ),
 )
 def test_modules_of_public_names_are_checked_in_full(name):
     (listed,) = re.findall(
