@@ -1,4 +1,4 @@
-"""What an export makes of a model once, whatever formats it is written in."""
+"""The work that all formats of one export share."""
 
 import functools
 import warnings
@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from .models.exported_model import ExportedModel
 from .models.graph import check_model
 from .models.rho_tolerance import check_rho_tolerance
-from .models.source import Source
 from .results.layer_report import LayerFold
 from .results.report import ExportReport
 from .results.verification import Verification
@@ -18,7 +18,7 @@ from .tracing.export_graph import ExportGraph
 from .tracing.traced_model import TracedModel
 from .verifying.expected import Expected, outputs_in_turn
 from .verifying.reference import Reference
-from .verifying.verify import check_tolerances
+from .verifying.tolerance import check_tolerances
 
 
 class Preparation:
@@ -33,10 +33,10 @@ class Preparation:
 
     Raises:
         TypeError: `model` is not a Keras model.
-        ValueError: `model` is not built, or see `Source`.
+        ValueError: `model` is not built, or see `ExportedModel`.
 
     Attributes:
-        source: the model, and the gates that it is exported with.
+        exported: the model, and the gates that it is exported with.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Preparation:
         samples: Mapping[str, np.ndarray] | None = None,
     ):
         check_model(model)
-        self.source = Source(model, rho_tolerance)
+        self.exported = ExportedModel(model, rho_tolerance)
         self._samples = samples
         self._graphs: dict[bool, ExportGraph] = {}
-        if self.source.is_half:
+        if self.exported.is_half:
             warnings.warn(
                 f"Model {model.name!r} computes in half precision; it is exported in float32.",
                 stacklevel=3,
@@ -62,12 +62,12 @@ class Preparation:
         Raises:
             ValueError: see `Expected`.
         """
-        return Expected(self.source, self._samples)
+        return Expected(self.exported, self._samples)
 
     @functools.cached_property
     def rho(self) -> tuple:
         """A `RhoSummary` for each BIN layer, as it is exported."""
-        return self.source.gates.summaries()
+        return self.exported.gates.summaries()
 
     def graph(
         self, arithmetic: bool, weights: Sequence = (), keep_variables: bool = False
@@ -83,16 +83,16 @@ class Preparation:
             ValueError: see `TracedModel`.
         """
         if weights or keep_variables:
-            traced = TracedModel(self.source, weights, keep_variables)
-            return ExportGraph(self.source, traced, arithmetic)
+            traced = TracedModel(self.exported, weights, keep_variables)
+            return ExportGraph(self.exported, traced, arithmetic)
         key = arithmetic and self._traced.is_marked
         if key not in self._graphs:
-            self._graphs[key] = ExportGraph(self.source, self._traced, arithmetic)
+            self._graphs[key] = ExportGraph(self.exported, self._traced, arithmetic)
         return self._graphs[key]
 
     @functools.cached_property
     def _traced(self):
-        return TracedModel(self.source)
+        return TracedModel(self.exported)
 
     @functools.cached_property
     def snapping_difference(self) -> float | None:
@@ -104,9 +104,9 @@ class Preparation:
             ValueError: see `Reference.outputs`, for the model with its gates as they are.
             ValuesError: likewise.
         """
-        if not self.source.gates.changed:
+        if not self.exported.gates.changed:
             return None
-        reference = Reference(self.source.with_rho_tolerance(None))
+        reference = Reference(self.exported.with_rho_tolerance(None))
         largest = 0.0
         before = outputs_in_turn(reference, self.expected.batches)
         for own, changed in zip(before, self.expected.outputs, strict=True):
@@ -138,7 +138,7 @@ class Preparation:
             inner_transposes=inner_transposes,
             seconds=seconds,
             size=size,
-            cast_to_float32=self.source.is_half,
+            cast_to_float32=self.exported.is_half,
         )
 
 

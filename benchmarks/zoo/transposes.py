@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_bin.export.onnx_files.layout.transposes import inner_transposes
+from keras_bin.export.onnx_files.layout.inner_transposes import inner_transposes
 
 
 def count_operators(path: Path) -> dict[str, int]:

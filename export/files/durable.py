@@ -1,28 +1,8 @@
-"""Writing files through to the disk, and errors of TensorFlow where it cannot write them."""
+"""Writing files and folders through to the disk."""
 
-import contextlib
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
-
-
-@contextlib.contextmanager
-def tensorflow_writes(path: Path) -> Iterator[None]:
-    """Turns the errors that TensorFlow raises for files that it cannot write into OSError.
-
-    Raises:
-        OSError: TensorFlow could not write to `path`; its message is included.
-    """
-    import tensorflow as tf
-
-    try:
-        yield
-    except tf.errors.OpError as error:
-        no_room = isinstance(error, tf.errors.ResourceExhaustedError)
-        forbidden = isinstance(error, tf.errors.PermissionDeniedError)
-        code = errno.ENOSPC if no_room else errno.EACCES if forbidden else errno.EIO
-        raise OSError(code, f"TensorFlow says: {error}", str(path)) from error
 
 
 def sync_tree(path: Path) -> None:

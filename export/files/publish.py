@@ -8,10 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from .disk import cannot_write, disk_errors
 from .durable import sync_folder, sync_tree
 from .exchange import exchange, put_back
 from .locks import lock
+from .write_errors import cannot_write, disk_errors
 
 PREFIX = ".keras-bin-"
 

@@ -1,4 +1,4 @@
-"""How the folder of a SavedModel is recognized."""
+"""Recognizing the folder of a SavedModel."""
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ from ..models.half_precision import is_half_precision
 from ..models.inference import run_model
 from ..models.signature import named_tensors
 from ..results.errors import ValuesError
-from ..sampling.samples import sample_batches
+from ..sampling.batches import sample_batches
 from ..sampling.scaling import is_float
 from ..sampling.trial import Batch
 

@@ -64,7 +64,7 @@ class Constants(NamedTuple):
         return absorbed, np.where(affine, self.offset, 0) - absorbed * mean, rest
 
 
-def fold_constants(
+def bin_constants(
     gamma: np.ndarray,
     beta: np.ndarray,
     rho: np.ndarray,
@@ -72,7 +72,7 @@ def fold_constants(
     moving_variance: np.ndarray,
     epsilon: float,
 ) -> Constants:
-    """Folds running statistics, rho, gamma and beta into constants, in float64.
+    """Computes constants from running statistics, rho, gamma and beta, in float64.
 
     With `scale = gamma * rho / sqrt(moving_variance + epsilon)` and
     `instance_scale = gamma * (1 - rho)`, the layer is

@@ -10,7 +10,7 @@ from keras_bin.layer import BatchInstanceNormalization
 
 from ..models.arrays import float64
 from ..models.rho_tolerance import snap
-from .constants import Constants, fold_constants
+from .constants import Constants, bin_constants
 
 
 def layer_constants(layer: keras.layers.Layer, rho_tolerance: float = 0.0) -> Constants:
@@ -33,7 +33,7 @@ def layer_constants(layer: keras.layers.Layer, rho_tolerance: float = 0.0) -> Co
     shape = layer.moving_mean.shape
     is_bin = isinstance(layer, BatchInstanceNormalization)
     try:
-        return fold_constants(
+        return bin_constants(
             np.ones(shape) if layer.gamma is None else float64(layer.gamma),
             np.zeros(shape) if layer.beta is None else float64(layer.beta),
             snap(float64(layer.rho), rho_tolerance) if is_bin else np.ones(shape),

@@ -11,7 +11,7 @@ from keras_bin.keras_internals import calls_in_order, layers_inside
 
 from ..models.graph import as_functional, graphs_of, is_graph
 from ..models.normalizations import NORMALIZATIONS
-from .absorb import refusal
+from .linear_layers import refusal
 
 # At inference these return their inputs, unless a subclass overrides `call`.
 _TRANSPARENT = (

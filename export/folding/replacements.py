@@ -8,9 +8,9 @@ import numpy as np
 
 from keras_bin.folded import FoldedBatchInstanceNormalization
 
-from .absorb import absorbed
 from .constants import Constants
 from .copying import Copier
+from .linear_layers import absorbed
 
 
 class Folded(NamedTuple):

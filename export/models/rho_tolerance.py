@@ -1,4 +1,4 @@
-"""Moving gates that are close to 0 or 1 there."""
+"""Moving gates within a tolerance of 0 or 1 to that end."""
 
 import numbers
 from typing import Any

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @contextlib.contextmanager
-def unchanged(model: keras.Model) -> Iterator[None]:
+def restored(model: keras.Model) -> Iterator[None]:
     """Restores weights and states, such as those of seed generators, after a `with` block."""
     # TensorFlow assigns to other memory while an old value is held, so these are not overwritten.
     before = [(variable, keras.ops.copy(variable)) for variable in model.variables]

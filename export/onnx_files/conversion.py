@@ -24,13 +24,14 @@ def convert(prepared: Preparation, opset: int, lowering: str, external: External
         OperatorError: the model needs lookup tables or variables, or operators that ONNX does
             not have.
     """
-    signature = prepared.source.signature
-    exported = prepared.graph(arithmetic=False, weights=external.weights)
-    graph = exported.graph.copy()
+    signature = prepared.exported.signature
+    export_graph = prepared.graph(arithmetic=False, weights=external.weights)
+    graph = export_graph.graph.copy()
     graph.drop_assignments()
     join_dilated_convolutions(graph)
     _refuse_captured(graph)
     names = [info.name for info in signature.inputs]
+    lower = converter(export_graph.calls, export_graph.partly_absorbed, lowering)
     proto = converted_graph(
         graph.definition,
         graph.inputs,
@@ -42,7 +43,7 @@ def convert(prepared: Preparation, opset: int, lowering: str, external: External
         opset,
         {
             **handlers(),
-            "CheckNumerics": (converter(exported.calls, exported.parted, lowering), []),
+            "CheckNumerics": (lower, []),
         },
     )
     proto = move_transposes_out(proto)
@@ -50,9 +51,9 @@ def convert(prepared: Preparation, opset: int, lowering: str, external: External
     external.move_out(
         proto, [graph.values[tensor] for tensor in graph.inputs[len(signature.inputs) :]]
     )
-    _state(proto.graph.input, signature.inputs)
-    _state(proto.graph.output, signature.outputs)
-    return proto, exported.layers
+    _set_names_and_sizes(proto.graph.input, signature.inputs)
+    _set_names_and_sizes(proto.graph.output, signature.outputs)
+    return proto, export_graph.layers
 
 
 def _refuse_captured(graph):
@@ -65,8 +66,8 @@ def _refuse_captured(graph):
         )
 
 
-def _state(values, infos):
-    """States the model's order and sizes: `batch` for the batch axis, `<name>_<axis>` if free."""
+def _set_names_and_sizes(values, infos):
+    """Sets the model's names and sizes; free sizes are `batch` and `<name>_<axis>`."""
     by_name = {value.name: value for value in values}
     ordered = [by_name[info.name] for info in infos]
     for value, info in zip(ordered, infos, strict=True):

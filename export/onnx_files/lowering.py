@@ -33,19 +33,21 @@ def check_lowering(lowering: str) -> None:
         )
 
 
-def converter(calls: list[LayerCall], parted: Container[str], lowering: str) -> Callable:
+def converter(calls: list[LayerCall], partly_absorbed: Container[str], lowering: str) -> Callable:
     """Returns a handler of tf2onnx that replaces each CheckNumerics.
 
     Args:
         calls: the calls of normalization layers in the traced model.
-        parted: marks of the calls of which an earlier operator computes a part; see
+        partly_absorbed: marks of the calls of which an earlier operator computes a part; see
             `Constants.split`.
         lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
     """
     marked = {
         call.mark: (
             call.axes,
-            _without_zeros(call.constants.split()[2] if call.mark in parted else call.constants),
+            _without_zeros(
+                call.constants.split()[2] if call.mark in partly_absorbed else call.constants
+            ),
             call.layer.epsilon,
         )
         for call in calls

@@ -18,7 +18,7 @@ from ..verifying.artifact import load_artifact
 from ..verifying.verify import compare
 from .conversion import convert
 from .external import ExternalWeights, publish_with_weights
-from .layout.transposes import inner_transposes
+from .layout.inner_transposes import inner_transposes
 from .lowering import DEFAULT_LOWERING, check_lowering
 from .metadata import write_metadata
 from .size import onnx_size
@@ -161,9 +161,9 @@ def _write(
     """
     import onnx
 
-    external = ExternalWeights(prepared.source.model)
+    external = ExternalWeights(prepared.exported.model)
     proto, layers = convert(prepared, opset, lowering, external)
-    write_metadata(proto, prepared.source.model.name, opset, lowering, layers, prepared.rho)
+    write_metadata(proto, prepared.exported.model.name, opset, lowering, layers, prepared.rho)
     external.write(proto, path)
     onnx.save(proto, path, format="protobuf")  # whatever the name of `path` ends in
     _check(path)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..models.signature import Signature
-from .images import KINDS, blank_image, default_scale, reads_pixels
+from .probe_images import KINDS, default_scale, probe_image, reads_pixels
 from .ranges import (
     BINARY,
     BYTES,
@@ -61,7 +61,7 @@ class GeneratedInputs:
         rng = np.random.default_rng(0)
         first, *others = self._sizes
         found = [self._batch(rng, rows, first) for rows in (*SMALL_BATCHES, LARGE_BATCH)]
-        self._put_blanks(rng, found[-1], first)
+        self._put_probes(rng, found[-1], first)
         return found + [self._batch(rng, rows, size) for size in others for rows in SMALL_BATCHES]
 
     def _suit(self, axes, channels):
@@ -110,32 +110,32 @@ class GeneratedInputs:
             return rng.normal(MEAN, DEVIATION, shape).astype(info.dtype)
         return _integers(rng, shape, BINARY, info.dtype)
 
-    def _put_blanks(self, rng, batch, sizes):
-        """Puts blank images in place of the last rows, those on which the model is finite."""
+    def _put_probes(self, rng, batch, sizes):
+        """Puts probe images in place of the last rows, those on which the model is finite."""
         others = {name: values[0] for name, values in batch.items()}
-        blanks = [others | images for images in self._blanks(rng, sizes)]
-        if self._trial is not None and not self._are_finite(blanks):
-            blanks = [blank for blank in blanks if self._are_finite([blank])]
-        for row, blank in enumerate(blanks, LARGE_BATCH - len(blanks)):
-            for name, values in blank.items():
+        probes = [others | images for images in self._probes(rng, sizes)]
+        if self._trial is not None and not self._are_finite(probes):
+            probes = [probe for probe in probes if self._are_finite([probe])]
+        for row, probe in enumerate(probes, LARGE_BATCH - len(probes)):
+            for name, values in probe.items():
                 batch[name][row] = values
 
-    def _blanks(self, rng, sizes):
+    def _probes(self, rng, sizes):
         for kind in KINDS:
             images = {}
             for info in self._signature.inputs:
                 if self._ranges.get(info.name, BYTES) == BYTES:
                     scale = self._scales.get(info.name, default_scale(info))
                     shape = _filled(info, sizes)
-                    image = blank_image(rng, info, shape, kind, scale, self._pixels)
+                    image = probe_image(rng, info, shape, kind, scale, self._pixels)
                     if image is not None:
                         images[info.name] = image
             if images:
                 yield images
 
-    def _are_finite(self, blanks):
-        return not blanks or self._trial.is_finite(
-            {name: np.stack([blank[name] for blank in blanks]) for name in blanks[0]}
+    def _are_finite(self, probes):
+        return not probes or self._trial.is_finite(
+            {name: np.stack([probe[name] for probe in probes]) for name in probes[0]}
         )
 
 

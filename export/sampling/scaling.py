@@ -1,4 +1,4 @@
-"""At which scale inputs reach the first normalization with its running mean and variance."""
+"""Finding the scale of inputs that gives the first normalization its running statistics."""
 
 from typing import NamedTuple
 

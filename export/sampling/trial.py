@@ -15,7 +15,7 @@ Batch = dict[str, np.ndarray]
 
 
 class Trial:
-    """A Functional model that is run on generated inputs; see `unchanged` for what calls assign.
+    """A Functional model that is run on generated inputs; see `restored` for what calls assign.
 
     Args:
         model: a Functional model.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files.durable import tensorflow_writes
+from ..files.write_errors import tensorflow_writes
 from ..sampling.trial import Batch
 from ..tensorflow_internals import parse_tensor
 

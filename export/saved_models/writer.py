@@ -10,18 +10,18 @@ import keras
 import numpy as np
 
 from ..extras import require_tensorflow
-from ..files.durable import tensorflow_writes
 from ..files.publish import refuse_existing, staging
 from ..files.remote import refuse_remote
 from ..files.size import size_on_disk
+from ..files.write_errors import tensorflow_writes
 from ..models.weight_size import fits_inside
 from ..preparation import Preparation, check_settings
 from ..results.layer_report import LayerFold
 from ..results.plain import plain
 from ..results.report import ExportReport
 from ..results.verification import Verification
+from ..sampling.batches import rows
 from ..sampling.generated import SMALL_BATCHES
-from ..sampling.samples import rows
 from ..sampling.trial import Batch
 from ..verifying.artifact import Artifact
 from ..verifying.verify import compare
@@ -158,7 +158,7 @@ def write_saved_model(
         write_manifest(
             written,
             manifest(
-                name=prepared.source.model.name,
+                name=prepared.exported.model.name,
                 inputs=[info._asdict() for info in artifact.signature.inputs],
                 outputs=[info._asdict() for info in artifact.signature.outputs],
                 checks=checks,
@@ -180,7 +180,7 @@ def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:
     """
     import tensorflow as tf
 
-    model, signature = prepared.source.model, prepared.source.signature
+    model, signature = prepared.exported.model, prepared.exported.signature
     exported = prepared.graph(arithmetic=True, keep_variables=not fits_inside(model))
     specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
     module = tf.Module()

@@ -4,12 +4,12 @@ import collections
 
 from keras_bin.keras_internals import all_layers
 
+from ..models.exported_model import ExportedModel
 from ..models.normalizations import NORMALIZATIONS, OVERRIDDEN_CALL, is_foldable
-from ..models.source import Source
 from ..results.layer_report import ABSORBED, UNFOLDED, LayerFold
-from .absorbing import Absorber, Affine, Outcome
-from .constant_folding import fold_constants_of
-from .grouped import part_grouped_convolutions
+from .constant_evaluation import evaluate_constants
+from .grouped import split_grouped_convolutions
+from .linear_operators import Absorber, Affine, Outcome
 from .marks import mark_of, put_arithmetic
 from .traced_model import TracedModel
 
@@ -18,7 +18,7 @@ class ExportGraph:
     """The graph of a model in which linear operators have taken in what they can.
 
     Args:
-        source: the model.
+        exported: the model.
         traced: its graph; it is changed in place if it has no marks.
         arithmetic: whether arithmetic takes the place of the marks.
 
@@ -26,28 +26,28 @@ class ExportGraph:
         graph: the `FrozenGraph`.
         calls: the calls of normalization layers, in the order of computation.
         layers: a `LayerFold` for each normalization layer, in the order of computation.
-        parted: marks of the calls from which a linear operator absorbs an affine map; see
+        partly_absorbed: marks of the calls from which a linear operator absorbs an affine map; see
             `Constants.split`.
     """
 
-    def __init__(self, source: Source, traced: TracedModel, arithmetic: bool):
+    def __init__(self, exported: ExportedModel, traced: TracedModel, arithmetic: bool):
         self.calls = traced.calls
         self.graph = traced.graph.copy() if traced.is_marked else traced.graph
         if arithmetic and traced.is_marked:
             put_arithmetic(self.graph, self.calls)
-        fold_constants_of(self.graph)
+        evaluate_constants(self.graph)
         absorber = Absorber(self.graph)
         outcomes = absorber.absorb_all()
-        self.parted = self._hand_over(absorber)
+        self.partly_absorbed = self._hand_over(absorber)
         absorber.finish()
-        part_grouped_convolutions(self.graph)
-        self.layers = _Report(source, self.graph, outcomes).layers(self.calls)
+        split_grouped_convolutions(self.graph)
+        self.layers = _Report(exported, self.graph, outcomes).layers(self.calls)
 
     def _hand_over(self, absorber):
         """Lets linear operators take what they can of layers that have an instance branch."""
         by_mark = {call.mark: call for call in self.calls}
         marks = collections.Counter(map(mark_of, self.graph.definition.node))
-        parted = set()
+        partly_absorbed = set()
         for node in list(self.graph.definition.node):
             call = by_mark.get(mark_of(node))
             if call is None or marks[call.mark] > 1:  # a function that is called at two places
@@ -57,18 +57,18 @@ class ExportGraph:
             shape[call.axes.channel] = call.axes.channels
             affine = Affine(scale.reshape(shape), offset.reshape(shape))
             if not absorber.absorb(self.graph.data_inputs(node)[0], affine).reason:
-                parted.add(call.mark)
-        return parted
+                partly_absorbed.add(call.mark)
+        return partly_absorbed
 
 
 class _Report:
     """Says what became of each normalization layer."""
 
-    def __init__(self, source, graph, outcomes):
-        self._source = source
+    def __init__(self, exported, graph, outcomes):
+        self._exported = exported
         self._sources = graph.sources
         self._outcomes = outcomes
-        self._owners = _owners(source.model)
+        self._owners = _owners(exported.model)
 
     def layers(self, calls):
         by_layer = {}
@@ -76,7 +76,7 @@ class _Report:
             if isinstance(call.layer, NORMALIZATIONS):
                 by_layer.setdefault(id(call.layer), []).append(call)
         folds = [self._folded(calls) for calls in by_layer.values()]
-        for layer in all_layers(self._source.model):
+        for layer in all_layers(self._exported.model):
             is_known = isinstance(layer, NORMALIZATIONS) and layer.built
             if is_known and id(layer) not in by_layer:
                 reason = "it is called with training=True, or not at all"
@@ -113,7 +113,7 @@ class _Report:
         return self._owners.get(id(handle), outcome.kernel.rpartition("/")[0])
 
     def _fold(self, layer, became, **facts):
-        return LayerFold.of(layer, became, self._source.gates.change(layer), **facts)
+        return LayerFold.of(layer, became, self._exported.gates.change(layer), **facts)
 
 
 def _owners(model):

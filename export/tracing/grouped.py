@@ -1,11 +1,11 @@
-"""Grouped convolutions that TensorFlow has no kernel for, in parts."""
+"""Grouped convolutions that TensorFlow has no kernel for, split by group."""
 
 import numpy as np
 
 from .frozen_graph import FrozenGraph, attribute, tensor_name
 
 
-def part_grouped_convolutions(graph: FrozenGraph) -> None:
+def split_grouped_convolutions(graph: FrozenGraph) -> None:
     """Puts a convolution for each group in place of grouped convolutions in three dimensions.
 
     Keras has XLA compile them; TensorFlow's own kernels know groups in two dimensions alone.
@@ -18,11 +18,11 @@ def part_grouped_convolutions(graph: FrozenGraph) -> None:
         axis = 1 if attribute(node, "data_format").s.startswith(b"NC") else 4
         channels = (shapes[data] or [None] * 5)[axis]
         if kernel is not None and channels not in (None, kernel.shape[-2]):
-            _part(graph, node, data, kernel, axis, channels // kernel.shape[-2])
+            _split(graph, node, data, kernel, axis, channels // kernel.shape[-2])
     graph.prune()
 
 
-def _part(graph, node, data, kernel, axis, groups):
+def _split(graph, node, data, kernel, axis, groups):
     along = graph.add_constant(f"{node.name}_axis", np.array(axis, "int32"))
     split = graph.add_node("Split", f"{node.name}_groups", [along, data])
     split.attr["T"].CopyFrom(node.attr["T"])

@@ -1,4 +1,4 @@
-"""The same graph in another precision."""
+"""Converting a graph to float32 or float64."""
 
 from ..models.half_precision import HALF_DTYPES
 from .frozen_graph import FrozenGraph, attribute

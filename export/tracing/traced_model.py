@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from ..models.exported_model import ExportedModel
 from ..models.inference import serving_function
-from ..models.source import Source
 from .forms import LayerCalls
 from .freezing import frozen
 from .marks import marked
@@ -16,7 +16,7 @@ class TracedModel:
     """Traces a model as it is, its normalization layers as constants, and freezes the graph.
 
     Args:
-        source: the model, and the gates that it is exported with.
+        exported: the model, and the gates that it is exported with.
         weights: variables that stay inputs of the graph.
         keep_variables: whether all variables stay variables, for a model above 2 GB.
 
@@ -30,17 +30,19 @@ class TracedModel:
         is_marked: whether marks stand for instance branches in the graph.
     """
 
-    def __init__(self, source: Source, weights: Sequence = (), keep_variables: bool = False):
-        model, signature = source.model, source.signature
+    def __init__(
+        self, exported: ExportedModel, weights: Sequence = (), keep_variables: bool = False
+    ):
+        model, signature = exported.model, exported.signature
         function = serving_function(model, signature, weights)
         names = [info.name for info in signature.outputs]
-        calls = LayerCalls(source.rho_tolerance or 0.0)
-        with source.gates.in_force(), calls.traced(model):
+        calls = LayerCalls(exported.rho_tolerance or 0.0)
+        with exported.gates.in_force(), calls.traced(model):
             self.graph = frozen(function, names, keep_variables)
         first = len(signature.inputs)
         for tensor, weight in zip(self.graph.inputs[first:], weights, strict=True):
             self.graph.values[tensor] = keras.ops.convert_to_numpy(weight)
-        if source.is_half:
+        if exported.is_half:
             in_float32(self.graph)
             values = self.graph.values
             values.update((name, value.astype("float32")) for name, value in values.items())

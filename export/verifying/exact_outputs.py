@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..models.state import unchanged
-from ..sampling.samples import rows
+from ..models.state import restored
+from ..sampling.batches import rows
 from ..sampling.trial import Batch
 from .reference import Reference
 from .sensitivity import largest_by_row, moved_by
@@ -103,7 +103,7 @@ class ExactOutputs:
         except Exception as error:  # an operator may fail in any way in another precision
             self.unavailable = f"the model does not run in float64: {error}"
             return [], {}
-        found = {info.name: [] for info in self._reference.source.signature.outputs}
+        found = {info.name: [] for info in self._reference.exported.signature.outputs}
         for batch, precise, expected in zip(self._batches, exact, self._expected, strict=True):
             for name, values in expected.items():
                 values, precise[name] = (x.astype("float64") for x in (values, precise[name]))
@@ -116,7 +116,7 @@ class ExactOutputs:
 
     def _run_all(self, batches):
         """Runs all batches one after the other, and leaves counts and seeds as they were."""
-        with unchanged(self._reference.source.model):
+        with restored(self._reference.exported.model):
             return [self._run_in_parts(batch) for batch in batches]
 
     def _run_in_parts(self, batch):

@@ -1,13 +1,13 @@
-"""What an artifact must compute."""
+"""Test inputs and the model's outputs on them, computed once for all artifacts."""
 
 import functools
 from collections.abc import Mapping
 
 import numpy as np
 
-from ..models.source import Source
-from ..models.state import unchanged
-from ..sampling.samples import sample_batches
+from ..models.exported_model import ExportedModel
+from ..models.state import restored
+from ..sampling.batches import sample_batches
 from .exact_outputs import ExactOutputs
 from .reference import Reference
 
@@ -18,20 +18,20 @@ class Expected:
     The model runs when its outputs are first needed, and once for all artifacts.
 
     Args:
-        source: the model.
+        exported: the model.
         samples: see `keras_bin.export.verify`.
 
     Raises:
         ValueError: `samples` do not fit the model, or are needed.
 
     Attributes:
-        source: see above.
+        exported: see above.
         batches: the inputs, an array for each name in a batch.
     """
 
-    def __init__(self, source: Source, samples: Mapping[str, np.ndarray] | None = None):
-        self.source = source
-        self.batches = sample_batches(source.signature, samples, source.model)
+    def __init__(self, exported: ExportedModel, samples: Mapping[str, np.ndarray] | None = None):
+        self.exported = exported
+        self.batches = sample_batches(exported.signature, samples, exported.model)
 
     @functools.cached_property
     def outputs(self) -> list[dict[str, np.ndarray]]:
@@ -50,10 +50,10 @@ class Expected:
 
     @functools.cached_property
     def _reference(self):
-        return Reference(self.source)
+        return Reference(self.exported)
 
 
 def outputs_in_turn(reference: Reference, batches: list) -> list[dict[str, np.ndarray]]:
     """Runs batches one after the other from the same counts and seeds; the model stays as it is."""
-    with unchanged(reference.source.model):
+    with restored(reference.exported.model):
         return [reference.outputs(batch) for batch in batches]

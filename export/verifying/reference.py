@@ -1,4 +1,4 @@
-"""The values that an artifact must have: those of the model itself."""
+"""Running the model for the values that artifacts must have."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
+from ..models.exported_model import ExportedModel
 from ..models.inference import run_model, serving_function
-from ..models.source import Source
-from ..models.state import unchanged
+from ..models.state import restored
 from ..results.errors import ValuesError
-from ..sampling.samples import rows
+from ..sampling.batches import rows
 from ..sampling.trial import Batch
 from ..tracing.channels_last import compute_channels_last
 from ..tracing.freezing import frozen
 from ..tracing.frozen_graph import FrozenGraph
-from ..tracing.grouped import part_grouped_convolutions
+from ..tracing.grouped import split_grouped_convolutions
 from ..tracing.precision import in_float32, in_float64
 from .half_agreement import check_half, half_unit
 from .sensitivity import moved_by
@@ -28,19 +28,19 @@ class Reference:
     precision, gives the values then, and is compared with the model itself more loosely.
 
     Args:
-        source: the model.
+        exported: the model.
 
     Raises:
         ValueError: a half-precision model cannot be traced.
 
     Attributes:
-        source: see above.
+        exported: see above.
     """
 
-    def __init__(self, source: Source):
-        self.source = source
-        self._half_unit = half_unit(source.model)
-        self._single = self._graph_function(in_float32) if source.is_half else None
+    def __init__(self, exported: ExportedModel):
+        self.exported = exported
+        self._half_unit = half_unit(exported.model)
+        self._single = self._graph_function(in_float32) if exported.is_half else None
 
     def outputs(self, batch: Batch) -> dict[str, np.ndarray]:
         """Runs the model on a batch; returns its outputs by name.
@@ -51,8 +51,8 @@ class Reference:
             ValuesError: an output is not finite.
         """
         try:
-            with unchanged(self.source.model):
-                own = self._run_model(batch) if self.source.is_half else {}
+            with restored(self.exported.model):
+                own = self._run_model(batch) if self.exported.is_half else {}
             expected = self._run(batch)
         except Exception as error:
             shapes = {name: value.shape for name, value in batch.items()}
@@ -61,7 +61,7 @@ class Reference:
                 "inputs that it accepts as `samples`. "
                 f"Received: samples of shape {shapes}, on which the model failed with: {error}"
             ) from error
-        if self.source.is_half:
+        if self.exported.is_half:
             moved = functools.cache(
                 lambda: moved_by(
                     lambda batches: [self._run_single(each) for each in batches],
@@ -86,23 +86,23 @@ class Reference:
         return expected
 
     def _run(self, batch):
-        if self.source.is_half:
+        if self.exported.is_half:
             return self._run_single(batch)
         return self._run_model(batch)
 
     def _run_single(self, batch):
-        infos = self.source.signature.inputs
+        infos = self.exported.signature.inputs
         arrays = [np.asarray(batch[info.name], info.dtype) for info in infos]
         return _numpy(self._single(*arrays))
 
     def _run_model(self, batch):
-        with self.source.gates.in_force():
-            outputs = run_model(self.source.model, self._arguments(batch))
-        names = [info.name for info in self.source.signature.outputs]
+        with self.exported.gates.in_force():
+            outputs = run_model(self.exported.model, self._arguments(batch))
+        names = [info.name for info in self.exported.signature.outputs]
         return _numpy(dict(zip(names, outputs, strict=True)))
 
     def _arguments(self, batch):
-        return [batch[info.name] for info in self.source.signature.inputs]
+        return [batch[info.name] for info in self.exported.signature.inputs]
 
     def exact_function(self) -> Callable[[Batch], dict[str, np.ndarray]]:
         """Returns a function from the arrays of a batch to its outputs in float64.
@@ -131,15 +131,15 @@ class Reference:
         return graph.function(
             [
                 tf.TensorSpec(info.shape, graph.dtype(tensor), name=info.name)
-                for info, tensor in zip(self.source.signature.inputs, graph.inputs, strict=True)
+                for info, tensor in zip(self.exported.signature.inputs, graph.inputs, strict=True)
             ]
         )
 
     def _graph(self) -> FrozenGraph:
-        function = serving_function(self.source.model, self.source.signature)
-        with self.source.gates.in_force():
-            graph = frozen(function, [info.name for info in self.source.signature.outputs])
-        part_grouped_convolutions(graph)
+        function = serving_function(self.exported.model, self.exported.signature)
+        with self.exported.gates.in_force():
+            graph = frozen(function, [info.name for info in self.exported.signature.outputs])
+        split_grouped_convolutions(graph)
         return graph
 
 

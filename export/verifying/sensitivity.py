@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..sampling.samples import rows
+from ..sampling.batches import rows
 from ..sampling.trial import Batch
 
 TIMES = 4

@@ -1,5 +1,6 @@
 """Which difference between an artifact and its model is allowed."""
 
+import numbers
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -8,6 +9,8 @@ import numpy as np
 from ..results.verification import OutputCheck
 from .exact_outputs import STEADY_ROWS, STEADY_SHARE, ExactOutput
 
+ATOL = 1e-4
+RTOL = 1e-4
 ROUNDING_FACTOR = 4
 
 
@@ -35,13 +38,7 @@ class Tolerance(NamedTuple):
     ) -> OutputCheck:
         """Compares one output on one batch.
 
-        An element is right where `abs(got - expected) <= atol + rtol * abs(expected)`, or,
-        with `follows_rounding`, where `abs(got - exact) <= 4 * rounding`, which is that of the
-        row, or of other rows up to 0.25 % of the row's largest value; see `ExactOutput`. On a
-        row that is not steady rounding cannot be told from an error, so it is that of all rows
-        there; if fewer than 3 rows are steady, nothing is allowed.
-        Elements that are not finite are wrong. Integers, which may be indices or classes, have
-        neither `rtol` nor rounding: `atol` alone holds for them.
+        `keras_bin.export.verify` states the rule; rounding counts with `follows_rounding` alone.
 
         Args:
             name: name of the output.
@@ -111,6 +108,20 @@ _ARE = (
     "If inputs of this kind are not what the model meets, give inputs as it meets them as "
     "`samples`. The differences are:"
 )
+
+
+def check_tolerances(atol: float | None, rtol: float | None) -> None:
+    """Checks that tolerances can be met and missed; None stands for the default.
+
+    Raises:
+        ValueError: one of them is negative or not finite.
+    """
+    given = [value for value in (atol, rtol) if value is not None]
+    if not all(isinstance(value, numbers.Real) and 0 <= value < np.inf for value in given):
+        raise ValueError(
+            "`atol` and `rtol` must be finite numbers from 0 up, or None for the default. "
+            f"Received: atol={atol!r}, rtol={rtol!r}"
+        )
 
 
 def _rounding_excess(got, finite, exact):

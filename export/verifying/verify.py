@@ -1,7 +1,6 @@
 """Comparing an artifact with the model that it was made from."""
 
 import functools
-import numbers
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,18 +9,15 @@ import keras
 import numpy as np
 
 from ..files.remote import refuse_remote
+from ..models.exported_model import ExportedModel
 from ..models.graph import check_model
-from ..models.source import Source
 from ..results.errors import DtypeError, ShapeError, ValuesError
 from ..results.verification import OutputCheck, Verification
-from ..sampling.samples import rows
+from ..sampling.batches import rows
 from .agreement import check_arrays, check_signatures
 from .artifact import Artifact, load_artifact
 from .expected import Expected
-from .tolerance import Tolerance
-
-ATOL = 1e-4
-RTOL = 1e-4
+from .tolerance import ATOL, RTOL, Tolerance, check_tolerances
 
 
 def verify(
@@ -94,21 +90,7 @@ def verify(
     check_model(model)
     check_tolerances(atol, rtol)
     loaded = load_artifact(Path(artifact))
-    return compare(loaded, Expected(Source(model), samples), atol, rtol)
-
-
-def check_tolerances(atol: float | None, rtol: float | None) -> None:
-    """Checks that tolerances can be met and missed; None stands for the default.
-
-    Raises:
-        ValueError: one of them is negative or not finite.
-    """
-    given = [value for value in (atol, rtol) if value is not None]
-    if not all(isinstance(value, numbers.Real) and 0 <= value < np.inf for value in given):
-        raise ValueError(
-            "`atol` and `rtol` must be finite numbers from 0 up, or None for the default. "
-            f"Received: atol={atol!r}, rtol={rtol!r}"
-        )
+    return compare(loaded, Expected(ExportedModel(model), samples), atol, rtol)
 
 
 def compare(
@@ -127,7 +109,7 @@ def compare(
         VerificationError: the artifact does not run.
         ValueError: the model does not run on a batch; see `Reference.outputs`.
     """
-    check_signatures(artifact.signature, expected.source.signature)
+    check_signatures(artifact.signature, expected.exported.signature)
     tolerance = Tolerance(
         ATOL if atol is None else float(atol),
         RTOL if rtol is None else float(rtol),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_bin.export.files.remote import refuse_remote
-from keras_bin.export.verifying.verify import ATOL, RTOL
+from keras_bin.export.verifying.tolerance import ATOL, RTOL
 
 EXIT_CODES = """exit codes:
   0  success, and everything compared agrees

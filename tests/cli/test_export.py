@@ -219,7 +219,7 @@ def test_json_holds_what_was_written_before_an_error(model_file, tmp_path, run_j
 )
 def test_options_reach_the_exporter(given, received, model_file, monkeypatch, capsys):
     def write(prepared, _base, _version, *, overwrite, atol, rtol, file):
-        assert (prepared.source.rho_tolerance, atol) == received
+        assert (prepared.exported.rho_tolerance, atol) == received
         assert (overwrite, rtol, file["file"]) == (False, None, model_file.name)
         raise RuntimeError("enough")
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bin.export.models.source import Source
+from keras_bin.export.models.exported_model import ExportedModel
 from keras_bin.export.verifying.expected import Expected
 from keras_bin.export.verifying.verify import compare
 from keras_bin.keras_internals import all_layers
@@ -53,4 +53,4 @@ def snapshot(model):
 
 def compared(artifact, model, atol=None, rtol=None):
     """Compares an artifact with a model on generated samples."""
-    return compare(artifact, Expected(Source(model)), atol, rtol)
+    return compare(artifact, Expected(ExportedModel(model)), atol, rtol)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_bin.export.folding.constants import fold_constants
+from keras_bin.export.folding.constants import bin_constants
 
 EPSILON = 1e-3
 
@@ -23,7 +23,7 @@ def weights(channels=7, **replaced):
 
 
 def constants(epsilon=EPSILON, **replaced):
-    return fold_constants(**weights(**replaced), epsilon=epsilon)
+    return bin_constants(**weights(**replaced), epsilon=epsilon)
 
 
 def applied(c, x, epsilon):
@@ -135,7 +135,7 @@ def test_negative_variance_is_refused():
 def test_arguments_are_left_alone():
     given = weights(rho=2.0)
     before = {name: value.copy() for name, value in given.items()}
-    fold_constants(**given, epsilon=EPSILON)
+    bin_constants(**given, epsilon=EPSILON)
     for name, value in before.items():
         np.testing.assert_array_equal(given[name], value)
 

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_bin.export.models.signature import model_signature
-from keras_bin.export.sampling.samples import sample_batches
+from keras_bin.export.sampling.batches import sample_batches
 
 
 def ids(name="ids", shape=(5,), dtype="int32"):

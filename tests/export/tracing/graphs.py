@@ -9,9 +9,9 @@ import tensorflow as tf
 from keras_bin.export.models.graph import as_functional
 from keras_bin.export.models.inference import serving_function
 from keras_bin.export.models.signature import model_signature
-from keras_bin.export.tracing.absorbing import Absorber
-from keras_bin.export.tracing.constant_folding import fold_constants_of
+from keras_bin.export.tracing.constant_evaluation import evaluate_constants
 from keras_bin.export.tracing.freezing import frozen
+from keras_bin.export.tracing.linear_operators import Absorber
 
 
 def stacked(*stack, shape=(8, 9, 3)):
@@ -40,7 +40,7 @@ def traced(model, keep_variables=False):
 def absorbed(model):
     """Freezes a model and lets linear operators absorb; returns the graph and the outcomes."""
     graph, _ = traced(model)
-    fold_constants_of(graph)
+    evaluate_constants(graph)
     absorber = Absorber(graph)
     outcomes = absorber.absorb_all()
     absorber.finish()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_bin.export.models.source import Source
+from keras_bin.export.models.exported_model import ExportedModel
 from keras_bin.export.verifying.reference import Reference
 
 FIRST = {"data_format": "channels_first"}
@@ -38,6 +38,6 @@ def test_channels_first_runs_in_float64(kind):
     layer = KINDS[kind]()
     model = keras.Model(inputs, {"y": layer(inputs)})
     x = np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
-    found = Reference(Source(model)).exact_function()({"x": x})["y"]
+    found = Reference(ExportedModel(model)).exact_function()({"x": x})["y"]
     assert found.dtype == "float64"
     np.testing.assert_allclose(found, swapped(layer, x), rtol=1e-5, atol=1e-6)

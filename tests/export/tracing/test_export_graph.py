@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_bin.export.models.source import Source
+from keras_bin.export.models.exported_model import ExportedModel
 from keras_bin.export.results.layer_report import ABSORBED, AFFINE, INSTANCE, MIXED, UNFOLDED
 from keras_bin.export.tracing.export_graph import ExportGraph
 from keras_bin.export.tracing.traced_model import TracedModel
@@ -20,8 +20,8 @@ BN = layers.BatchNormalization
 
 
 def exported(model, rho_tolerance=0.0):
-    source = Source(model, rho_tolerance)
-    return ExportGraph(source, TracedModel(source), arithmetic=True)
+    exported = ExportedModel(model, rho_tolerance)
+    return ExportGraph(exported, TracedModel(exported), arithmetic=True)
 
 
 def became(exported_graph):
@@ -115,12 +115,12 @@ MODELS = {
 @pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
 def test_graph_computes_what_the_model_computes(build):
     model = randomize(build())
-    reference = Reference(Source(model))
+    reference = Reference(ExportedModel(model))
     graph = exported(model).graph
     values = [
-        np.float32(v) if v.dtype.kind == "f" else v for v in arrays(reference.source.model, 3)
+        np.float32(v) if v.dtype.kind == "f" else v for v in arrays(reference.exported.model, 3)
     ]
-    names = [info.name for info in reference.source.signature.inputs]
+    names = [info.name for info in reference.exported.signature.inputs]
     got = run(graph, *values)
     for name, expected in reference.outputs(dict(zip(names, values, strict=True))).items():
         # float32 rounding of values up to 20.

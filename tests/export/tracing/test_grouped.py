@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_bin.export.tracing.grouped import part_grouped_convolutions
+from keras_bin.export.tracing.grouped import split_grouped_convolutions
 from tests.export.tracing.graphs import absorbed, image, kinds, run, stacked
 from tests.export.values import predict
 
@@ -26,7 +26,7 @@ CONVOLUTIONS = {
 def test_grouped_convolution_computes_the_same(stack, shape, expected):
     model = stacked(*stack, shape=shape)
     graph, _ = absorbed(model)
-    part_grouped_convolutions(graph)
+    split_grouped_convolutions(graph)
     found = kinds(graph)
     assert {op: found.get(op, 0) for op in expected} == expected
     x = image(3, *shape)

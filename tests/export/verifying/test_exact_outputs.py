@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_bin.export.models.source import Source
+from keras_bin.export.models.exported_model import ExportedModel
 from keras_bin.export.verifying.exact_outputs import ExactOutputs
 from keras_bin.export.verifying.reference import Reference
 from tests.export.kinds import HALF_KINDS, IMAGE, KINDS
@@ -14,12 +14,12 @@ from tests.export.values import arrays
 
 def exact_outputs(model, *batches):
     """Makes exact outputs, and what the model computes, for batches or for numbers of rows."""
-    reference = Reference(Source(model))
-    names = [info.name for info in reference.source.signature.inputs]
+    reference = Reference(ExportedModel(model))
+    names = [info.name for info in reference.exported.signature.inputs]
     batches = [
         batch
         if isinstance(batch, dict)
-        else dict(zip(names, arrays(reference.source.model, batch), strict=True))
+        else dict(zip(names, arrays(reference.exported.model, batch), strict=True))
         for batch in batches
     ]
     expected = [reference.outputs(batch) for batch in batches]

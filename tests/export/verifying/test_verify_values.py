@@ -8,9 +8,9 @@ import pytest
 from keras import layers, ops
 
 from keras_bin.export import DtypeError, ShapeError, ValuesError, fold
+from keras_bin.export.models.exported_model import ExportedModel
 from keras_bin.export.models.inference import run_model
 from keras_bin.export.models.signature import model_signature
-from keras_bin.export.models.source import Source
 from keras_bin.export.verifying.artifact import Artifact
 from keras_bin.export.verifying.expected import Expected
 from keras_bin.export.verifying.verify import compare
@@ -86,7 +86,7 @@ def test_row_that_moves_with_its_input_may_differ_though_the_model_was_exact_by_
         (expected,) = run_model(model, [batch["x"]])
         return {"y": np.array(expected) + np.float32(0.01) * (batch["x"] == x[row])}
 
-    expected = Expected(Source(model))
+    expected = Expected(ExportedModel(model))
     expected.batches = [{"x": x}]
     context = nullcontext() if passed else pytest.raises(ValuesError)
     with context:

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
+from keras_bin.export.onnx_files.layout.inner_transposes import inner_transposes
 from keras_bin.export.onnx_files.layout.moving import move_transposes_out
-from keras_bin.export.onnx_files.layout.transposes import inner_transposes
 from tests.export.onnx_files.converted import convert, run, spec
 
 

@@ -10,7 +10,7 @@ from .half_precision import is_half_precision
 from .signature import model_signature
 
 
-class Source:
+class ExportedModel:
     """What every export of a model starts from.
 
     Args:
@@ -36,7 +36,7 @@ class Source:
         self.gates = ExportedGates(self.model, rho_tolerance)
         self.is_half = is_half_precision(self.model)
 
-    def with_rho_tolerance(self, rho_tolerance: float | None) -> "Source":
+    def with_rho_tolerance(self, rho_tolerance: float | None) -> "ExportedModel":
         """Returns the same model with other gates."""
         other = copy.copy(self)
         other.rho_tolerance = rho_tolerance

@@ -47,7 +47,7 @@ def _inner(graph):
         if node.op_type == "Transpose":
             around = {_before(node.input[0], producers), *_after(node.output[0], consumers)}
             sides = [
-                _region(name, producers, consumers, constants, graph_ends)
+                _surroundings(name, producers, consumers, constants, graph_ends)
                 for name in (node.input[0], node.output[0])
             ]
             counted = any(side.channels_first for side in sides)
@@ -59,7 +59,7 @@ def _inner(graph):
     return count
 
 
-class _Region(NamedTuple):
+class _Surroundings(NamedTuple):
     """What surrounds a region of operators that work in any order of axes.
 
     Attributes:
@@ -88,7 +88,7 @@ def _after(name, consumers):
             yield from _after(node.output[0], consumers)
 
 
-def _region(start, producers, consumers, constants, graph_ends):
+def _surroundings(start, producers, consumers, constants, graph_ends):
     seen, waiting, around = set(), [start], {}
     bound = False
     while waiting:
@@ -106,4 +106,4 @@ def _region(start, producers, consumers, constants, graph_ends):
     kinds = list(around.values())
     first = _CHANNELS_FIRST.intersection(kinds)
     bound |= len(kinds) > kinds.count("Transpose") + sum(kind in first for kind in kinds)
-    return _Region(kinds.count("Transpose"), bool(first), bound)
+    return _Surroundings(kinds.count("Transpose"), bool(first), bound)

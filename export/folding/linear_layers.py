@@ -1,4 +1,7 @@
-"""Linear layers that take an affine map per channel into their weights."""
+"""Keras layers that absorb an affine map per channel into their weights.
+
+`tracing.linear_operators` has the same rule for TensorFlow operators.
+"""
 
 import keras
 import numpy as np

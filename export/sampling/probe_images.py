@@ -1,4 +1,4 @@
-"""Images on which a folded net may be wrong though it is right on noise: constant or clipped."""
+"""Probe images: constant, nearly constant or clipped, where a fold may fail unnoticed."""
 
 import keras
 import numpy as np
@@ -21,10 +21,10 @@ def reads_pixels(layers: list[keras.layers.Layer]) -> bool:
     return any(np.all((scale >= 1 / 256) & (scale <= 1 / 127)) for scale in scales)
 
 
-def blank_image(
+def probe_image(
     rng: np.random.Generator, info: TensorInfo, shape: tuple, kind: str, scale: Scale, pixels: bool
 ) -> np.ndarray | None:
-    """Returns a blank image of some kind, or None if the input can have none.
+    """Returns a probe image of some kind, or None if the input can have none.
 
     - `"zeros"`: all 0; also for vectors of floats.
     - `"mean"`: in each channel the mean of the input.

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_bin.export.tracing.constant_folding import fold_constants_of
+from keras_bin.export.tracing.constant_evaluation import evaluate_constants
 from tests.export.tracing.graphs import image, kinds, run, stacked, traced
 from tests.export.values import predict
 
 
 def folded(model):
     graph, _ = traced(model)
-    fold_constants_of(graph)
+    evaluate_constants(graph)
     return graph
 
 

@@ -3,7 +3,7 @@
 import pytest
 from onnx import TensorProto, helper
 
-from keras_bin.export.onnx_files.layout.transposes import inner_transposes
+from keras_bin.export.onnx_files.layout.inner_transposes import inner_transposes
 
 
 def chain(*operators):

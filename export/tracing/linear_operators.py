@@ -1,4 +1,7 @@
-"""Folding affine maps into the weights of the linear operators before them."""
+"""TensorFlow operators that absorb an affine map per channel into their weights.
+
+`folding.linear_layers` has the same rule for Keras layers.
+"""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

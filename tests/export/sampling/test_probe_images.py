@@ -6,8 +6,8 @@ import pytest
 from keras import layers, ops
 
 from keras_bin.export.models.signature import Signature, TensorInfo, model_signature
-from keras_bin.export.sampling.images import reads_pixels
-from keras_bin.export.sampling.samples import sample_batches
+from keras_bin.export.sampling.batches import sample_batches
+from keras_bin.export.sampling.probe_images import reads_pixels
 from tests.export.kinds import BIN, IMAGE
 
 

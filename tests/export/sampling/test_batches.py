@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from keras_bin.export.models.exported_model import ExportedModel
 from keras_bin.export.models.signature import Signature, TensorInfo, model_signature
-from keras_bin.export.models.source import Source
-from keras_bin.export.sampling.samples import rows, sample_batches
+from keras_bin.export.sampling.batches import rows, sample_batches
 from keras_bin.export.verifying.reference import Reference
 from tests.export.kinds import IMAGE, KINDS, bin_model, classifier
 from tests.export.values import snapshot
@@ -82,8 +82,8 @@ def test_model_that_takes_no_size_gets_the_usual_ones():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_model_runs_on_what_is_generated_for_it_and_is_untouched(kind):
-    reference = Reference(Source(KINDS[kind]()))
-    model, signature = reference.source.model, reference.source.signature
+    reference = Reference(ExportedModel(KINDS[kind]()))
+    model, signature = reference.exported.model, reference.exported.signature
     before = snapshot(model)
     batches = sample_batches(signature, None, model)
     assert {rows(batch) for batch in batches} == {1, 3, 16}

@@ -56,5 +56,23 @@ def disk_errors(staged: Path, destination: Path) -> Iterator[None]:
         raise cannot_write(error.errno, error.strerror or "", Path(path)) from error
 
 
+@contextlib.contextmanager
+def tensorflow_writes(path: Path) -> Iterator[None]:
+    """Turns the errors that TensorFlow raises for files that it cannot write into OSError.
+
+    Raises:
+        OSError: TensorFlow could not write to `path`; its message is included.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        no_room = isinstance(error, tf.errors.ResourceExhaustedError)
+        forbidden = isinstance(error, tf.errors.PermissionDeniedError)
+        code = errno.ENOSPC if no_room else errno.EACCES if forbidden else errno.EIO
+        raise OSError(code, f"TensorFlow says: {error}", str(path)) from error
+
+
 def _is_in(name, folder):
     return Path(name).absolute().is_relative_to(folder.absolute())

@@ -1,4 +1,4 @@
-"""Computing once, in float64, what depends on constants alone."""
+"""Evaluating once, in float64, what depends on constants alone."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from .precision import in_float64
 _SMALL = 2**16
 
 
-def fold_constants_of(graph: FrozenGraph) -> None:
+def evaluate_constants(graph: FrozenGraph) -> None:
     """Replaces what depends on constants alone by its value, rounded once."""
     fixed = _fixed(graph)
     ends = _ends(graph, fixed)

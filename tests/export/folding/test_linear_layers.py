@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_bin.export.folding.absorb import LINEAR, absorbed, refusal
+from keras_bin.export.folding.linear_layers import LINEAR, absorbed, refusal
 
 # No output is as long as its channels are many.
 SEQUENCE, IMAGE, VOLUME = (12, 4), (12, 11, 4), (6, 7, 8, 4)

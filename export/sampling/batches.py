@@ -1,4 +1,4 @@
-"""Inputs that an artifact and its model are compared on."""
+"""Batches of inputs that an artifact and its model are compared on, given or generated."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from ..models.signature import Signature
-from ..models.state import unchanged
+from ..models.state import restored
 from .generated import SMALL_BATCHES, GeneratedInputs
 from .trial import Batch, Trial
 
@@ -46,7 +46,7 @@ def sample_batches(
         return _given(signature, samples)
     if model is None:
         return GeneratedInputs(signature).batches()
-    with unchanged(model):
+    with restored(model):
         return GeneratedInputs(signature, Trial(model, signature)).batches()
 
 
