@@ -78,7 +78,8 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
         return _describe_versions(path)
     if not path.is_file():  # pipes and devices, which may have no end, are no files
         raise FileNotFoundError(
-            f"There must be a file or folder to describe. Received: {str(path)!r}"
+            "A path must lead to a .keras file, an ONNX file or a SavedModel directory; check its "
+            f"spelling. Received: {str(path)!r}, which is not a file or folder"
         )
     if path.suffix == ".keras" or zipfile.is_zipfile(path):
         return describe_keras_file(path)

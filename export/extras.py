@@ -31,5 +31,5 @@ def require_onnx() -> None:
             importlib.import_module(package)
         except ImportError as error:
             raise ImportError(
-                f"ONNX export needs {package}; install it with: pip install 'keras-bin[onnx]'"
+                f"ONNX files need {package}; install it with: pip install 'keras-bin[onnx]'"
             ) from error

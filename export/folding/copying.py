@@ -231,9 +231,9 @@ class Copier:
 
 def _not_rebuildable(layer, method, error):
     return CopyError(
-        "A layer without a bias that absorbs another must be rebuildable from its get_config(), "
-        "to get a bias; give it `use_bias=True`, or export the model with export_saved_model or "
-        "export_onnx, which rebuild no layer. "
+        "A layer without a bias that is to absorb a normalization layer must be rebuildable from "
+        "its get_config(), to get a bias; give it `use_bias=True`, or export the model with "
+        "export_saved_model or export_onnx, which rebuild no layer. "
         f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose {method} failed "
         f"with: {error}"
     )

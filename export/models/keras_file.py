@@ -64,7 +64,9 @@ def load_keras_file(path: Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers raise
         raise ValueError(
-            "A model must be a whole .keras file that Keras can load. "
+            "A model must be a whole .keras file that Keras can load; register a custom class with "
+            "keras.saving.register_keras_serializable, or load the model in Python with "
+            "custom_objects and call export_saved_model or export_onnx. "
             f"Received: {str(path)!r}; Keras says: {error}"
         ) from error
 

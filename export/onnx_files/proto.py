@@ -18,6 +18,6 @@ def read_proto(path: Path):
         return onnx.load(path, format="protobuf", load_external_data=False)
     except DecodeError as error:
         raise ValueError(
-            "An ONNX file must be whole to be read; export the model again. "
+            "The ONNX file is damaged or truncated; export the model again. "
             f"Received: {str(path)!r}, of which protobuf says: {error}"
         ) from error

@@ -7,6 +7,7 @@ from ..tensorflow_internals import COMPILED, operator_definition
 from .meta_graph import read_graph, signatures
 
 SIGNATURES = ("serving_default", "serve")
+_BUG = "an export always writes that, so please report this as a bug of keras-bin"
 _PYTHON_OPERATORS = frozenset(("EagerPyFunc", "PyFunc", "PyFuncStateless"))
 
 
@@ -35,7 +36,7 @@ def _serving_graph(path):
     tags = list(graph.meta_info_def.tags)
     if "serve" not in tags:
         raise VerificationError(
-            "TensorFlow Serving loads the graph that is tagged 'serve'; write one. The tags are:",
+            f"TensorFlow Serving loads the graph that is tagged 'serve'; {_BUG}. The tags are:",
             [str(tags)],
         )
     return graph
@@ -50,7 +51,7 @@ def _signatures(graph):
     if first not in found or found.get(second) != found[first]:
         raise VerificationError(
             f"The signatures {first!r} and {second!r} must both be there and have the same inputs "
-            "and outputs; give both the same function. The signatures are:",
+            f"and outputs; {_BUG}. The signatures are:",
             [f"{name!r}: {signature}" for name, signature in found.items()],
         )
     return f"signatures {first} and {second} are equal"

@@ -21,7 +21,7 @@ def check_signatures(got: Signature, expected: Signature) -> None:
         if _by_name(have).keys() != _by_name(want).keys()
     ]
     if wrong:
-        raise NamesError("The artifact's names must be the Keras model's; they are:", wrong)
+        raise NamesError(_rule("names"), wrong)
     for attribute, error in (("shape", ShapeError), ("dtype", DtypeError)):
         wrong = [
             f"{side} {info.name!r}: expected {expected}, got {found}"
@@ -32,10 +32,7 @@ def check_signatures(got: Signature, expected: Signature) -> None:
             and not (attribute == "shape" and side == "output" and _refines(found, expected))
         ]
         if wrong:
-            raise error(
-                f"Every {attribute} of the artifact must be the Keras model's; it is not for:",
-                wrong,
-            )
+            raise error(_rule(f"{attribute}s"), wrong)
 
 
 def check_arrays(
@@ -55,7 +52,14 @@ def check_arrays(
         if getattr(got[name], attribute) != getattr(values, attribute)
     ]
     if wrong:
-        raise error(f"Every output's {attribute} must be the Keras model's; it is not for:", wrong)
+        raise error(_rule(f"{attribute}s", "Output"), wrong)
+
+
+def _rule(what, sides="Input and output"):
+    return (
+        f"{sides} {what} must match the Keras model's; check that the artifact was exported from "
+        "this model. Differences:"
+    )
 
 
 def _refines(shape, expected):

@@ -104,10 +104,7 @@ class Tolerance(NamedTuple):
         )
 
 
-_ARE = (
-    "If inputs of this kind are not what the model meets, give inputs as it meets them as "
-    "`samples`. The differences are:"
-)
+_ARE = "If the model never meets such inputs, pass typical ones as `samples`. The differences are:"
 
 
 def check_tolerances(atol: float | None, rtol: float | None) -> None:

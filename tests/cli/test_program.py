@@ -73,7 +73,7 @@ def test_debug_prints_the_traceback(tmp_path, capsys):
     assert main(["inspect", str(tmp_path / "none"), "--debug"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("Traceback (most recent call last):\n")
-    assert error.splitlines()[-1].startswith("keras-bin: error: There must be a file")
+    assert error.splitlines()[-1].startswith("keras-bin: error: A path must lead to")
 
 
 def test_error_is_a_json_object(tmp_path, run_json):
@@ -91,7 +91,7 @@ def test_quiet_prints_errors_alone(model_file, tmp_path, capsys):
     assert main(["inspect", str(tmp_path / "none"), "--quiet"]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith("keras-bin: error: There must be a file")
+    assert printed.err.startswith("keras-bin: error: A path must lead to")
 
 
 def test_what_layers_print_is_no_part_of_the_json(model_file, run_json, monkeypatch):

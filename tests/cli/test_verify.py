@@ -60,7 +60,7 @@ def test_artifact_of_another_shape_is_one_line(artifact, tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.count("\n") == 1
-    assert "it is not for: input 'image': expected (None, 4, 4, 3)" in printed.err
+    assert "Differences: input 'image': expected (None, 4, 4, 3)" in printed.err
 
 
 def test_tolerances_reach_the_verification(artifact, other_file, run_json):

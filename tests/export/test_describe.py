@@ -70,7 +70,7 @@ def test_versions_are_in_the_order_of_their_number(tmp_path):
 
 
 def test_nothing_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"a file or folder to describe. Received: '.*no'"):
+    with pytest.raises(FileNotFoundError, match=r"check its spelling. Received: '.*no', which"):
         describe(tmp_path / "no")
 
 
@@ -83,5 +83,5 @@ def test_folder_of_something_else_is_refused(tmp_path):
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
 def test_what_may_have_no_end_is_refused(make, tmp_path):
     make(tmp_path / "model.onnx")
-    with pytest.raises(FileNotFoundError, match="a file or folder to describe"):
+    with pytest.raises(FileNotFoundError, match="which is not a file or folder"):
         describe(tmp_path / "model.onnx")

@@ -16,7 +16,7 @@ def test_present_packages_pass():
 @pytest.mark.parametrize("package", ["tf2onnx", "onnx", "onnxruntime"])
 def test_missing_package_is_named_with_the_extra(package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf"needs {package}; .*'keras-bin\[onnx\]'$") as caught:
+    with pytest.raises(ImportError, match=rf"need {package}; .*'keras-bin\[onnx\]'$") as caught:
         require_onnx()
     assert isinstance(caught.value.__cause__, ImportError)
 

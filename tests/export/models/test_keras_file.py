@@ -103,7 +103,7 @@ def test_missing_file_is_refused(tmp_path):
 def test_damaged_file_is_refused(tmp_path):
     path = saved(classifier(), tmp_path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"must be a whole .keras file.*model.keras.*Keras says"):
+    with pytest.raises(ValueError, match=r"whole .keras.*custom_objects.*model.keras.*Keras says"):
         load_keras_file(path)
 
 

@@ -49,7 +49,7 @@ def test_opset_out_of_range_is_refused(opset, model, tmp_path):
 @pytest.mark.parametrize("package", ["tf2onnx", "onnx", "onnxruntime"])
 def test_missing_package_of_the_extra_is_named(package, model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf"needs {package}; .*pip install 'keras-bin\[onnx\]'"):
+    with pytest.raises(ImportError, match=rf"need {package}; .*pip install 'keras-bin\[onnx\]'"):
         export_onnx(model, tmp_path / "new" / "model.onnx")
     assert contents(tmp_path) == []
 
@@ -60,7 +60,7 @@ def test_exporter_imports_without_the_extra(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True
     )
-    assert "ONNX export needs onnxruntime" in done.stdout
+    assert "ONNX files need onnxruntime" in done.stdout
     assert contents(tmp_path) == []
 
 

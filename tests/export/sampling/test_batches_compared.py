@@ -84,13 +84,13 @@ def test_wrong_sizes_are_found(wrong):
     ids=["zeros", "constant", "nearly constant", "saturated"],
 )
 @pytest.mark.parametrize("shape", [IMAGE, (None, None, 3), (9, 2)], ids=["fixed", "free", "1D"])
-def test_wrong_blank_images_are_found(wrong, shape):
+def test_errors_on_probe_images_are_found(wrong, shape):
     with pytest.raises(ValuesError):
         compared_function(same, off_where(wrong), shape, "float32")
 
 
 def test_message_says_that_samples_can_be_given():
-    with pytest.raises(ValuesError, match="give inputs as it meets them as `samples`"):
+    with pytest.raises(ValuesError, match="pass typical ones as `samples`"):
         compared_function(same, lambda x: x + 1, IMAGE, "float32")
 
 

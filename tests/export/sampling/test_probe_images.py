@@ -1,4 +1,4 @@
-"""Blank images: which there are, of which inputs, and where they are left out."""
+"""Probe images: which there are, of which inputs, and where they are left out."""
 
 import keras
 import numpy as np
@@ -120,7 +120,7 @@ def test_rows_on_which_the_model_is_not_finite_are_left_out(function, left):
     assert np.isfinite(ops.convert_to_numpy(model(x))).all()
 
 
-def test_blank_images_go_to_all_inputs_at_once():
+def test_probe_images_go_to_all_inputs_at_once():
     inputs = {name: keras.Input(IMAGE, name=name) for name in ("a", "b")}
     ids = keras.Input((3,), dtype="int32", name="ids")
     model = keras.Model({**inputs, "ids": ids}, [inputs["a"] + inputs["b"], ids // 2])
@@ -130,7 +130,7 @@ def test_blank_images_go_to_all_inputs_at_once():
     assert sum(zeros[0]) == 1
 
 
-def test_images_without_a_model_are_blank_too():
+def test_probe_images_are_made_without_a_model_too():
     signature = Signature((TensorInfo("x", (None, *IMAGE), "float32"),), ())
     *_, large = sample_batches(signature)
     assert constants(large["x"]) == [(0, 0, 0), (1.5, 1.5, 1.5)]

@@ -123,7 +123,7 @@ def test_half_precision_model_that_overflows_is_refused_with_the_way_out():
     np.testing.assert_allclose(got, 125 * x, rtol=1e-6, atol=0)
 
 
-def test_blank_images_on_which_half_precision_overflows_are_left_out():
+def test_probe_images_on_which_half_precision_overflows_are_left_out():
     """For zeros, 1 / 9e-8 is above the largest float16."""
     model = overflowing(lambda x: 1 / (x * x + (0 * x + 3e-4) * (0 * x + 3e-4)))
     reference = Reference(ExportedModel(model))
