@@ -1,4 +1,4 @@
-"""Where the normalization layers of a model are, and which layer before each can absorb it."""
+"""Which layer before each normalization layer of a model can absorb it."""
 
 import collections
 from collections.abc import Container
@@ -27,8 +27,8 @@ _TRANSPARENT = (
 )
 
 
-class Place(NamedTuple):
-    """Where a layer is in a model.
+class AbsorptionSite(NamedTuple):
+    """Where a normalization layer can be absorbed, if anywhere.
 
     Attributes:
         producer: the linear layer whose output it alone reads, or None.
@@ -41,7 +41,7 @@ class Place(NamedTuple):
     is_output: bool
 
 
-def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
+def absorption_sites(model: keras.Model, affine: Container[int]) -> dict[int, AbsorptionSite]:
     """Finds the layer that can absorb each normalization layer, nested models included.
 
     Args:
@@ -50,16 +50,16 @@ def places(model: keras.Model, affine: Container[int]) -> dict[int, Place]:
             absorbed, the search continues through it.
 
     Returns:
-        The place of every normalization layer, by `id`.
+        A site for every normalization layer, by `id`.
     """
     graphs = [as_functional(graph) for graph in graphs_of(model)]
     calls = _calls(graphs)
-    found: dict[int, Place] = {}
+    found: dict[int, AbsorptionSite] = {}
     for graph in graphs:
         search = _Search(graph, calls, affine, found)
         for node in calls_in_order(graph):
             if isinstance(node.operation, NORMALIZATIONS):
-                found[id(node.operation)] = search.place(node)
+                found[id(node.operation)] = search.site(node)
     return found
 
 
@@ -87,11 +87,11 @@ class _Search:
         self._readers = collections.Counter(self._outputs)
         self._readers.update(id(x) for node in calls_in_order(graph) for x in node.input_tensors)
 
-    def place(self, node):
+    def site(self, node):
         is_output = any(id(tensor) in self._outputs for tensor in node.outputs)
         times = self._calls[id(node.operation)]
         if times > 1:
-            return Place(None, f"the layer is called {times} times", is_output)
+            return AbsorptionSite(None, f"the layer is called {times} times", is_output)
         layer, tensor = node.operation, node.input_tensors[0]
         maker, reason = self._maker(tensor)
         while not reason and self._passes_on(maker):
@@ -103,7 +103,7 @@ class _Search:
         if not reason and 0 < dtypes.count("float64") < len(dtypes):
             name = f"{type(maker.operation).__name__} {maker.operation.name!r}"
             reason = f"dtypes change from {name} to the layer: {dtypes}"
-        return Place(None if reason else maker.operation, reason, is_output)
+        return AbsorptionSite(None if reason else maker.operation, reason, is_output)
 
     def _maker(self, tensor):
         """Returns the call that made a tensor, and why its layer cannot absorb anything, or ""."""
@@ -122,5 +122,5 @@ class _Search:
         operation = maker.operation
         if any(isinstance(operation, k) and type(operation).call is k.call for k in _TRANSPARENT):
             return True
-        place = self._found.get(id(operation))
-        return id(operation) in self._affine and place is not None and place.producer is not None
+        site = self._found.get(id(operation))
+        return id(operation) in self._affine and site is not None and site.producer is not None

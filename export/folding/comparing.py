@@ -1,4 +1,4 @@
-"""Comparing a folded model with its source."""
+"""Comparing a folded model with its original."""
 
 import keras
 import numpy as np
@@ -29,40 +29,40 @@ Outputs = dict[str, np.ndarray]
 
 
 def check_folded(model: keras.Model, folded: keras.Model, rho_tolerance: float = 0.0) -> None:
-    """Checks on one batch that a folded model computes what its source computes.
+    """Checks on one batch that a folded model computes what the original computes.
 
     A float may differ by `TOLERANCE` of the largest value of its output, or by what rounding
     the inputs changes in it; a few integers may differ. Neither model changes. Nothing is checked
-    if the source runs on no generated inputs, or if its outputs are random or not finite.
+    if the original runs on no generated inputs, or if its outputs are random or not finite.
 
     Args:
-        model: the source; its gates are clipped and moved for the comparison.
+        model: the original; its gates are clipped and moved for the comparison.
         folded: the folded model.
         rho_tolerance: as for `keras_bin.export.fold`.
 
     Raises:
         ValuesError: an output differs, or `folded` uses a weight of `model`.
     """
-    source = _Source(model, rho_tolerance)
-    batch, expected = source.first_outputs()
+    original = _Original(model, rho_tolerance)
+    batch, expected = original.first_outputs()
     if batch is None:
         return
-    got = source.run_folded(folded, batch)
-    if not source.differences(got, expected) or source.is_random(batch, expected):
+    got = original.run_folded(folded, batch)
+    if not original.differences(got, expected) or original.is_random(batch, expected):
         return
-    wrong = source.differences(got, expected, source.rounding(batch, expected))
+    wrong = original.differences(got, expected, original.rounding(batch, expected))
     if wrong:
         raise ValuesError(
             "A folded model must compute in inference mode what the model itself computes; a "
             "custom layer that sets `training=True` for a layer inside it, or that calls one "
             "through a function or a global name, breaks that. Change the layer, or export "
             "the model with export_saved_model or export_onnx, which copy no layer. "
-            f"Received: model {model.name!r}, whose copy {source.uses(folded, batch)}differs in:",
+            f"Received: model {model.name!r}, whose copy {original.uses(folded, batch)}differs in:",
             wrong,
         )
 
 
-class _Source:
+class _Original:
     """The model that was folded, with its gates clipped and moved."""
 
     def __init__(self, model, rho_tolerance):
@@ -133,7 +133,7 @@ class _Source:
         }
 
     def uses(self, folded: keras.Model, batch: Batch) -> str:
-        """Names the layers of the source whose weights the folded model reads."""
+        """Names the layers of the original whose weights the folded model reads."""
         whole = self.run_folded(folded, batch, [])
         layers = [
             layer.path
@@ -145,7 +145,7 @@ class _Source:
         return f"uses the weights of {layers} and " if layers else ""
 
     def run_folded(self, folded: keras.Model, batch: Batch, without=None) -> Outputs:
-        """Runs the folded model while some weights of its source, by default all, are NaN."""
+        """Runs the folded model while some weights of the original, by default all, are NaN."""
         replaced = [
             (variable, keras.ops.full(variable.shape, float("nan"), variable.dtype))
             for variable in (self._model.variables if without is None else without)

@@ -17,10 +17,10 @@ from ..models.normalizations import (
     normalizations_of,
 )
 from ..results.layer_report import ABSORBED, UNFOLDED, LayerFold
+from .absorption_sites import AbsorptionSite, absorption_sites
 from .constants import Constants
 from .copying import Replacement
 from .layer_constants import layer_constants
-from .places import Place, places
 from .replacements import Absorbed, Absorbing, Folded
 
 _HELD = "it is inside a layer whose `call` decides what it reads"
@@ -75,7 +75,7 @@ class _Planner:
         found = normalizations_of(self._graph)
         constants = {id(layer): self._constants(layer) for layer in found if is_foldable(layer)}
         affine = {key for key, each in constants.items() if each.affine}
-        where = places(self._graph, affine)
+        where = absorption_sites(self._graph, affine)
         for layer in found:
             if id(layer) in constants:
                 self._fold(layer, constants[id(layer)], where[id(layer)])
@@ -103,11 +103,11 @@ class _Planner:
     def _constants(self, layer: keras.layers.Layer) -> Constants:
         return layer_constants(layer, self._rho_tolerance)
 
-    def _fold(self, layer: keras.layers.Layer, constants: Constants, place: Place) -> None:
-        linear = place.producer
+    def _fold(self, layer: keras.layers.Layer, constants: Constants, site: AbsorptionSite) -> None:
+        linear = site.producer
         if linear is None:
             self.replacements[id(layer)] = Folded(constants)
-            self._report(layer, constants.form, reason=place.reason if constants.affine else "")
+            self._report(layer, constants.form, reason=site.reason if constants.affine else "")
             return
         scale, offset, rest = constants.split()
         before = self.replacements.get(id(linear))
@@ -117,7 +117,7 @@ class _Planner:
             else Absorbing(scale, offset)
         )
         if constants.affine:
-            self.replacements[id(layer)] = Absorbed(place.is_output)
+            self.replacements[id(layer)] = Absorbed(site.is_output)
             self._report(layer, ABSORBED, into=linear.path)
         else:
             self.replacements[id(layer)] = Folded(rest)

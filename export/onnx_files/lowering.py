@@ -70,14 +70,14 @@ def converter(calls: list[LayerCall], partly_absorbed: Container[str], lowering:
         channels_first = [0, axes.channel, *axes.spatial]
         transposed = [shape[axis] for axis in channels_first]
         if axes.channel == 1:
-            build = _Builder(graph, node.name, dtype, transposed, epsilon, outputs)
+            build = _NormalizationBuilder(graph, node.name, dtype, transposed, epsilon, outputs)
             lower(build, _minus_running_mean(build, x, constants), constants)
             return
-        build = _Builder(graph, node.name, dtype, transposed, epsilon)
+        build = _NormalizationBuilder(graph, node.name, dtype, transposed, epsilon)
         x = build.big("Transpose", x, perm=channels_first)
         y = lower(build, _minus_running_mean(build, x, constants), constants)
         back = [int(axis) for axis in np.argsort(channels_first)]
-        build = _Builder(graph, node.name, dtype, shape, epsilon, outputs)
+        build = _NormalizationBuilder(graph, node.name, dtype, shape, epsilon, outputs)
         build.last("Transpose", y, perm=back)
 
     return convert
@@ -102,7 +102,7 @@ def _of(constants, channels):
     )
 
 
-class _Builder:
+class _NormalizationBuilder:
     """Adds nodes to a graph of tf2onnx, channels first.
 
     Args:
@@ -137,7 +137,7 @@ class _Builder:
     def of_channels(self, channels):
         """Returns a builder for activations of another number of channels."""
         shape = [self._shape[0], channels, *self._shape[2:]]
-        return _Builder(self._graph, self._name, self._dtype, shape, self.epsilon)
+        return _NormalizationBuilder(self._graph, self._name, self._dtype, shape, self.epsilon)
 
     def gather(self, add, x, channels):
         """Adds a selection of channels, by `big` or `last`."""

@@ -27,7 +27,7 @@ class LayerFold(NamedTuple):
     """What became of one normalization layer.
 
     Attributes:
-        layer: path of the layer in the source model.
+        layer: path of the layer in the original model.
         kind: name of its class.
         became: `"absorbed"` if the layer before took it into its weights; `"affine map"`,
             `"instance normalization"` or `"batch-instance normalization"` if it turned into

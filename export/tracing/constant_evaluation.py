@@ -25,9 +25,9 @@ def evaluate_constants(graph: FrozenGraph) -> None:
         new = graph.add_constant(f"{node_name(tensor)}_value", value)
         graph.replace(tensor, new)
         names = [tensor_name(node.name) for node in constants]
-        sources = [graph.sources[name] for name in names if name in graph.sources]
-        if len(sources) == 1:
-            graph.sources[new] = sources[0]
+        variables = [graph.variables[name] for name in names if name in graph.variables]
+        if len(variables) == 1:
+            graph.variables[new] = variables[0]
     graph.prune()
 
 

@@ -66,7 +66,7 @@ class _Report:
 
     def __init__(self, exported, graph, outcomes):
         self._exported = exported
-        self._sources = graph.sources
+        self._variables = graph.variables
         self._outcomes = outcomes
         self._owners = _owners(exported.model)
 
@@ -109,7 +109,7 @@ class _Report:
         return next((outcome for outcome in found if outcome.reason), found[0])
 
     def _owner(self, outcome):
-        handle = self._sources.get(outcome.kernel)
+        handle = self._variables.get(outcome.kernel)
         return self._owners.get(id(handle), outcome.kernel.rpartition("/")[0])
 
     def _fold(self, layer, became, **facts):

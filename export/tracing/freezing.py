@@ -25,10 +25,10 @@ def frozen(function, wanted: list[str], keep_variables: bool = False) -> FrozenG
     """
     graph = _frozen(_concrete(function), wanted, keep_variables)
     if _drop_compilation(graph.definition):
-        sources = graph.sources
+        variables = graph.variables
         inlining = graph.function(function.input_signature).get_concrete_function()
         graph = _frozen(inlining, wanted, keep_variables)
-        graph.sources = sources
+        graph.variables = variables
     graph.prune()
     return graph
 
@@ -64,9 +64,9 @@ def _frozen(concrete, wanted, keep_variables):
     }
     inputs = [tensor.name for tensor in concrete.inputs[: len(concrete.inputs) - len(captures)]]
     outputs = [tensor.name for tensor in concrete.outputs]  # in the order of sorted names
-    sources = {placeholder.name: outside for outside, placeholder in captures}
+    variables = {placeholder.name: outside for outside, placeholder in captures}
     named = dict(zip(sorted(wanted), outputs, strict=True))
-    return FrozenGraph(definition, inputs, named, captured, sources=sources)
+    return FrozenGraph(definition, inputs, named, captured, variables=variables)
 
 
 def _assigned(concrete):

@@ -21,7 +21,7 @@ class FrozenGraph:
         captured: maps tensors to resources outside of the graph that they stand for, such as
             lookup tables, or variables that the graph assigns.
         values: maps those of the inputs that are weights to their values.
-        sources: maps constants to the handles of the variables that they were.
+        variables: maps constants to the handles of the variables that they were.
 
     Attributes:
         definition: see above.
@@ -29,7 +29,7 @@ class FrozenGraph:
         outputs: see above.
         captured: see above.
         values: see above.
-        sources: see above.
+        variables: see above.
         nodes: the nodes by name.
     """
 
@@ -40,14 +40,14 @@ class FrozenGraph:
         outputs: dict[str, str],
         captured: dict,
         values: dict[str, np.ndarray] | None = None,
-        sources: dict | None = None,
+        variables: dict | None = None,
     ):
         self.definition = definition
         self.inputs = inputs
         self.outputs = outputs
         self.captured = captured
         self.values = values or {}
-        self.sources = sources or {}
+        self.variables = variables or {}
         self.nodes = {node.name: node for node in definition.node}
         self._readers: dict[str, list[str]] | None = None
 
@@ -55,7 +55,7 @@ class FrozenGraph:
         """Returns a graph that can be changed without changing this one."""
         definition = type(self.definition)()
         definition.CopyFrom(self.definition)
-        dicts = (self.outputs, self.captured, self.values, self.sources)
+        dicts = (self.outputs, self.captured, self.values, self.variables)
         return FrozenGraph(definition, list(self.inputs), *map(dict, dicts))
 
     def data_inputs(self, node) -> list[str]:

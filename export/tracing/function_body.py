@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from .frozen_graph import node_name, unused_name
-from .operators import definition, places
+from .operators import arguments, definition
 
 
 class FunctionBody:
@@ -24,8 +24,8 @@ class FunctionBody:
 
     def output(self, node, number: int) -> str:
         """Returns the name of an output of a node."""
-        place = list(places(node, definition(node).output_arg))[number]
-        return f"{node.name}:{place.argument}:{place.number}"
+        argument = list(arguments(node, definition(node).output_arg))[number]
+        return f"{node.name}:{argument.name}:{argument.number}"
 
     def add_node(self, operator: str, name: str, inputs: Iterable[str] = ()):
         """Adds a node under a new name that starts with `name`, and returns it."""

@@ -8,16 +8,16 @@ from ..tensorflow_internals import kernels_of, operator_definition
 from .frozen_graph import attribute
 
 
-class Place(NamedTuple):
+class Argument(NamedTuple):
     """One input or output of a node.
 
     Attributes:
-        argument: the name that the operator has for it.
+        name: the name that the operator has for it.
         number: which of the tensors of that name it is.
         dtype: the number of its dtype.
     """
 
-    argument: str
+    name: str
     number: int
     dtype: int
 
@@ -27,14 +27,14 @@ def definition(node):
     return operator_definition(node.op)
 
 
-def places(node, arguments) -> Iterator[Place]:
+def arguments(node, declared) -> Iterator[Argument]:
     """Yields the inputs or outputs of a node by number.
 
     Args:
         node: the node.
-        arguments: `input_arg` or `output_arg` of its definition.
+        declared: `input_arg` or `output_arg` of its definition.
     """
-    for argument in arguments:
+    for argument in declared:
         if argument.type_list_attr:
             dtypes = attribute(node, argument.type_list_attr).list.type
         else:
@@ -42,7 +42,7 @@ def places(node, arguments) -> Iterator[Place]:
             number = argument.number_attr
             dtypes = [dtype] * (attribute(node, number).i if number else 1)
         for index, dtype in enumerate(dtypes):
-            yield Place(argument.name, index, dtype)
+            yield Argument(argument.name, index, dtype)
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 from ..models.half_precision import HALF_DTYPES
 from .frozen_graph import FrozenGraph, attribute
 from .function_body import FunctionBody
-from .operators import definition, has_kernel, places
+from .operators import arguments, definition, has_kernel
 
 
 def in_float32(graph: FrozenGraph) -> None:
@@ -83,10 +83,10 @@ def _reads_resource(definition):
 
 def _is_limited(node, definition, old, wanted):
     """Tells whether a type of a node is fixed, or it cannot run with the one that is wanted."""
-    arguments = (*definition.input_arg, *definition.output_arg)
-    return any(argument.type in old for argument in arguments) or any(
+    declared = (*definition.input_arg, *definition.output_arg)
+    return any(argument.type in old for argument in declared) or any(
         not has_kernel(node.op, name, wanted.as_datatype_enum)
-        for argument in arguments
+        for argument in declared
         if (name := argument.type_attr) and attribute(node, name).type in old
     )
 
@@ -97,13 +97,13 @@ def _keep(body, node, definition, old, wanted, in_single=False):
 
     sides = (definition.input_arg, definition.output_arg)
     inputs, outputs = (
-        [number for number, place in enumerate(places(node, side)) if place.dtype in old]
+        [number for number, argument in enumerate(arguments(node, side)) if argument.dtype in old]
         for side in sides
     )
     if in_single:
         half = dict.fromkeys(map(_number, HALF_DTYPES), _number("float32"))
         _convert_attributes(node.attr, half, tf.float32)
-    given, made = (list(places(node, side)) for side in sides)
+    given, made = (list(arguments(node, side)) for side in sides)
     for number in inputs:
         dtype = given[number].dtype
         cast = _cast(body, node, node.input[number], wanted.as_datatype_enum, dtype)

@@ -25,13 +25,13 @@ def _nearest(graph, node, _name, _arguments):
     is used where it repeats each row and column a whole number of times.
     """
     images, sizes = node.input
-    places = _Places(
+    nearest = _NearestRows(
         bool(node.get_attr_value("align_corners")), bool(node.get_attr_value("half_pixel_centers"))
     )
     shape = graph.get_shape(images) or [-1] * 4
     known = node.inputs[1].get_tensor_value() if node.inputs[1].is_const() else (None, None)
     static = [
-        places.constant(before, after) if before > 0 and after is not None else None
+        nearest.constant(before, after) if before > 0 and after is not None else None
         for before, after in zip(shape[1:3], known, strict=True)
     ]
     factors = [_factor(indices, before) for indices, before in zip(static, shape[1:3], strict=True)]
@@ -47,7 +47,7 @@ def _nearest(graph, node, _name, _arguments):
             if indices is None:
                 index = build.constant(axis, "int64")
                 after = build.add("Gather", sizes, index)
-                indices = places.computed(build, x, axis + 2, after)
+                indices = nearest.computed(build, x, axis + 2, after)
             else:
                 indices = build.constant(indices, "int64")
             x = build.add("Gather", x, indices, axis=axis + 2)
@@ -90,7 +90,7 @@ def _exact_factor(before, after):
     return factor
 
 
-class _Places:
+class _NearestRows:
     """The index of the nearest input row for each output row, as TensorFlow's kernel computes it.
 
     Args:
@@ -130,11 +130,11 @@ class _Places:
         rows = build.cast(build.add("Range", zero, after, one), TensorProto.FLOAT)
         if self._shift:
             rows = build.add("Add", rows, build.constant(self._shift, "float32"))
-        places = build.add("Mul", rows, scale)
-        whole = build.add("Floor", places)
+        positions = build.add("Mul", rows, scale)
+        whole = build.add("Floor", positions)
         if self._align_corners:
             # Adding a half before the floor would round the largest number below a half up.
-            part = build.add("Sub", places, whole)
+            part = build.add("Sub", positions, whole)
             near = build.add("Less", part, build.constant(0.5, "float32"))
             up = build.cast(build.add("Not", near), TensorProto.FLOAT)
             whole = build.add("Add", whole, up)
