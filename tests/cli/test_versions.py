@@ -22,8 +22,9 @@ def test_program_prints_the_line(capsys):
 def test_line_has_the_versions_that_run_here():
     line = versions()
     assert line.startswith(f"keras-bin {keras_bin.__version__} (Python {platform.python_version()}")
-    assert f", keras {keras.__version__}, tensorflow {tf.__version__}, numpy " in line
-    assert ", onnxruntime " in line
+    assert f", keras {keras.__version__}, tensorflow {tf.__version__}, " in line
+    for package in ("jax", "numpy", "tf2onnx", "onnx", "onnxruntime"):
+        assert f", {package} {importlib.metadata.version(package)}" in line
     assert "\n" not in line
 
 
