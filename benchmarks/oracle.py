@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras_bin.export import ExportReport
 
 Arrays = list[np.ndarray]
-ALLOWED = 1e-3  # share of a difference
+ALLOWED = 1e-3  # relative difference
 ROUNDINGS = 4  # times a model's own rounding
 UNIT = 2.0**-23  # of float32
 
@@ -28,12 +28,12 @@ class Difference:
 
     Attributes:
         largest: the largest absolute difference, in output units; None where one is not finite.
-        share: the largest of `abs(got - expected) / (1 + abs(expected))`; likewise.
+        relative: the largest of `abs(got - expected) / (1 + abs(expected))`; likewise.
         size: the largest absolute value that is right.
     """
 
     largest: float | None
-    share: float | None
+    relative: float | None
     size: float
 
 
@@ -126,12 +126,12 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def within(share: float | None, allowed: float = ALLOWED) -> bool:
-    """Returns whether the share of a difference is finite and no larger than allowed."""
-    return share is not None and share <= allowed
+def within(relative: float | None, allowed: float = ALLOWED) -> bool:
+    """Returns whether a relative difference is finite and no larger than allowed."""
+    return relative is not None and relative <= allowed
 
 
-def allowed_share(rounding: float) -> float:
+def allowed_relative(rounding: float) -> float:
     """Returns what a model's own rounding allows, `ALLOWED` at least."""
     return max(ALLOWED, ROUNDINGS * rounding)
 
@@ -147,7 +147,7 @@ def difference(got: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> Dif
     shapes, right = ([np.shape(array) for array in arrays] for arrays in (got, expected))
     if shapes != right:
         raise ValueError(f"Outputs must have the shapes {right}. Received: {shapes}")
-    largest = share = size = 0.0
+    largest = relative = size = 0.0
     for one, other in zip(got, expected, strict=True):
         one, other = (np.asarray(array, "float64") for array in (one, other))
         finite = np.isfinite(other)
@@ -157,15 +157,15 @@ def difference(got: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> Dif
         if not np.isfinite(apart).all():
             return Difference(None, None, size)
         largest = max(largest, float(apart.max(initial=0)))
-        share = max(share, float((apart / (1 + values)).max(initial=0)))
+        relative = max(relative, float((apart / (1 + values)).max(initial=0)))
         size = max(size, float(values.max(initial=0)))
-    return Difference(largest, share, size)
+    return Difference(largest, relative, size)
 
 
 def rounding(
     model: keras.Model, inputs: Sequence[np.ndarray], unit: float = UNIT, trials: int = 4
 ) -> float:
-    """Estimates a model's own rounding, as a share like that of `Difference`.
+    """Estimates a model's own rounding, as a relative difference, as in `Difference`.
 
     It is the largest change of an output when every weight and input moves up or down by about
     one unit in its last place. The weights are as before afterwards.
@@ -185,7 +185,7 @@ def rounding(
             for weight, value in zip(model.weights, kept, strict=True):
                 weight.assign(_nudge(value, unit, rng))
             moved = model_outputs(model, [_nudge(array, unit, rng) for array in inputs])
-            worst = max(worst, difference(moved, expected).share or 0.0)
+            worst = max(worst, difference(moved, expected).relative or 0.0)
     finally:
         for weight, value in zip(model.weights, kept, strict=True):
             weight.assign(value)

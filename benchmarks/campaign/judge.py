@@ -14,7 +14,7 @@ from benchmarks.campaign.inputs import Arrays, all_inputs
 from benchmarks.campaign.weights import OUTSIDE
 from benchmarks.oracle import (
     UNIT,
-    allowed_share,
+    allowed_relative,
     attempt,
     difference,
     in_words,
@@ -47,15 +47,15 @@ class Verdict:
             `ROUNDINGS` times the net's own rounding; `CLIPPED`, with gates outside [0, 1]
             clipped; `WRONG`, where it was exported and is none of these; `REFUSED`.
         seconds: how long it took.
-        share: the largest difference, as that of `benchmarks.oracle.Difference`; None where a
-            value is not finite, or nothing was compared.
+        relative: the largest relative difference, as in `benchmarks.oracle.Difference`; None
+            where a value is not finite, or nothing was compared.
         fed: on which inputs.
         message: class and text of what was raised.
     """
 
     status: str
     seconds: float = 0.0
-    share: float | None = None
+    relative: float | None = None
     fed: str = ""
     message: str = ""
 
@@ -93,17 +93,17 @@ class Judge:
     def _compare(self, fed, run):
         try:
             got = run(self.inputs[fed])
-            share = difference(got, self.expected[fed]).share
+            relative = difference(got, self.expected[fed]).relative
         except Exception as error:  # an artifact that does not run is a result
             return Verdict(WRONG, fed=fed, message=in_words(error))
-        if within(share):
-            return Verdict(RIGHT, share=share, fed=fed)
-        allowed = allowed_share(self._rounding(fed))
-        if within(share, allowed):
-            return Verdict(ROUNDED, share=share, fed=fed)
-        if self.gates_outside and within(difference(got, self._clipped(fed)).share, allowed):
-            return Verdict(CLIPPED, share=share, fed=fed)
-        return Verdict(WRONG, share=share, fed=fed)
+        if within(relative):
+            return Verdict(RIGHT, relative=relative, fed=fed)
+        allowed = allowed_relative(self._rounding(fed))
+        if within(relative, allowed):
+            return Verdict(ROUNDED, relative=relative, fed=fed)
+        if self.gates_outside and within(difference(got, self._clipped(fed)).relative, allowed):
+            return Verdict(CLIPPED, relative=relative, fed=fed)
+        return Verdict(WRONG, relative=relative, fed=fed)
 
     @functools.cache  # noqa: B019 - a judge lives as long as its net
     def _rounding(self, fed):
@@ -158,8 +158,8 @@ def _verdict(step):
 
 def _badness(verdict):
     order = (RIGHT, ROUNDED, CLIPPED, WRONG)
-    share = float("inf") if verdict.share is None else verdict.share
-    return order.index(verdict.status), share
+    relative = float("inf") if verdict.relative is None else verdict.relative
+    return order.index(verdict.status), relative
 
 
 @contextlib.contextmanager

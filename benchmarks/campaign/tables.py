@@ -43,8 +43,8 @@ def sections(tried: Sequence[Mapping], every: int) -> list[Section]:
             f"differs by at most {ALLOWED:g} * (1 + its value) on all of them; right but for "
             f"rounding by at most {ROUNDINGS} times what the model's outputs change by when every "
             "weight and input moves by one unit in its last place; right with gates clipped is "
-            "a net whose gates are outside [0, 1]. Largest is the largest such share of a right "
-            "net; seconds are the median of a format.",
+            "a net whose gates are outside [0, 1]. Largest is the largest relative "
+            "difference of a right net; seconds are the median of a format.",
             [_summary(name, tried) for name in FORMATS],
         ),
         Section(
@@ -86,13 +86,13 @@ def _verdicts(tried, name):
 def _summary(name, tried):
     found = _verdicts(tried, name)
     numbers = collections.Counter(verdict["status"] for verdict in found)
-    shares = [v["share"] for v in found if v["status"] == RIGHT and v["share"] is not None]
+    largest = [v["relative"] for v in found if v["status"] == RIGHT and v["relative"] is not None]
     seconds = sorted(verdict["seconds"] for verdict in found)
     return {
         "format": name,
         "nets": len(found),
         **{status: numbers[status] for status in STATUSES},
-        "largest": max(shares, default=None),
+        "largest": max(largest, default=None),
         "s": seconds[len(seconds) // 2] if seconds else None,
     }
 
@@ -116,7 +116,7 @@ def _wrong(tried: Sequence[Mapping]) -> Iterator[dict]:
                     "seed": net["seed"],
                     "format": name,
                     "fed": verdict["fed"],
-                    "share": verdict["share"],
+                    "relative": verdict["relative"],
                     "net": net["description"],
                     "message": verdict["message"] or None,
                 }

@@ -21,8 +21,8 @@ def _mixed(rng, channels):
 
 
 def _near_ends(rng, channels):
-    distance = 10.0 ** rng.uniform(-8, -2, channels)
-    return np.where(rng.random(channels) < 0.5, distance, 1 - distance)
+    gap = 10.0 ** rng.uniform(-8, -2, channels)
+    return np.where(rng.random(channels) < 0.5, gap, 1 - gap)
 
 
 GATES: dict[str, Callable] = {

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.oracle import (
     ALLOWED,
-    allowed_share,
+    allowed_relative,
     attempt,
     difference,
     load_onnx,
@@ -57,8 +57,8 @@ def steps(name: str, folder: Path) -> dict[str, Callable[[], dict]]:
 
     def compared(run: Callable) -> dict:
         apart, allowed = difference(run(made["inputs"]), made["expected"]), ALLOWED
-        if not within(apart.share):
-            allowed = allowed_share(rounding(made["model"], made["inputs"]))
+        if not within(apart.relative):
+            allowed = allowed_relative(rounding(made["model"], made["inputs"]))
         return {"difference": dataclasses.asdict(apart), "allowed": allowed}
 
     def samples(model: keras.Model) -> dict[str, np.ndarray] | None:

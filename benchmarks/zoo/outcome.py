@@ -54,7 +54,7 @@ def outcome(found: Mapping) -> Outcome:
     if "error" in found:
         return Outcome("refused", found["seconds"], message=found["error"])
     apart = found["difference"]
-    status = "ok" if within(apart["share"], found["allowed"]) else "wrong"
+    status = "ok" if within(apart["relative"], found["allowed"]) else "wrong"
     return Outcome(status, found["seconds"], apart["largest"], apart["size"])
 
 

@@ -1,4 +1,4 @@
-"""Generated nets depend on their seeds alone, and wrong artifacts of them are found."""
+"""Generated nets depend only on their seeds, and their wrong artifacts are found."""
 
 import json
 import subprocess
@@ -90,7 +90,7 @@ def test_words_are_fed_with_the_signs_that_the_net_takes():
 
 def test_what_computes_the_same_is_right(judge):
     verdict = judge.judge(lambda inputs: model_outputs(judge.reference, inputs))
-    assert (verdict.status, verdict.share) == (RIGHT, 0)
+    assert (verdict.status, verdict.relative) == (RIGHT, 0)
 
 
 @pytest.mark.parametrize("only", ["constant", "oblong"])
@@ -101,7 +101,7 @@ def test_what_differs_on_one_input_alone_is_wrong(judge, only):
 
     verdict = judge.judge(run)
     assert (verdict.status, verdict.fed) == (WRONG, only)
-    assert verdict.share > 0.01
+    assert verdict.relative > 0.01
 
 
 def test_what_does_not_run_is_wrong(judge):
@@ -126,10 +126,10 @@ def test_what_differs_by_the_rounding_of_the_net_is_told_apart():
     images = np.full((1, 2, 6, 2), 1e3) + np.eye(6, 2)
     judge.inputs = {"ordinary": [images.astype("float32")]}
     judge.expected["ordinary"] = model_outputs(net.model, judge.inputs["ordinary"])
-    share = 2 * judge._rounding("ordinary")
+    relative = 2 * judge._rounding("ordinary")
     (right,) = judge.expected["ordinary"]
-    run = lambda inputs: [right + share * (1 + np.abs(right))]  # noqa: E731
-    assert share > 1e-3
+    run = lambda inputs: [right + relative * (1 + np.abs(right))]  # noqa: E731
+    assert relative > 1e-3
     assert judge.judge(run).status == ROUNDED
 
 
@@ -158,10 +158,10 @@ def tried(seed, status, message="", **named):
 
 def test_tables_count_and_tell_how_to_see_a_net_again():
     nets = [
-        tried(0, RIGHT, share=2e-6),
+        tried(0, RIGHT, relative=2e-6),
         tried(1, REFUSED, "ValueError: layer 'a_1' has 3 axes\nmore"),
         tried(2, REFUSED, "ValueError: layer 'b' has 12 axes"),
-        tried(3, WRONG, share=0.5, fed="tiny"),
+        tried(3, WRONG, relative=0.5, fed="tiny"),
         no_result(4, "the process ended with -9: "),
     ]
     summary, refusals, wrong = sections(nets, 5)
@@ -211,7 +211,7 @@ def test_process_that_leaves_nets_out_does_not_stop_the_rest(monkeypatch):
 
 def test_interrupted_campaign_has_written_what_it_got_done(monkeypatch, tmp_path):
     def try_nets(plan):
-        yield [tried(0, RIGHT, share=2e-6)]
+        yield [tried(0, RIGHT, relative=2e-6)]
         yield [tried(1, REFUSED, "no")]
         raise KeyboardInterrupt
 
@@ -225,7 +225,7 @@ def test_interrupted_campaign_has_written_what_it_got_done(monkeypatch, tmp_path
 
 
 def test_something_wrong_ends_with_1(monkeypatch, capsys):
-    monkeypatch.setattr(program, "try_nets", lambda plan: [[tried(3, WRONG, share=1.0)]])
+    monkeypatch.setattr(program, "try_nets", lambda plan: [[tried(3, WRONG, relative=1.0)]])
     assert program.main(["--only", "3"]) == 1
     assert "3: net 3" in capsys.readouterr().out
 

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from benchmarks.oracle import (
     UNIT,
     Difference,
-    allowed_share,
+    allowed_relative,
     attempt,
     call,
     difference,
@@ -127,9 +127,9 @@ def test_step_that_fails_says_how_and_one_that_does_not_what_it_found():
 
 
 @pytest.mark.parametrize(
-    ("share", "rounding", "right"),
+    ("relative", "rounding", "right"),
     [(1e-3, 0, True), (2e-3, 0, False), (2e-3, 5e-4, True), (3e-3, 5e-4, False), (None, 1, False)],
     ids=["at most", "above", "within rounding", "above rounding", "not finite"],
 )
-def test_share_is_right_up_to_a_thousandth_or_four_roundings(share, rounding, right):
-    assert within(share, allowed_share(rounding)) == right
+def test_difference_is_right_up_to_a_thousandth_or_four_roundings(relative, rounding, right):
+    assert within(relative, allowed_relative(rounding)) == right

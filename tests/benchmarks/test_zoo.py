@@ -14,7 +14,7 @@ from benchmarks.zoo.nets import NETS
 from benchmarks.zoo.outcome import LONGEST, Outcome, counts, headline, outcome, read_row, row
 
 BUILT = {"build": {"seconds": 1.0, "parameters": 7}}
-APART = {"largest": 2e-6, "share": 1e-6, "size": 3.0}
+APART = {"largest": 2e-6, "relative": 1e-6, "size": 3.0}
 RIGHT = {"seconds": 2.0, "difference": APART, "allowed": 1e-3}
 REFUSED = {"seconds": 0.4, "error": "ValueError: It must be so.\nReceived: that"}
 
@@ -26,7 +26,7 @@ def test_there_are_47_networks_and_each_package_has_its_line():
 
 
 @pytest.mark.parametrize(
-    ("share", "allowed", "status"),
+    ("relative", "allowed", "status"),
     [
         (2e-6, 1e-3, "ok"),
         (1.1e-3, 1e-3, "wrong"),
@@ -35,8 +35,8 @@ def test_there_are_47_networks_and_each_package_has_its_line():
     ],
     ids=["equal", "outside", "within rounding", "not finite"],
 )
-def test_status_tells_right_from_wrong(share, allowed, status):
-    apart = {"largest": share, "share": share, "size": 3.0}
+def test_status_tells_right_from_wrong(relative, allowed, status):
+    apart = {"largest": relative, "relative": relative, "size": 3.0}
     found = {"seconds": 1.0, "difference": apart, "allowed": allowed}
     assert outcome(found).status == status
 
