@@ -78,6 +78,11 @@ def calls_in_order(model: keras.Model) -> list[Call]:
     ]
 
 
+def call_count(operation: keras.Operation) -> int:
+    """Returns how often graphs call a layer, or another operation. Public: none."""
+    return len(operation._inbound_nodes)
+
+
 def take_out_of_graphs(operation: keras.Operation) -> None:
     """Removes the record of where an operation was called. Public: none."""
     operation._inbound_nodes = []
@@ -215,6 +220,7 @@ __all__ = [
     "MADE_BY_NEW",
     "Functional",
     "all_layers",
+    "call_count",
     "calls_in_order",
     "calls_of",
     "compute_loss",

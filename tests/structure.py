@@ -10,11 +10,13 @@ ROOT = Path(__file__).parents[1]
 # The folder of each package in the tree, by its name when it is installed.
 PACKAGES = {"keras_bin": "keras_bin", "keras_bin.export": "export"}
 OUTSIDE = ("keras.src", "tensorflow.python", "tensorflow.core", "tf2onnx")
+HELPERS = ("tests", "testing", "benchmarks", "examples")  # folders beside the packages
 PRIVATE = re.compile(r"_[A-Za-z]\w*")
+PATH = re.compile(rf"({'|'.join(map(re.escape, OUTSIDE))})(\.\w+)+")
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
-    """Maps the names of all modules to their files."""
+    """Maps the names of all modules of the packages to their files."""
     found = {}
     for package, folder in PACKAGES.items():
         for path in sorted((root / folder).rglob("*.py")):
@@ -24,6 +26,15 @@ def modules(root: Path = ROOT) -> dict[str, Path]:
             name = ".".join((package, *parts)).removesuffix(".__init__")
             found[name] = path
     return found
+
+
+def helper_modules(root: Path = ROOT) -> dict[str, Path]:
+    """Maps the names of all modules of tests, benchmarks and examples to their files."""
+    paths = [path for folder in HELPERS for path in sorted((root / folder).rglob("*.py"))]
+    return {
+        ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in paths
+    }
 
 
 def imports(name: str, path: Path, known: dict[str, Path]) -> set[str]:
@@ -99,20 +110,27 @@ def _reached(name, arrows):
 def foreign_names(root: Path = ROOT) -> Iterator[tuple[str, int, str]]:
     """Yields module, line and name of whatever is private in another library and used here.
 
-    That is a private module that is imported, an attribute that starts with one `_` and that no
-    line of the same module sets or defines, or such a name in a string that no line of the two
-    packages does. Tests are not looked at.
+    That is a private module that is imported or named in a string, or a name that starts with one
+    `_`, as an attribute or in a string, unless it is ours. In the two packages, attributes are ours
+    if the same module sets or defines them, and strings if any module of the two does. Elsewhere,
+    where our own private names are patched and tested, both are ours if any module does.
     """
+    packages = modules(root)
     trees = {
-        name: ast.parse(path.read_text(encoding="utf-8")) for name, path in modules(root).items()
+        name: ast.parse(path.read_text(encoding="utf-8"))
+        for name, path in (packages | helper_modules(root)).items()
     }
-    in_all = {each for tree in trees.values() for each in _defined(tree)}
+    defined = {name: set(_defined(tree)) for name, tree in trees.items()}
+    in_tree = set().union(*defined.values())
+    in_packages = set().union(*map(defined.get, packages))
     for name, tree in trees.items():
-        in_module = set(_defined(tree))
+        attributes, strings = in_tree, in_tree
+        if name in packages:
+            attributes, strings = defined[name], in_packages
         text = set(map(id, _text(tree)))
         for node in ast.walk(tree):
             for used in () if id(node) in text else _used(node):
-                ours = in_all if isinstance(node, ast.Constant) else in_module
+                ours = strings if isinstance(node, ast.Constant) else attributes
                 private = bool(PRIVATE.fullmatch(used)) and used not in ours
                 if private or used.startswith(OUTSIDE):
                     yield name, node.lineno, used
@@ -143,7 +161,7 @@ def _used(node):
     if isinstance(node, ast.Attribute):
         yield node.attr
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        if PRIVATE.fullmatch(node.value):
+        if PRIVATE.fullmatch(node.value) or PATH.fullmatch(node.value):
             yield node.value
     elif isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names if "." in alias.name)

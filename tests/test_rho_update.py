@@ -6,6 +6,7 @@ import pytest
 
 import keras_bin
 from benchmarks.rho_steps import CLIPPING, SCALE, first_step, optimizer_classes
+from keras_bin.keras_internals import schedule_free_iterate
 from testing.small_net import batch, build_model
 from tests.test_model import LOSS, compiled, rho_of
 
@@ -107,8 +108,7 @@ def test_schedule_free_comes_back_from_an_end():
     model = compiled(SCALE, keras.optimizers.ScheduleFreeAdamW(0.2))
     for _ in range(20):
         model.train_on_batch(*batch())
-    index = model.optimizer._get_variable_index(keras_bin.rho_weights(model)[0])
-    iterate = model.optimizer._momentums[index].numpy()
+    iterate = schedule_free_iterate(model.optimizer, keras_bin.rho_weights(model)[0]).numpy()
     assert ((iterate >= 0) & (iterate <= 1)).all()
     assert ((rho_of(model) >= 0) & (rho_of(model) <= 1)).all()
 

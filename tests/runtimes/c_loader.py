@@ -34,9 +34,9 @@ def serve(exported, artifact, folder):
 
 
 def _signature(path):
-    from tensorflow.core.protobuf import saved_model_pb2
+    from keras_bin.export.tensorflow_internals import parse_saved_model
 
-    saved_model = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    saved_model = parse_saved_model((path / "saved_model.pb").read_bytes())
     (graph,) = (each for each in saved_model.meta_graphs if "serve" in each.meta_info_def.tags)
     return graph.signature_def["serving_default"]
 

@@ -2,14 +2,14 @@
 
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_bin.export.saved_models.meta_graph import read_graph, signatures
 from keras_bin.export.saved_models.structure import check_structure
+from keras_bin.export.tensorflow_internals import parse_saved_model
 
 
 def content_of(*graphs):
-    content = saved_model_pb2.SavedModel()
+    content = parse_saved_model(b"")
     for tag in graphs:
         content.meta_graphs.add().meta_info_def.tags.append(tag)
     return content.SerializeToString()

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_bin.export import OperatorError, ShapeError, VerificationError
 from keras_bin.export.saved_models.structure import check_structure
+from keras_bin.export.tensorflow_internals import COMPILED, parse_saved_model
 
 SHAPE = (None, 2)
 
@@ -28,7 +28,7 @@ def write(path, function, shape=SHAPE, second=None, second_name="serve"):
 def edit(path, change):
     """Changes the graph of a SavedModel in its file."""
     file = path / "saved_model.pb"
-    content = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    content = parse_saved_model(file.read_bytes())
     change(content.meta_graphs[0])
     file.write_bytes(content.SerializeToString())
     return path
@@ -149,7 +149,7 @@ def test_function_that_must_be_compiled_is_refused(tmp_path):
 @pytest.mark.parametrize("value", [True, False])
 def test_node_that_must_be_compiled_is_refused(value, tmp_path):
     def mark(graph):
-        graph.graph_def.node[0].attr["_XlaMustCompile"].b = value
+        graph.graph_def.node[0].attr[COMPILED].b = value
 
     path = edit(write(tmp_path, double), mark)
     if not value:

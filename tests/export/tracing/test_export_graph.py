@@ -10,6 +10,7 @@ from keras_bin.export.results.layer_report import ABSORBED, AFFINE, INSTANCE, MI
 from keras_bin.export.tracing.export_graph import ExportGraph
 from keras_bin.export.tracing.traced_model import TracedModel
 from keras_bin.export.verifying.reference import Reference
+from keras_bin.keras_internals import all_layers
 from testing.weights import randomize
 from tests.export.custom_layers import Branch, HidesBIN, Rectified, around, sloped
 from tests.export.kinds import BIN, HALF_KINDS, IMAGE, KINDS, bin_model, classifier
@@ -51,7 +52,7 @@ HOLDERS = {
 
 
 class _Calls:
-    """Holds something outside of what Keras tracks."""
+    """Holds something outside what Keras tracks."""
 
     def __init__(self, held):
         self._held = held
@@ -130,10 +131,10 @@ def test_graph_computes_what_the_model_computes(build):
 @pytest.mark.parametrize("build", MODELS.values(), ids=MODELS)
 def test_tracing_leaves_the_model_as_it_is(build):
     model = randomize(build())
-    calls = [layer.call for layer in model._flatten_layers()]
+    calls = [layer.call for layer in all_layers(model)]
     before = [np.array(variable) for variable in model.variables]
     exported(model)
-    for layer, call in zip(model._flatten_layers(), calls, strict=True):
+    for layer, call in zip(all_layers(model), calls, strict=True):
         assert layer.call == call
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
@@ -237,5 +238,5 @@ def test_constant_images_are_exact_after_a_convolution(value, rho):
     )
     x = np.full((2, 64, 64, 3), value, "float32")
     (got,) = run(exported(model).graph, x).values()
-    # The batch branch alone rounds, values up to 4.
+    # Only the batch branch rounds, values up to 4.
     np.testing.assert_allclose(got, predict(model, [x])[0], rtol=0, atol=1e-6 if rho == 0 else 4e-6)
