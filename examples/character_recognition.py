@@ -248,7 +248,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     add_quick(
         parser,
-        f"ResNet-{QUICK_READERS[0].depth} alone, in both styles, {QUICK_SIZES[0]} digits, "
+        f"only ResNet-{QUICK_READERS[0].depth}, in both styles, {QUICK_SIZES[0]} digits, "
         f"{QUICK_STEPS} steps instead of {STEPS}",
     )
     options = read_options(parser, arguments)

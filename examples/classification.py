@@ -239,7 +239,7 @@ def make_parser() -> ArgumentParser:
     )
     add_quick(
         parser,
-        f"{QUICK_EPOCHS} epochs by default, and the first {QUICK_PICTURES} pictures alone",
+        f"{QUICK_EPOCHS} epochs by default, and only the first {QUICK_PICTURES} pictures",
     )
     return parser
 

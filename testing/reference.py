@@ -1,4 +1,4 @@
-"""Batch-Instance Normalization in NumPy float64, written from the formulas alone.
+"""Batch-Instance Normalization in NumPy float64, written only from the formulas.
 
 Each branch is written as a normalization of its own, and its gradient derived by hand, so
 that nothing here has the shape of what it is compared with.

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 def trained(request, tmp_path_factory):
     """What the program printed on one backend, and the file that it saved."""
     if importlib.util.find_spec(request.param) is None:
-        pytest.skip(f"{request.param} is not installed; the extra `test` installs jax alone")
+        pytest.skip(f"{request.param} is not installed; the extra `test` installs only jax")
     path = tmp_path_factory.mktemp(request.param) / "model.keras"
     run = subprocess.run(
         [sys.executable, "-m", "tests.backend_program", path],

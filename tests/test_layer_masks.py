@@ -1,4 +1,4 @@
-"""BatchInstanceNormalization with a mask: both branches see the valid elements alone."""
+"""BatchInstanceNormalization with a mask: both branches see only the valid elements."""
 
 import keras
 import numpy as np

@@ -73,7 +73,7 @@ def _mobile_vit():
 
 
 def zeromodel(module: str, name: str, **arguments) -> keras.Model:
-    """Builds a model of zeromodels, whose modules are each imported alone."""
+    """Builds a model of zeromodels, whose modules are imported one by one."""
     return getattr(importlib.import_module(f"zeromodels.models.{module}"), name)(**arguments)
 
 

@@ -36,7 +36,7 @@ def build_net(
 
     Returns:
         `(both, reader)`: a model that returns logits of the classes and of being the target, and
-        a model that shares its layers and returns the logits of the classes alone.
+        a model that shares its layers and returns only the logits of the classes.
     """
     layers = Layers(norm, WEIGHT_DECAY)
     pictures = keras.Input(shape, name="pictures")

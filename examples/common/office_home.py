@@ -45,8 +45,8 @@ def find_pictures(folder: Path) -> dict[str, dict[str, list[Path]]]:
         if classes.keys() != first.keys():
             raise ValueError(
                 "All domains must have the same classes; complete the data set. Received: "
-                f"{', '.join(sorted(classes.keys() ^ first.keys()))} in {DOMAINS[0]} or {domain} "
-                "alone"
+                f"{', '.join(sorted(classes.keys() ^ first.keys()))} only in {DOMAINS[0]} "
+                f"or only in {domain}"
             )
         empty = [name for name, files in classes.items() if not files]
         if empty or not classes:

@@ -1,4 +1,4 @@
-"""Reading picture files, by Pillow alone."""
+"""Reading picture files, with Pillow only."""
 
 from pathlib import Path
 

@@ -41,7 +41,7 @@ def build_transform_net(norm: Norm, widths=WIDTHS, blocks: int = BLOCKS) -> kera
 
     Source: Johnson et al. 2016, https://arxiv.org/abs/1603.08155, and its supplement, which has
     widths of 32, 64 and 128, and five blocks. Repeated pixels instead of strided transposed
-    convolutions, reflection at every convolution instead of the photograph's border alone, and
+    convolutions, reflection at every convolution instead of only at the photograph's border, and
     a sigmoid instead of a scaled tanh are ours.
     """
     photos = keras.Input((None, None, 3), name="photos")

@@ -1,4 +1,4 @@
-"""The nets are those of He et al., and differ in the normalization alone."""
+"""The nets are those of He et al., and differ only in their normalization."""
 
 import keras
 import numpy as np

@@ -61,7 +61,7 @@ def test_accuracy_is_measured_with_either_compiler():
     section = SECTIONS["accuracy"](PLAN, iter)
     if not installed("torch"):
         assert section.method == "Skipped: PyTorch is not installed."
-        pytest.skip("PyTorch is no dependency; the benchmarks go without it")
+        pytest.skip("PyTorch is not a dependency; the benchmarks go without it")
     assert len(section.rows) == 2 * len(PLAN.means)
     for row in section.rows:
         # Float32 resolves 3e-5 at 300, and the errors of dgamma and drho add up.

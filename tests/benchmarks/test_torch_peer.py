@@ -6,7 +6,7 @@ import pytest
 from testing import reference
 from tests import cases
 
-pytest.importorskip("torch", reason="PyTorch is no dependency; the benchmarks go without it")
+pytest.importorskip("torch", reason="PyTorch is not a dependency; the benchmarks go without it")
 
 from benchmarks.torch_peer import TorchBIN, training_call
 

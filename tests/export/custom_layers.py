@@ -108,7 +108,7 @@ class Counting(layers.Layer):
     """Adds the number of its calls, which it counts in float32.
 
     Args:
-        steps: how often it counts a call, in a loop; by default once, outside of loops.
+        steps: how often it counts a call, in a loop; by default once, outside loops.
     """
 
     def __init__(self, steps=0, **kwargs):

@@ -106,7 +106,7 @@ def shared_model():
 
 @kind
 def shared_across_models():
-    """Two layers that are used in a nested model and outside of it."""
+    """Two layers that are used inside and outside a nested model."""
     shared, conv = BIN(), layers.Conv2D(3, 3, padding="same")
     inner_inputs = keras.Input(IMAGE)
     inner = keras.Model(inner_inputs, conv(shared(inner_inputs)))

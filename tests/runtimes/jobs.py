@@ -1,4 +1,4 @@
-"""Batches for programs outside of Python: files of raw float32, and lines that name them.
+"""Batches for programs outside Python: files of raw float32, and lines that name them.
 
 A job is fed to the program's standard input, one line for each thing to do:
 

@@ -54,7 +54,7 @@ def test_folder_that_is_not_there_misses_all_domains(tmp_path):
 
 def test_domains_must_have_the_same_classes(folder):
     (folder / "Product" / "Bed").rename(folder / "Product" / "Bottle")
-    with pytest.raises(ValueError, match="Received: Bed, Bottle in Art or Product alone"):
+    with pytest.raises(ValueError, match="Received: Bed, Bottle only in Art or only in Product"):
         find_pictures(folder)
 
 

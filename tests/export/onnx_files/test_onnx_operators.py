@@ -75,7 +75,7 @@ def twins(name):
     ("name", "saved"),
     [
         ("ResNet-8", {}),
-        # TensorFlow folds batch normalization into Conv2D alone, and that channels last.
+        # TensorFlow folds batch normalization only into Conv2D with channels last.
         ("channels first", {"Mul": 4, "Add": 4}),
         ("mixed", {"Mul": 4, "Add": 4}),
     ],

@@ -82,6 +82,6 @@ def test_model_that_accepts_no_size_gets_none(axes):
 
 
 def test_size_at_which_resizing_rounds_otherwise_is_among_them():
-    """Of all sizes below 150 nearest-neighbour resizing to 6 differs in ONNX at these alone."""
+    """Of all sizes below 150, nearest-neighbour resizing to 6 differs in ONNX only at these."""
     sizes = {size for sizes in sizes_to_try(2, {3}, anything) for size in sizes}
     assert sizes & {20, 40, 80, 84}

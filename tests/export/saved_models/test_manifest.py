@@ -30,7 +30,7 @@ CONTENT = {
 
 
 def no_constant(name):
-    raise AssertionError(f"{name} is no JSON")
+    raise AssertionError(f"{name} is not JSON")
 
 
 def written(folder, **changes):

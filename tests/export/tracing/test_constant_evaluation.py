@@ -1,4 +1,4 @@
-"""What depends on constants alone is worked out once."""
+"""What depends only on constants is computed once."""
 
 import keras
 import numpy as np

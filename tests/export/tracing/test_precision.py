@@ -84,7 +84,7 @@ def test_variables_that_stay_are_read_in_their_own_precision(kind):
 
 
 class Pricing(layers.Layer):
-    """Looks a float up, in a table outside of the graph."""
+    """Looks a float up in a table outside the graph."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)

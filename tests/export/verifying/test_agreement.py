@@ -61,7 +61,7 @@ def test_signature_that_is_wrong_is_refused(got, error, line):
 
 
 def test_size_of_an_input_must_stay_free():
-    """An artifact that takes one size alone is not the model."""
+    """An artifact that takes only one size is not the model."""
     with pytest.raises(ShapeError, match=r"'x': expected \(None, None\), got \(None, 2\)"):
         check_signatures(signature(), signature((None, None)))
 

@@ -133,7 +133,7 @@ def test_large_rows_are_run_a_few_at_a_time(monkeypatch):
 
 
 def test_what_has_one_precision_alone_is_computed_between_casts():
-    """TensorFlow resizes bilinearly to float32 alone."""
+    """TensorFlow's bilinear resizing returns only float32."""
     inputs = keras.Input((4, 4, 1), name="x")
     y = layers.UpSampling2D(interpolation="bilinear")(inputs + 1.0) * 3.0
     exact, (expected,) = exact_outputs(keras.Model(inputs, {"y": y}), 3)

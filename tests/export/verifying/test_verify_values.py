@@ -107,7 +107,7 @@ def test_one_weight_of_a_deep_net_that_is_off_by_one_percent_is_found(layer):
 
 
 def _single(x):
-    """Adds a constant outside of TensorFlow, in float32 whatever the precision of its input."""
+    """Adds a constant outside TensorFlow, in float32 whatever the precision of its input."""
     import tensorflow as tf
 
     y = tf.numpy_function(lambda values: np.float32(np.add(values, (1, 2))), [x], tf.float32)

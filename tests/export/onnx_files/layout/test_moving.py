@@ -1,4 +1,4 @@
-"""Small nets in which tf2onnx alone leaves transposes inside."""
+"""Small nets in which tf2onnx, on its own, leaves transposes inside."""
 
 import keras
 import numpy as np
