@@ -55,7 +55,7 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
         A description of plain values, of a class for each kind; `as_dict` returns them for JSON.
 
     Raises:
-        FileNotFoundError: `path` is no file or folder.
+        FileNotFoundError: `path` is not a file or folder.
         ImportError: it is an ONNX file, and a package of the `onnx` extra is missing.
         ValueError: it is something else, or damaged, or `path` is an address of an object store.
 
@@ -76,7 +76,7 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
         return describe_saved_model(path)
     if path.is_dir():
         return _describe_versions(path)
-    if not path.is_file():  # pipes and devices, which may have no end, are no files
+    if not path.is_file():  # pipes and devices, which may have no end, are not files
         raise FileNotFoundError(
             "A path must lead to a .keras file, an ONNX file or a SavedModel directory; check its "
             f"spelling. Received: {str(path)!r}, which is not a file or folder"

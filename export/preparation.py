@@ -1,6 +1,7 @@
 """The work that all formats of one export share."""
 
 import functools
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from .models.arrays import is_text
 from .models.exported_model import ExportedModel
 from .models.graph import check_model
 from .models.rho_tolerance import check_rho_tolerance
@@ -45,6 +47,7 @@ class Preparation:
         rho_tolerance: float = 0.0,
         samples: Mapping[str, np.ndarray] | None = None,
     ):
+        self._begun = time.perf_counter()
         check_model(model)
         self.exported = ExportedModel(model, rho_tolerance)
         self._samples = samples
@@ -111,7 +114,7 @@ class Preparation:
         before = outputs_in_turn(reference, self.expected.batches)
         for own, changed in zip(before, self.expected.outputs, strict=True):
             for name, values in own.items():
-                if values.dtype.kind in "OSU":  # text
+                if is_text(values):
                     continue
                 # float64 also for booleans, and for integers that would overflow
                 difference = values.astype("float64") - changed[name]
@@ -124,11 +127,11 @@ class Preparation:
         layers: tuple[LayerFold, ...],
         found: Verification,
         snapping_difference: float | None,
-        seconds: float,
         size: int,
         inner_transposes: int | None = None,
     ) -> ExportReport:
-        """Sums up an export that was written to `path`."""
+        """Sums up an export that was written to `path`; the time of the next one starts here."""
+        seconds, self._begun = time.perf_counter() - self._begun, time.perf_counter()
         return ExportReport(
             path=path,
             layers=layers,

@@ -49,7 +49,7 @@ def optimized(graph, names: Sequence[str], skip_failing: bool = False):
     """Runs some of tf2onnx's optimizers, by the names of their classes, on its graph.
 
     Public: `tf2onnx.optimizer.optimize_graph`, which copies the graph and its weights several times
-    for each optimizer, most of the time of an export. It runs here for graphs with loops alone,
+    for each optimizer, most of the time of an export. Here it runs only for graphs with loops,
     whose bodies are brought up to date in one of these copies.
 
     Args:
@@ -89,7 +89,7 @@ def _pools_of_pictures():
     from tf2onnx.optimizer import GlobalPoolOptimizer
 
     class Optimizer(GlobalPoolOptimizer):
-        """Knows pictures and volumes alone."""
+        """Leaves out tensors of rank 3."""
 
         def _optimize_reduce(self, node, graph):
             return graph.get_rank(node.input[0]) != 3 and super()._optimize_reduce(node, graph)

@@ -74,7 +74,7 @@ class BINModel(keras.Model):
 
     def __init__(self, *args: Any, rho_gradient_scale: float = 10.0, **kwargs: Any):
         _check_scale(rho_gradient_scale)
-        if _is_graph(args, kwargs):
+        if _makes_graph(args, kwargs):
             _check_graph_arguments(kwargs)
             if not isinstance(self, Functional):
                 # keras.Model would insert `Functional` into the bases of BINModel itself, which
@@ -211,7 +211,7 @@ _TRAIN_STEPS: dict[str, Callable[..., Any]] = {
 
 
 def _outside_of_trace() -> AbstractContextManager[None]:
-    """Runs a `with` block outside of the function that TensorFlow is tracing.
+    """Runs a `with` block outside the function that TensorFlow is tracing.
 
     ScheduleFreeAdamW copies the weights when it is built. Traced, the copy would come too late
     for the first step, which would then start from 0 instead of the weights (Keras 3.15).
@@ -242,7 +242,7 @@ def _check_graph_arguments(kwargs: dict[str, Any]) -> None:
         )
 
 
-def _is_graph(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _makes_graph(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Tells whether `keras.Model` would take these arguments as inputs and outputs."""
     return len(args) == 2 or "outputs" in kwargs
 

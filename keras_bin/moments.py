@@ -80,7 +80,7 @@ def instance_moments(x: Any, axes: Sequence[int], valid: Any | None = None) -> I
             or None if all count. Samples without a valid element get mean and variance 0.
 
     Returns:
-        The `InstanceMoments` of `x`; those of a sample depend on that sample alone.
+        The `InstanceMoments` of `x`; those of a sample depend only on that sample.
 
     Source: Nam & Kim 2018, section 3: the statistics of instance normalization.
     """

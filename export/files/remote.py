@@ -1,4 +1,4 @@
-"""Refusing addresses of object stores, which are no local paths."""
+"""Refusing addresses of object stores, which are not local paths."""
 
 import os
 import re

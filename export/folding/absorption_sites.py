@@ -31,7 +31,7 @@ class AbsorptionSite(NamedTuple):
     """Where a normalization layer can be absorbed, if anywhere.
 
     Attributes:
-        producer: the linear layer whose output it alone reads, or None.
+        producer: the linear layer whose output only this layer reads, or None.
         reason: why there is no such layer, or "" if there is one.
         is_output: whether its result is an output of its graph.
     """

@@ -8,7 +8,7 @@ import numpy as np
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.layer import BatchInstanceNormalization
 
-from ..models.arrays import float64
+from ..models.arrays import array, float64
 from ..models.rho_tolerance import snap
 from .constants import Constants, bin_constants
 
@@ -36,7 +36,7 @@ def layer_constants(layer: keras.layers.Layer, rho_tolerance: float = 0.0) -> Co
         return bin_constants(
             np.ones(shape) if layer.gamma is None else float64(layer.gamma),
             np.zeros(shape) if layer.beta is None else float64(layer.beta),
-            snap(float64(layer.rho), rho_tolerance) if is_bin else np.ones(shape),
+            snap(array(layer.rho), rho_tolerance).astype("float64") if is_bin else np.ones(shape),
             float64(layer.moving_mean),
             float64(layer.moving_variance),
             layer.epsilon,

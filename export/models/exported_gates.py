@@ -11,6 +11,7 @@ from keras_bin.gates import bin_layers
 from keras_bin.layer import BatchInstanceNormalization
 
 from ..results.layer_report import GateChange
+from .arrays import array
 from .rho_tolerance import snap
 
 
@@ -23,7 +24,7 @@ def gate_change(layer: keras.layers.Layer, rho_tolerance: float | None = 0.0) ->
     """
     if not isinstance(layer, BatchInstanceNormalization) or rho_tolerance is None:
         return GateChange()
-    before = keras.ops.convert_to_numpy(layer.rho)
+    before = array(layer.rho)
     outside = (before < 0) | (before > 1)
     moved = ~outside & (snap(before, rho_tolerance) != before)
     return GateChange(int(np.count_nonzero(outside)), int(np.count_nonzero(moved)))
@@ -41,7 +42,7 @@ def exported_rho(
     Raises:
         ValueError: a gate is not finite.
     """
-    rho = keras.ops.convert_to_numpy(layer.rho)
+    rho = array(layer.rho)
     if not np.isfinite(rho).all():
         raise ValueError(
             "`rho` must be finite; training has diverged, or something else has set it, "

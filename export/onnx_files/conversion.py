@@ -3,6 +3,7 @@
 from ..preparation import Preparation
 from ..results.errors import OperatorError
 from ..tracing.dilated import join_dilated_convolutions
+from ..tracing.forms import MARK_OPERATOR
 from ..tracing.frozen_graph import node_name
 from .external import ExternalWeights
 from .graph_conversion import converted_graph
@@ -43,7 +44,7 @@ def convert(prepared: Preparation, opset: int, lowering: str, external: External
         opset,
         {
             **handlers(),
-            "CheckNumerics": (lower, []),
+            MARK_OPERATOR: (lower, []),
         },
     )
     proto = move_transposes_out(proto)

@@ -72,9 +72,9 @@ class ExternalWeights:
                     dims=values.shape,
                     data_location=onnx.TensorProto.EXTERNAL,
                 )
-                facts = {"location": data.name, "offset": file.tell(), "length": values.nbytes}
-                for key, fact in facts.items():
-                    tensor.external_data.add(key=key, value=str(fact))
+                fields = {"location": data.name, "offset": file.tell(), "length": values.nbytes}
+                for key, value in fields.items():
+                    tensor.external_data.add(key=key, value=str(value))
                 file.write(np.ascontiguousarray(values).data)
 
 

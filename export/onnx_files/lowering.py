@@ -34,7 +34,7 @@ def check_lowering(lowering: str) -> None:
 
 
 def converter(calls: list[LayerCall], partly_absorbed: Container[str], lowering: str) -> Callable:
-    """Returns a handler of tf2onnx that replaces each CheckNumerics.
+    """Returns a handler of tf2onnx that replaces each mark; see `keras_bin.export.tracing.marks`.
 
     Args:
         calls: the calls of normalization layers in the traced model.

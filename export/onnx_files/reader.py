@@ -18,7 +18,7 @@ class OnnxTensor(NamedTuple):
         name: the key to feed or read it by.
         shape: sizes, the batch axis first; a name or None for a free size.
         dtype: name of the dtype, such as `"float32"`; `"sequence"`, `"map"` or `"optional"` for
-            what is no tensor, and `"unknown"` if the file states none.
+            what is not a tensor, and `"unknown"` if the file states none.
     """
 
     name: str

@@ -1,7 +1,6 @@
 """Writing an ONNX file."""
 
 import os
-import time
 from pathlib import Path
 
 import keras
@@ -126,7 +125,6 @@ def write_onnx(
     rtol: float | None,
 ) -> ExportReport:
     """Writes a model to an ONNX file, and checks no arguments; see `export_onnx`."""
-    started = time.perf_counter()
     with staging(path.parent, path) as staged:
         expected = prepared.expected
         written = staged / path.name
@@ -134,8 +132,7 @@ def write_onnx(
         found = compare(load_artifact(written), expected, atol, rtol)
         snapping = prepared.snapping_difference
         publish_with_weights(written, path, overwrite)
-    seconds = time.perf_counter() - started
-    return prepared.report(path, layers, found, snapping, seconds, onnx_size(path), transposes)
+    return prepared.report(path, layers, found, snapping, onnx_size(path), transposes)
 
 
 def check_opset(opset: int) -> None:

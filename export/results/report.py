@@ -23,7 +23,8 @@ class ExportReport:
         layers: a `LayerFold` for each normalization layer, from input to output.
         verification: the `Verification` of what was written.
         rho: a `RhoSummary` for each BIN layer, of the gates that were exported.
-        seconds: wall-clock time of folding, writing and verifying.
+        seconds: wall-clock time of tracing, folding, writing and verifying. If one command writes
+            two formats, what they share counts for the first.
         cast_to_float32: whether the model is half precision, and the artifact float32.
         size: bytes of all files of the artifact: a SavedModel's folder,
             or an ONNX file and the one with its weights.

@@ -20,8 +20,8 @@ class Range(NamedTuple):
 BINARY, ZERO, ONE, BYTES = Range(0, 1), Range(0, 0), Range(1, 1), Range(0, 255)
 WIDE = 1000
 NARROW = 20
-# No row of a table that is read after a remainder or a limit was taken.
-MARK = 1_000_003
+# An index beyond any table, even after a remainder or a limit.
+BEYOND_ANY_TABLE = 1_000_003
 SMALLER = (255, 127, 63, 31, 15, 7, 3, 1, 0)
 
 Ranges = dict[str, Range]
@@ -58,7 +58,7 @@ def integer_ranges(
 
 def _candidates(trial, info, batch, tables):
     limits = np.iinfo(info.dtype)
-    read = _rows_read(trial, info.name, batch, tables, min(MARK, limits.max))
+    read = _rows_read(trial, info.name, batch, tables, min(BEYOND_ANY_TABLE, limits.max))
     rows = sorted({table.input_dim for table in tables}, reverse=True)
     found = [Range(0, high) for high in (WIDE, *(dim - 1 for dim in rows), *SMALLER)]
     if read is not None:

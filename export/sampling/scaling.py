@@ -113,7 +113,7 @@ class _Target:
         """Returns an input of the layer as `(rows, positions, channels)`."""
         return np.moveaxis(seen, self.axis, -1).reshape(rows, -1, len(self.mean)).astype("float64")
 
-    def distance(self, seen):
+    def mismatch(self, seen):
         """Tells how far an input is from the statistics, 0 at best."""
         values = self.by_row(seen, 1)[0]
         variances = np.maximum(values.var(axis=0) / self.deviation**2, 1e-9)
@@ -162,7 +162,7 @@ class _Fit:
         }
         before, after = (self._seen({**self._batch, **new}) for new in ({}, noise))
         # A comparison that is also false for what is not finite.
-        return scales if self._target.distance(after) < self._target.distance(before) else {}
+        return scales if self._target.mismatch(after) < self._target.mismatch(before) else {}
 
     def _means(self):
         target, channels = self._target, self._channels

@@ -15,7 +15,7 @@ import keras_bin
 from ..files.facts import GATES, LAYERS, check_facts, parse_json
 from ..files.remote import refuse_remote
 
-FILE = "keras_bin.json"
+MANIFEST_FILE = "keras_bin.json"
 FORMAT = 1
 # The types of what is read, as `files.facts` describes them.
 FACTS = {
@@ -80,7 +80,7 @@ def write_manifest(folder: Path, content: dict) -> None:
         ValueError: a number is not finite.
     """
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / FILE).write_text(f"{text}\n", encoding="utf-8")
+    (folder / MANIFEST_FILE).write_text(f"{text}\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -89,7 +89,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     Raises:
         ValueError: it is damaged, or a value has another type than an export writes.
     """
-    path = folder / FILE
+    path = folder / MANIFEST_FILE
     if not path.is_file():
         return None
     try:

@@ -21,7 +21,7 @@ def prune(base: str | os.PathLike[str], keep: int) -> list[Path]:
 
     A version may be a symbolic link. Then the link is removed, and its target stays. A version
     that a remaining link in `base` leads to stays, whatever its number: the target of `latest`,
-    for example. Links outside of `base` are not considered.
+    for example. Links outside `base` are not considered.
 
     Args:
         base: folder of the model's versions.
@@ -31,7 +31,7 @@ def prune(base: str | os.PathLike[str], keep: int) -> list[Path]:
         The removed folders, the oldest first.
 
     Raises:
-        FileNotFoundError: `base` is no folder.
+        FileNotFoundError: `base` is not a folder.
         PermissionError: `base` cannot be written to.
         ValueError: `keep` is not an integer above 0, or `base` is an address of an object store.
 

@@ -100,7 +100,7 @@ def _start(program, folder, errors):
             stderr=errors,
             cwd=folder,
             env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-            start_new_session=True,  # Ctrl-C interrupts the caller alone
+            start_new_session=True,  # Ctrl-C interrupts only the caller
         )
     except OSError as error:
         raise RuntimeError(

@@ -52,7 +52,7 @@ def main() -> None:
     for name in ("keras", "keras_bin", "tf_keras"):
         sys.modules[name] = None  # type: ignore[assignment]  # forbids the import
     replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no reply
+    os.dup2(2, 1)  # what libraries print is not a reply
     import tensorflow as tf
 
     tf.config.set_visible_devices([], "GPU")  # the parent may have taken all of its memory

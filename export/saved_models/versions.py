@@ -30,7 +30,7 @@ def is_version(name: str) -> bool:
 def versions(base: Path) -> list[Path]:
     """Returns the folders of the versions in `base`, the lowest number first.
 
-    A folder without a SavedModel is no version, such as one that is still being copied.
+    A folder without a SavedModel is not a version; it may be half copied.
     """
     found = [path for path in _numbered(base) if is_saved_model(path)]
     return sorted(found, key=lambda path: (int(path.name), path.name))

@@ -9,7 +9,7 @@ from ..files.write_errors import tensorflow_writes
 from ..sampling.trial import Batch
 from ..tensorflow_internals import parse_tensor
 
-FILE = Path("assets.extra", "tf_serving_warmup_requests")
+WARM_UP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MOST_RECORDS = 1000
 
 # Name and type of each field of TensorFlow Serving's messages, by number. A serialized tensor is
@@ -47,8 +47,8 @@ def write_warm_up(folder: Path, name: str, batches: list[Batch]) -> None:
         )
     if not batches:
         return
-    (folder / FILE).parent.mkdir(exist_ok=True)
-    with tensorflow_writes(folder), tf.io.TFRecordWriter(str(folder / FILE)) as writer:
+    (folder / WARM_UP_FILE).parent.mkdir(exist_ok=True)
+    with tensorflow_writes(folder), tf.io.TFRecordWriter(str(folder / WARM_UP_FILE)) as writer:
         for batch in batches:
             log = _prediction_log()()
             request = log.predict_log.request
@@ -64,11 +64,11 @@ def read_warm_up(folder: Path) -> list[dict[str, np.ndarray]]:
     """Returns the inputs of every request that `write_warm_up` has written."""
     import tensorflow as tf
 
-    if not (folder / FILE).exists():
+    if not (folder / WARM_UP_FILE).exists():
         return []
     requests = [
         _prediction_log().FromString(record).predict_log.request
-        for record in tf.data.TFRecordDataset(str(folder / FILE)).as_numpy_iterator()
+        for record in tf.data.TFRecordDataset(str(folder / WARM_UP_FILE)).as_numpy_iterator()
     ]
     return [
         {entry.key: tf.make_ndarray(parse_tensor(entry.value)) for entry in request.inputs}

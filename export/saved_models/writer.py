@@ -1,7 +1,6 @@
 """Writing a SavedModel for TensorFlow Serving."""
 
 import os
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ def export_saved_model(
 
     Raises:
         FileExistsError: `base/<version>` exists and `overwrite` is False.
-        FileNotFoundError: `source` is no file.
+        FileNotFoundError: `source` is not a file.
         NotADirectoryError: `base` is a file, or inside one.
         OSError: the disk is full, or fails.
         PermissionError: `base` cannot be written to.
@@ -133,14 +132,13 @@ def write_saved_model(
 
     Args:
         prepared: the model.
-        base: see `export_saved_model`, as the next four.
-        version: see there.
-        overwrite: see there.
-        atol: see there.
-        rtol: see there.
+        base: see `export_saved_model`.
+        version: see `export_saved_model`.
+        overwrite: see `export_saved_model`.
+        atol: see `export_saved_model`.
+        rtol: see `export_saved_model`.
         file: what `source_file` says of the .keras file, or None.
     """
-    started = time.perf_counter()
     with staging(base) as staged, serving_process(staged) as serving:
         expected = prepared.expected
         written = staged / "model"
@@ -168,8 +166,7 @@ def write_saved_model(
             ),
         )
         path = publish_version(written, base, version, overwrite)
-    seconds = time.perf_counter() - started
-    return prepared.report(path, layers, found, snapping, seconds, size_on_disk(path))
+    return prepared.report(path, layers, found, snapping, size_on_disk(path))
 
 
 def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:

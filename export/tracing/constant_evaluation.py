@@ -1,4 +1,4 @@
-"""Evaluating once, in float64, what depends on constants alone."""
+"""Evaluating once, in float64, what depends only on constants."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ _SMALL = 2**16
 
 
 def evaluate_constants(graph: FrozenGraph) -> None:
-    """Replaces what depends on constants alone by its value, rounded once."""
+    """Replaces what depends only on constants by its value, rounded once."""
     fixed = _fixed(graph)
     ends = _ends(graph, fixed)
     if not ends:
@@ -32,7 +32,7 @@ def evaluate_constants(graph: FrozenGraph) -> None:
 
 
 def _fixed(graph):
-    """Returns the names of nodes that depend on constants alone."""
+    """Returns the names of nodes that depend only on constants."""
     fixed = {}
 
     def is_fixed(node):
@@ -94,7 +94,7 @@ def _values(graph, fixed, ends):
     in_float64(part)
     try:
         exact = _run(part)
-    except tf.errors.OpError:  # an operator that TensorFlow has in less precision alone
+    except tf.errors.OpError:  # an operator that TensorFlow has only in less precision
         exact = own
     return {name: _rounded(own[name], exact[name]) for name in ends}
 

@@ -37,7 +37,7 @@ class _Found(NamedTuple):
 
 
 def _found(graph, after):
-    """Returns what a BatchToSpaceND is the end of, or None if that is no dilated convolution."""
+    """Returns what a BatchToSpaceND is the end of, or None if that is not a dilated convolution."""
     last = tensor = graph.data_inputs(after)[0]
     chain = []
     for operators in (("Squeeze",), ("BiasAdd",), _CONVOLUTIONS, ("ExpandDims",)):

@@ -18,6 +18,7 @@ from ..models.normalizations import is_foldable
 
 # Part of the names of operators, by which calls are found again in the graph.
 CALL = "keras_bin_call_"
+MARK_OPERATOR = "CheckNumerics"  # it returns its input, and carries a text
 
 
 class LayerCall(NamedTuple):
@@ -113,7 +114,7 @@ def _affine(x, call):
 
 
 def _marked(x, call):
-    """Leaves a CheckNumerics, which returns its input and carries a text."""
+    """Leaves a mark, a `MARK_OPERATOR`, where the statistics of a sample are needed."""
     import tensorflow as tf
 
     return tf.raw_ops.CheckNumerics(tensor=x, message=call.mark)

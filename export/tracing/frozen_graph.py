@@ -18,7 +18,7 @@ class FrozenGraph:
         definition: the GraphDef; it is changed in place.
         inputs: tensors that are fed, in the order of a function's arguments.
         outputs: maps names of outputs to tensors.
-        captured: maps tensors to resources outside of the graph that they stand for, such as
+        captured: maps tensors to resources outside the graph that they stand for, such as
             lookup tables, or variables that the graph assigns.
         values: maps those of the inputs that are weights to their values.
         variables: maps constants to the handles of the variables that they were.

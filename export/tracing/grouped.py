@@ -8,7 +8,7 @@ from .frozen_graph import FrozenGraph, attribute, tensor_name
 def split_grouped_convolutions(graph: FrozenGraph) -> None:
     """Puts a convolution for each group in place of grouped convolutions in three dimensions.
 
-    Keras has XLA compile them; TensorFlow's own kernels know groups in two dimensions alone.
+    Keras has XLA compile them; TensorFlow's own kernels know groups only in two dimensions.
     """
     nodes = [node for node in graph.definition.node if node.op == "Conv3D"]
     shapes = graph.shapes() if nodes else {}

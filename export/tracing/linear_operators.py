@@ -83,7 +83,7 @@ class Absorber:
     else reads what it makes. Weights are computed in float64 and rounded once, by `finish`.
 
     Args:
-        graph: the graph, of which no constants can be worked out any more.
+        graph: the graph, whose constants are evaluated already.
     """
 
     def __init__(self, graph: FrozenGraph):
@@ -121,7 +121,7 @@ class Absorber:
             return Outcome(f"the channels of {_named(node)} are reshaped before it")
         scale, offset = (_per_channel(part, len(shape), axis, channels) for part in affine)
         if scale is None or offset is None:
-            return Outcome(f"it is no affine map of the channels of {_named(node)}")
+            return Outcome(f"it is not an affine map of the channels of {_named(node)}")
         taken_scale, taken_offset = self._taken.get(node.name, (np.ones(()), np.zeros(())))
         self._taken[node.name] = Affine(
             taken_scale * scale, np.broadcast_to(taken_offset * scale + offset, channels)
@@ -189,8 +189,8 @@ class Absorber:
                 same_axes = same_axes and node.op == "Identity"
             else:
                 reason = (
-                    f"what it reads comes from {_named(node)}, which is no convolution or matrix "
-                    "product with constant weights"
+                    f"what it reads comes from {_named(node)}, which is not a convolution or "
+                    "matrix product with constant weights"
                 )
                 return node, [], reason
             tensor = graph.data_inputs(node)[0]
@@ -218,7 +218,7 @@ class Absorber:
         shape = self._shapes[tensor_name(node.name)]
         kernel = graph.constant(inputs[kind.kernel])
         if kernel is None or kernel.dtype.kind != "f" or not shape:
-            return f"the weights of {_named(node)} are no constants"
+            return f"the weights of {_named(node)} are not constants"
         if self._times_read(inputs[kind.kernel]) > 1:
             return f"the weights of {_named(node)} are used elsewhere too"
         if any(attribute(node, name).b for name in _TRANSPOSING):

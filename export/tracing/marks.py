@@ -5,14 +5,14 @@ from typing import Any
 
 from keras_bin.formula import apply_constants
 
-from .forms import LayerCall
+from .forms import MARK_OPERATOR, LayerCall
 from .frozen_graph import FrozenGraph, node_name
 from .function_body import FunctionBody
 
 
 def mark_of(node) -> str:
     """Returns the text of a mark, empty if a node is none; see `keras_bin.export.tracing.forms`."""
-    return node.attr["message"].s.decode() if node.op == "CheckNumerics" else ""
+    return node.attr["message"].s.decode() if node.op == MARK_OPERATOR else ""
 
 
 def marked(graph: FrozenGraph, calls: list[LayerCall]) -> Iterator[tuple]:

@@ -39,7 +39,7 @@ def check_half(
             `unit`; an instance normalization amplifies the rounding of blank images.
 
     Raises:
-        ValueError: it does not, or an output is not finite in half precision alone.
+        ValueError: it does not, or an output is not finite in half precision only.
     """
     overflowed, wrong = [], []
     for name, values in single.items():
@@ -58,13 +58,13 @@ def check_half(
             wrong.append(f"{name!r}: {apart.max():.3g} where {allowed:.3g} is allowed")
     if overflowed:
         raise ValueError(
-            "A half-precision model's own outputs must be finite where those in float32 are, in "
-            "which it is exported; give inputs on which they are as `samples`, or let the model "
-            f"compute in float32 or bfloat16. Not finite are: {', '.join(overflowed)}"
+            "The outputs of a half-precision model must be finite wherever those in float32 are; "
+            "give suitable inputs as `samples`, or let the model compute in float32 or bfloat16. "
+            f"Not finite are: {', '.join(overflowed)}"
         )
     if wrong:
         raise ValueError(
             "A half-precision model must compute about the same in float32, in which it is "
-            "exported; on inputs on which it does not, its own digits are lost. Give others as "
+            "exported. On these inputs half precision loses too many digits; give others as "
             f"`samples`, or let it compute in float32. Largest differences: {', '.join(wrong)}"
         )

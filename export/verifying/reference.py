@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
+from ..models.arrays import is_text
 from ..models.exported_model import ExportedModel
 from ..models.inference import run_model, serving_function
 from ..models.state import restored
@@ -74,7 +75,7 @@ class Reference:
         wrong = [
             f"{name!r}, batch of {rows(batch)}: {values.size - finite} of {values.size} values"
             for name, values in expected.items()
-            if values.dtype.kind not in "OSU"
+            if not is_text(values)
             and (finite := np.count_nonzero(np.isfinite(values.astype("float64")))) < values.size
         ]
         if wrong:

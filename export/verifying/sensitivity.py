@@ -20,7 +20,7 @@ def moved_by(
     run: Callable[[list[Batch]], list[Batch]],
     batches: list[Batch],
     outputs: list[Batch],
-    share: float,
+    move: float,
 ) -> list[dict[str, np.ndarray]]:
     """Returns how far the rows of each output move at most; integer inputs stay as they are.
 
@@ -28,14 +28,13 @@ def moved_by(
         run: computes outputs of all batches, each time from the same state.
         batches: the inputs.
         outputs: what `run` makes of them.
-        share: how far inputs move, up or down at random, relative to their values.
+        move: how far inputs move, up or down at random, relative to their values.
     """
     rng = np.random.default_rng(0)
     found: list[dict[str, np.ndarray]] = [{} for _ in batches]
     for _ in range(TIMES):
         moved = [
-            {name: _moved(values, share, rng) for name, values in batch.items()}
-            for batch in batches
+            {name: _moved(values, move, rng) for name, values in batch.items()} for batch in batches
         ]
         for batch, new, old, by in zip(batches, run(moved), outputs, found, strict=True):
             for name, values in new.items():
@@ -45,7 +44,7 @@ def moved_by(
     return found
 
 
-def _moved(values, share, rng):
+def _moved(values, move, rng):
     if values.dtype.kind != "f":
         return values
-    return values.astype("float64") * (1 + share * rng.choice([-1, 1], values.shape))
+    return values.astype("float64") * (1 + move * rng.choice([-1, 1], values.shape))

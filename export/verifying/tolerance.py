@@ -38,7 +38,7 @@ class Tolerance(NamedTuple):
     ) -> OutputCheck:
         """Compares one output on one batch.
 
-        `keras_bin.export.verify` states the rule; rounding counts with `follows_rounding` alone.
+        `keras_bin.export.verify` states the rule; rounding counts only with `follows_rounding`.
 
         Args:
             name: name of the output.
@@ -46,14 +46,14 @@ class Tolerance(NamedTuple):
             got: what the artifact gives.
             expected: what the model gives, of the shape of `got`, finite.
             exact: returns what the model would give without rounding, or None where that is
-                not known; called only where the tolerance alone does not suffice.
+                not known; called only where the tolerance does not suffice.
         """
         shape = expected.shape
         whole = np.issubdtype(expected.dtype, np.integer)
         got, expected = got.astype("float64"), expected.astype("float64")
         finite = np.isfinite(got)
         size = np.abs(expected)
-        difference = _distance(got, expected, finite)
+        difference = _difference(got, expected, finite)
         relative = np.where(finite, 0.0, np.inf)
         np.divide(difference, size, out=relative, where=finite & (size > self.atol))
         excess = difference - (self.atol + (0 if whole else self.rtol * size))
@@ -130,12 +130,12 @@ def _rounding_excess(got, finite, exact):
     unsteady = int(exact.unsteady.sum())
     if not exact.is_known:
         return rounding, unsteady, np.full(got.shape, np.inf)
-    excess = _distance(got, exact.values, finite) - ROUNDING_FACTOR * exact.by_row()
+    excess = _difference(got, exact.values, finite) - ROUNDING_FACTOR * exact.by_row()
     return rounding, unsteady, excess
 
 
-def _distance(first, second, finite):
+def _difference(first, second, finite):
     """Returns absolute differences, infinite where not finite."""
-    distance = np.full(second.shape, np.inf)
-    np.subtract(first, second, out=distance, where=finite)
-    return np.abs(distance)
+    difference = np.full(second.shape, np.inf)
+    np.subtract(first, second, out=difference, where=finite)
+    return np.abs(difference)

@@ -39,7 +39,7 @@ def verify(
     If neither is given, an output may also be as near to the exact result as the model is:
     `abs(got - exact) <= 4 * max(abs(expected - exact))` over an output on one row, or on other
     rows up to 0.25 % of its largest value there, where `exact` comes from the model's graph in
-    float64. Deep nets need that, for their float32 rounding alone; it is looked at only where
+    float64. Deep nets need that, just for their float32 rounding; it is looked at only where
     the first rule fails. Where it does not suffice, what `exact` moves by when inputs move by
     two units in the last place counts as rounding, too, as the model's own may be small by
     chance. Rows on which rounding moves the model by more than 0.25 % of its largest output
@@ -59,15 +59,15 @@ def verify(
             where the model wants values that nobody can guess.
         atol: absolute tolerance, at least 0, in output units. If it or `rtol` is given,
             they hold as they stand, and rounding gets no allowance.
-        rtol: relative tolerance, at least 0, of outputs that are no integers.
+        rtol: relative tolerance, at least 0, of outputs that are not integers.
 
     Returns:
         A `Verification`: the differences found, by batch and output.
 
     Raises:
         FileNotFoundError: there is no artifact at that path.
-        NamesError: inputs or outputs have other names. Subclass of VerificationError
-            and ValueError, as the next three.
+        NamesError: inputs or outputs have other names. This and the next three are
+            subclasses of VerificationError and ValueError.
         ShapeError: an input or output has another shape.
         DtypeError: an input or output has another dtype.
         ValuesError: an output differs by more than is allowed, or is not finite. Where the
@@ -102,7 +102,7 @@ def compare(
     """Compares a loaded artifact with what its model computes; see `verify`.
 
     Raises:
-        NamesError: inputs or outputs have other names; as the next three.
+        NamesError: inputs or outputs have other names.
         ShapeError: an input or output has another shape.
         DtypeError: an input or output has another dtype.
         ValuesError: an output differs by more than is allowed, or is not finite.

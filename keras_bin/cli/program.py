@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.showwarning = lambda message, *_args, **_kwargs: output.warn(message)
-        if options.json or options.quiet:  # what layers print is no result
+        if options.json or options.quiet:  # what layers print is not a result
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         try:
             options.run(options, output)

@@ -91,7 +91,7 @@ def _change_layout(graph, region, view):
             made[key] = graph.add_view(name, wanted.view)
         return made[key]
 
-    # All that is asked of the graph as it is, before it changes.
+    # Read everything from the graph before it changes.
     sources = {name: source_after(graph, region, name, view) for name in sorted(region.tensors)}
     needed = {name: views_needed(graph, region, name, view) for name in sources}
     consumers = {name: outer_consumers(graph, region, name) for name in sources}
@@ -128,7 +128,7 @@ def _change_layout(graph, region, view):
 
 
 def _replace_reads(graph, region, tensor, wanted, tensor_for, new):
-    """Lets all that reads `tensor` outside of a region read a view of the region's new tensors."""
+    """Makes every reader of `tensor` outside a region read a view of the region's new tensors."""
     inside = {id(node) for node in region.nodes}
     consumers = [node for node in graph.consumers[tensor] if id(node) not in inside]
     if tensor in graph.outputs or any(map(has_graphs, consumers)):  # it has to keep its name
@@ -145,7 +145,7 @@ def _rename_reads(nodes, old, new):
 
 
 def _adapt(graph, node, new, view, rank):
-    """Lets a Shape or a reduction outside of a region read a view, and return what it did."""
+    """Lets a Shape or a reduction outside a region read a view, and return what it did."""
     back = views.inverse(view, rank)
     if node.op_type == "Shape":
         shape = graph.add_node("Shape", [new], graph.new_name(new), [len(view)])

@@ -85,7 +85,7 @@ def outer_views(graph, region, tensor):
 
 
 def outer_consumers(graph, region, tensor):
-    """Returns the nodes outside of a region that read a tensor of it and make no view of it."""
+    """Returns the nodes outside a region that read a tensor of it and make no view of it."""
     inside = {id(node) for node in region.nodes}
     return [
         node
@@ -95,7 +95,7 @@ def outer_consumers(graph, region, tensor):
 
 
 def can_adapt(graph, node, tensor, view, rank):
-    """Returns whether a node outside of a region can read a view in place of its tensor.
+    """Returns whether a node outside a region can read a view in place of its tensor.
 
     A Shape can, and a reduction whose result has its axes in the same order.
     """

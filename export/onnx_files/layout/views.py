@@ -11,7 +11,7 @@ View = tuple[int | None, ...]
 
 
 class Steps(NamedTuple):
-    """The operators that make a view, one after the other; an empty list stands for none.
+    """The operators that make a view, one after the other; an empty list means no such operator.
 
     Attributes:
         squeezed: axes of the source to drop.

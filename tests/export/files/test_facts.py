@@ -7,10 +7,10 @@ import pytest
 
 from keras_bin.export import export_saved_model
 from keras_bin.export.files.facts import GATES, LAYERS, check_facts, parse_json
-from keras_bin.export.saved_models.manifest import FACTS, FILE
+from keras_bin.export.saved_models.manifest import FACTS, MANIFEST_FILE
 from tests.export.kinds import classifier
 
-PATH = Path("models", "1", FILE)
+PATH = Path("models", "1", MANIFEST_FILE)
 
 
 def keys(value, prefix=""):
@@ -22,7 +22,7 @@ def keys(value, prefix=""):
 
 
 def test_what_is_written_passes_and_holds_every_key_that_is_read(tmp_path):
-    path = export_saved_model(classifier(), tmp_path).path / FILE
+    path = export_saved_model(classifier(), tmp_path).path / MANIFEST_FILE
     written = json.loads(path.read_text())
     check_facts(written, FACTS, path)
     expected = {key for key in keys(FACTS) if "<class" not in key}

@@ -42,6 +42,22 @@ def test_gates_outside_the_unit_interval_are_clipped_and_count_as_unmoved(outsid
     assert report.became == ("affine map" if outside > 1 else "instance normalization")
 
 
+@pytest.mark.parametrize(
+    ("rho", "tolerance", "became"),
+    [
+        (0.05, 0.05, "instance normalization"),
+        (0.1, 0.1, "instance normalization"),
+        (0.95, 0.05, "affine map"),
+        (0.9, 0.1, "affine map"),
+    ],
+)
+def test_float32_gate_at_the_tolerance_is_moved_in_the_folded_model_too(rho, tolerance, became):
+    model = bin_model(rho)
+    (report,) = fold_report(model, tolerance)
+    assert (report.became, report.snapped) == (became, 3)
+    assert fold(model, tolerance).layers[-1].instance == (became == "instance normalization")
+
+
 @pytest.mark.parametrize("function", [fold, fold_report])
 @pytest.mark.parametrize("tolerance", [-0.1, 0.5, float("nan"), "0"], ids=repr)
 def test_tolerance_out_of_range_is_refused(tolerance, function):

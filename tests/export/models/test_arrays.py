@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bin.export.models.arrays import float64
+from keras_bin.export.models.arrays import array, float64, is_text
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int32"])
@@ -24,3 +24,20 @@ def test_value_is_known_while_a_function_is_traced():
 
     traced()
     np.testing.assert_array_equal(seen, [[1, 2]])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int32"])
+def test_array_keeps_its_dtype(dtype):
+    assert array(keras.Variable([1, 2], dtype=dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    "values", [["a"], [b"a"], np.array([b"a"], object)], ids=["str", "bytes", "objects"]
+)
+def test_text_is_text(values):
+    assert is_text(np.asarray(values))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_numbers_are_not_text(dtype):
+    assert not is_text(np.ones(2, dtype))

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import keras_bin
 from keras_bin.export.saved_models.manifest import (
-    FILE,
+    MANIFEST_FILE,
     manifest,
     read_manifest,
     source_file,
@@ -35,12 +35,12 @@ def no_constant(name):
 
 def written(folder, **changes):
     write_manifest(folder, manifest(**{**CONTENT, **changes}))
-    return json.loads((folder / FILE).read_text("utf-8"), parse_constant=no_constant)
+    return json.loads((folder / MANIFEST_FILE).read_text("utf-8"), parse_constant=no_constant)
 
 
 def test_what_was_given_is_read_back(tmp_path):
     content = written(tmp_path, source={"file": "net.keras", "sha256": "00"})
-    assert FILE == "keras_bin.json"
+    assert MANIFEST_FILE == "keras_bin.json"
     assert content["model"] == {key: CONTENT[key] for key in ("name", "inputs", "outputs")}
     assert {key: content[key] for key in ("checks", "layers", "rho")} == {
         key: CONTENT[key] for key in ("checks", "layers", "rho")
@@ -81,10 +81,10 @@ def test_folder_without_a_manifest_has_none(tmp_path):
     ids=lambda value: str(value)[:6],
 )
 def test_damaged_manifest_is_refused(content, match, tmp_path):
-    (tmp_path / FILE).write_bytes(content)
+    (tmp_path / MANIFEST_FILE).write_bytes(content)
     with pytest.raises(ValueError, match=rf"manifest of a SavedModel{match}") as caught:
         read_manifest(tmp_path)
-    assert str(tmp_path / FILE) in str(caught.value)
+    assert str(tmp_path / MANIFEST_FILE) in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.export import export_saved_model
-from keras_bin.export.saved_models.warm_up import FILE, read_warm_up, write_warm_up
+from keras_bin.export.saved_models.warm_up import WARM_UP_FILE, read_warm_up, write_warm_up
 from tests.export.folders import no_room
 from tests.export.kinds import KINDS
 from tests.export.serving import serving
@@ -21,12 +21,12 @@ BATCHES = [
 
 
 def records(folder):
-    return list(tf.data.TFRecordDataset(str(folder / FILE)).as_numpy_iterator())
+    return list(tf.data.TFRecordDataset(str(folder / WARM_UP_FILE)).as_numpy_iterator())
 
 
 def test_file_has_the_place_that_the_server_reads(tmp_path):
     write_warm_up(tmp_path, "digits", BATCHES)
-    assert str(FILE) == "assets.extra/tf_serving_warmup_requests"
+    assert str(WARM_UP_FILE) == "assets.extra/tf_serving_warmup_requests"
     assert len(records(tmp_path)) == 2
 
 

@@ -128,7 +128,7 @@ def test_warm_up_names_the_model_where_base_is_the_working_folder(model, tmp_pat
     (tmp_path / "digits").mkdir()
     monkeypatch.chdir(tmp_path / "digits")
     path = export_saved_model(model, ".").path
-    assert b"digits" in (path / warm_up.FILE).read_bytes()
+    assert b"digits" in (path / warm_up.WARM_UP_FILE).read_bytes()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
@@ -160,11 +160,11 @@ def test_whole_version_has_its_name_at_once(model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(writer, "publish_version", publish_and_note)
     assert files(export_saved_model(model, tmp_path).path) == staged
-    assert {"saved_model.pb", "keras_bin.json", str(warm_up.FILE)} <= staged.keys()
+    assert {"saved_model.pb", "keras_bin.json", str(warm_up.WARM_UP_FILE)} <= staged.keys()
 
 
 def read_manifest(path):
-    return json.loads((path / manifest.FILE).read_text("utf-8"))
+    return json.loads((path / manifest.MANIFEST_FILE).read_text("utf-8"))
 
 
 def test_manifest_says_what_was_written_and_checked(model, tmp_path):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from keras_bin.export import export_saved_model, prune
-from keras_bin.export.saved_models.manifest import FILE
+from keras_bin.export.saved_models.manifest import MANIFEST_FILE
 from keras_bin.export.saved_models.structure import check_structure
 from tests.export.folders import contents
 from tests.export.kinds import bin_model
@@ -55,7 +55,7 @@ def versions(base):
     paths = sorted(path for path in base.iterdir() if path.name.isdecimal())
     for path in paths:
         check_structure(path)
-        assert (path / FILE).is_file()
+        assert (path / MANIFEST_FILE).is_file()
         assert (path / "assets.extra" / "tf_serving_warmup_requests").is_file()
         assert serving(path)(image=np.ones((1, 8, 6, 3), "float32"))
     return [path.name for path in paths]
@@ -82,21 +82,21 @@ def test_version_that_has_its_name_when_the_export_is_killed_is_whole(killed, tm
 def test_version_that_was_aside_when_the_export_was_killed_comes_back(killed, tmp_path):
     """On a system that cannot exchange two folders in one step."""
     path = export_saved_model(bin_model(), tmp_path).path
-    before = contents(path), (path / FILE).read_bytes()
+    before = contents(path), (path / MANIFEST_FILE).read_bytes()
     killed("replacing", tmp_path)
     assert versions(tmp_path) == []
     assert export_saved_model(bin_model(), tmp_path).path.name == "2"
     assert versions(tmp_path) == ["1", "2"]
-    assert (contents(path), (path / FILE).read_bytes()) == before
+    assert (contents(path), (path / MANIFEST_FILE).read_bytes()) == before
     assert hidden(tmp_path) == []
 
 
 def test_version_is_never_missing_while_it_is_replaced(killed, tmp_path):
     path = export_saved_model(bin_model(), tmp_path).path
-    before = (path / FILE).read_bytes()
+    before = (path / MANIFEST_FILE).read_bytes()
     killed("replaced", tmp_path)
     assert versions(tmp_path) == ["1"]
-    assert (path / FILE).read_bytes() != before
+    assert (path / MANIFEST_FILE).read_bytes() != before
     assert prune(tmp_path, keep=1) == []
     assert versions(tmp_path) == ["1"]
     assert hidden(tmp_path) == []

@@ -146,10 +146,10 @@ LEFT = {
     "branched": (branched, "is used elsewhere too"),
     "shared": (shared, "are used elsewhere too"),
     "output": (output_in_between, "is used elsewhere too"),
-    "no weights": (two_inputs, "comes from|no constants"),
+    "no weights": (two_inputs, "comes from|not constants"),
     "other axis": (
         lambda: stacked(layers.Conv2D(4, 3), BN(axis=1), shape=(8, 9, 3)),
-        "no affine map of the channels",
+        "not an affine map of the channels",
     ),
 }
 
