@@ -99,7 +99,11 @@ def test_half_precision_may_be_off_by_what_rounding_makes_of_a_row(shift, refuse
     y = keras.ops.tanh((inputs - 1.0) * 1024.0) + keras.ops.floor(inputs * 0 + 1 - shift)
     reference = Reference(ExportedModel(keras.Model(inputs, {"y": y})))
     x = np.float32([[1.0003, 1.0003], [3.0, -3.0]])
-    context = pytest.raises(ValueError, match="half precision loses too many digits") if refused else nullcontext()
+    context = (
+        pytest.raises(ValueError, match="half precision loses too many digits")
+        if refused
+        else nullcontext()
+    )
     with context:
         got = reference.outputs({"x": x})["y"]
         np.testing.assert_allclose(got[0], 1 + np.tanh(0.0003 * 1024), rtol=1e-3)
