@@ -25,6 +25,11 @@ class Axes(NamedTuple):
         """All axes but batch and channel."""
         return tuple(i for i in range(1, self.rank) if i != self.channel)
 
+    @property
+    def channel_shape(self) -> tuple[int, ...]:
+        """The shape in which values of the channels broadcast against the input."""
+        return tuple(self.channels if i == self.channel else 1 for i in range(self.rank))
+
     def per_channel(self, values: Any, dtype: str) -> Any:
         """Casts and reshapes values of the channels so that they broadcast against the input.
 
@@ -34,9 +39,7 @@ class Axes(NamedTuple):
         """
         if isinstance(values, numbers.Number):
             values = ops.full((self.channels,), values)
-        shape = [1] * self.rank
-        shape[self.channel] = self.channels
-        return ops.reshape(ops.cast(values, dtype), shape)
+        return ops.reshape(ops.cast(values, dtype), self.channel_shape)
 
     def valid(self, mask: Any | None, x: Any) -> Any | None:
         """Broadcasts a mask of one axis less than `x` to the shape of `x`, or returns None.

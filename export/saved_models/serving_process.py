@@ -45,10 +45,13 @@ class ServingProcess:
         try:
             pickle.dump((method, arguments), self._process.stdin, serving_program.PROTOCOL)
             self._process.stdin.flush()
-            result, error = pickle.load(self._process.stdout)
-        except (BrokenPipeError, EOFError):
+        except BrokenPipeError:
             raise self._death() from None
-        except pickle.UnpicklingError:  # it died within a reply, or printed something else
+        try:
+            result, error = pickle.load(self._process.stdout)
+        except EOFError:
+            raise self._death() from None
+        except Exception:  # it died within a reply, or printed text, which pickle reads as it comes
             self._process.kill()
             raise self._death() from None
         if error is not None:

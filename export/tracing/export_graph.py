@@ -38,12 +38,12 @@ class ExportGraph:
         evaluate_constants(self.graph)
         absorber = Absorber(self.graph)
         outcomes = absorber.absorb_all()
-        self.partly_absorbed = self._hand_over(absorber)
+        self.partly_absorbed = self._absorb_parts(absorber)
         absorber.finish()
         split_grouped_convolutions(self.graph)
         self.layers = _Report(exported, self.graph, outcomes).layers(self.calls)
 
-    def _hand_over(self, absorber):
+    def _absorb_parts(self, absorber):
         """Lets linear operators take what they can of layers that have an instance branch."""
         by_mark = {call.mark: call for call in self.calls}
         marks = collections.Counter(map(mark_of, self.graph.definition.node))
@@ -53,8 +53,7 @@ class ExportGraph:
             if call is None or marks[call.mark] > 1:  # a function that is called at two places
                 continue
             scale, offset, _ = call.constants.split()
-            shape = [1] * call.axes.rank
-            shape[call.axes.channel] = call.axes.channels
+            shape = call.axes.channel_shape
             affine = Affine(scale.reshape(shape), offset.reshape(shape))
             if not absorber.absorb(self.graph.data_inputs(node)[0], affine).reason:
                 partly_absorbed.add(call.mark)

@@ -119,8 +119,9 @@ def start_program(monkeypatch, tmp_path, program):
             "code (3|-9)$",
         ),
         ("import os, time; os.write(1, b'hello'); time.sleep(30)", "code -9$"),
+        ("import os, time; os.write(1, b'cache\\nis empty\\n'); time.sleep(30)", "code -9$"),
     ],
-    ids=["at the start", "crash", "silent end", "part of a reply", "no reply"],
+    ids=["at the start", "crash", "silent end", "part of a reply", "no reply", "text"],
 )
 def test_death_is_an_error_with_its_last_words(program, match, monkeypatch, tmp_path):
     with start_program(monkeypatch, tmp_path, program) as process:
