@@ -9,9 +9,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from .models.arrays import is_text
+from keras_bin.networks.arrays import is_text
+from keras_bin.networks.graph import check_model
+
 from .models.exported_model import ExportedModel
-from .models.graph import check_model
 from .models.rho_tolerance import check_rho_tolerance
 from .results.layer_report import LayerFold
 from .results.report import ExportReport

@@ -89,6 +89,16 @@ def take_out_of_graphs(operation: keras.Operation) -> None:
     operation._outbound_nodes = []
 
 
+def input_layer_of(tensor: Any) -> keras.layers.InputLayer:
+    """Returns the layer of a tensor that is an input of a Functional model. Public: none."""
+    return tensor._keras_history.operation
+
+
+def set_own_trainable(layer: keras.layers.Layer, trainable: bool) -> None:
+    """Freezes or unfreezes a layer. Public: `trainable`, which also sets all that is inside it."""
+    layer._trainable = trainable
+
+
 def lambda_output_shape(layer: keras.layers.Lambda) -> Any:
     """Returns the argument `output_shape` of a Lambda. Public: its `get_config`, as bytecode."""
     return layer._output_shape
@@ -227,6 +237,7 @@ __all__ = [
     "copy_tracked",
     "exclude_too",
     "fill_in_config",
+    "input_layer_of",
     "lambda_output_shape",
     "layers_held",
     "layers_inside",
@@ -234,6 +245,7 @@ __all__ = [
     "own_parts",
     "own_variables",
     "schedule_free_iterate",
+    "set_own_trainable",
     "take_out_of_graphs",
     "takes_training",
     "track_loss",

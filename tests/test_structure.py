@@ -15,7 +15,7 @@ INTERNALS = {
 # Public in spite of the `_`: of named tuples, and of `os`.
 OF_PYTHON = {"_asdict", "_exit", "_fields", "_replace"}
 EXCEPTIONS = {
-    ("tests.export.models.test_signature", "_x"): "the name of an input",
+    ("tests.networks.test_signature", "_x"): "the name of an input",
     ("tests.test_layer_precision", "_f32"): "the end of keys",
     (
         "tests.export.onnx_files.test_graph_conversion",

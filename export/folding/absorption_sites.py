@@ -8,8 +8,8 @@ import keras
 from keras import layers
 
 from keras_bin.keras_internals import calls_in_order, layers_inside
+from keras_bin.networks.graph import as_functional, graphs_of, is_graph
 
-from ..models.graph import as_functional, graphs_of, is_graph
 from ..models.normalizations import NORMALIZATIONS
 from .linear_layers import refusal
 

@@ -2,13 +2,18 @@
 
 import keras
 
-from ..models.graph import as_functional, check_model
+from keras_bin.comparing import Tolerance, compare
+from keras_bin.gates import bin_layers
+from keras_bin.networks.copying import CopyError, copy_model
+from keras_bin.networks.graph import as_functional, check_model
+
+from ..models.exported_gates import ExportedGates, exported_rho
 from ..models.rho_tolerance import check_rho_tolerance
 from ..results.errors import ValuesError
 from ..results.layer_report import LayerFold
-from .comparing import check_folded
-from .copying import CopyError, copy_model
 from .plan import FoldPlan, plan_folding
+
+TOLERANCE = Tolerance(half=0.03, single=1e-3, double=1e-3)
 
 
 def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
@@ -94,6 +99,34 @@ def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFol
     return _folded(model, rho_tolerance)[1].layers
 
 
+def check_folded(model: keras.Model, folded: keras.Model, rho_tolerance: float = 0.0) -> None:
+    """Checks on one batch that a folded model computes what the original computes.
+
+    Nothing is checked if the original runs on no generated inputs, or if its outputs are random or
+    not finite.
+
+    Args:
+        model: the original; its gates are clipped and moved for the comparison.
+        folded: the folded model.
+        rho_tolerance: as for `fold`.
+
+    Raises:
+        ValuesError: an output differs, or `folded` uses a weight of `model`.
+    """
+    gates = ExportedGates(model, rho_tolerance).values
+    found = compare(model, folded, TOLERANCE, gates)
+    if found.differences:
+        uses = f"uses the weights of {found.uses} and " if found.uses else ""
+        raise ValuesError(
+            "A folded model must compute in inference mode what the model itself computes; a "
+            "custom layer that sets `training=True` for a layer inside it, or that calls one "
+            "through a function or a global name, breaks that. Change the layer, or export "
+            "the model with export_saved_model or export_onnx, which copy no layer. "
+            f"Received: model {model.name!r}, whose copy {uses}differs in:",
+            list(found.differences),
+        )
+
+
 def _folded(model: keras.Model, rho_tolerance: float) -> tuple[keras.Model, FoldPlan]:
     """Folds inside custom layers, too, if these then compute what they did before."""
     check_model(model)
@@ -103,12 +136,21 @@ def _folded(model: keras.Model, rho_tolerance: float) -> tuple[keras.Model, Fold
         return _carried_out(plan_folding(graph, rho_tolerance), graph, rho_tolerance)
     except (CopyError, ValuesError):
         plan = plan_folding(graph, rho_tolerance, inside=False)
+    try:
         return _carried_out(plan, graph, rho_tolerance)
+    except CopyError as error:
+        raise CopyError(
+            f"{error} To leave every layer as it is, export the model with export_saved_model or "
+            "export_onnx, which copy none."
+        ) from error
 
 
 def _carried_out(
     plan: FoldPlan, graph: keras.Model, rho_tolerance: float
 ) -> tuple[keras.Model, FoldPlan]:
-    folded = copy_model(graph, rho_tolerance, plan.replacements)
+    folded = copy_model(graph, plan.replacements)
+    for layer in bin_layers(folded):
+        if layer.rho is not None:  # None if another layer holds it, and never calls it
+            layer.rho.assign(exported_rho(layer, rho_tolerance))
     check_folded(graph, folded, rho_tolerance)
     return folded, plan

@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.layer import BatchInstanceNormalization
+from keras_bin.networks.arrays import array, float64
 
-from ..models.arrays import array, float64
 from ..models.rho_tolerance import snap
 from .constants import Constants, bin_constants
 

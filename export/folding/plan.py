@@ -7,9 +7,10 @@ import keras
 
 from keras_bin.keras_internals import all_layers, calls_in_order, layers_inside
 from keras_bin.layer import BatchInstanceNormalization
+from keras_bin.networks.copying import Replacement
+from keras_bin.networks.graph import as_functional, is_graph
 
 from ..models.exported_gates import gate_change
-from ..models.graph import as_functional, is_graph
 from ..models.normalizations import (
     NORMALIZATIONS,
     OVERRIDDEN_CALL,
@@ -19,7 +20,6 @@ from ..models.normalizations import (
 from ..results.layer_report import ABSORBED, UNFOLDED, LayerFold
 from .absorption_sites import AbsorptionSite, absorption_sites
 from .constants import Constants
-from .copying import Replacement
 from .layer_constants import layer_constants
 from .replacements import Absorbed, Absorbing, Folded
 

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 from keras_bin.folded import FoldedBatchInstanceNormalization
+from keras_bin.networks.copying import Copier
 
 from .constants import Constants
-from .copying import Copier
 from .linear_layers import absorbed
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from keras_bin.gate_summaries import RhoSummary, rho_summary
 from keras_bin.gates import bin_layers
 from keras_bin.layer import BatchInstanceNormalization
+from keras_bin.networks.arrays import array
 
 from ..results.layer_report import GateChange
-from .arrays import array
 from .rho_tolerance import snap
 
 

@@ -4,17 +4,18 @@ import copy
 
 import keras
 
+from keras_bin.networks.graph import as_functional
+from keras_bin.networks.half_precision import is_half_precision
+from keras_bin.networks.signature import model_signature
+
 from .exported_gates import ExportedGates
-from .graph import as_functional
-from .half_precision import is_half_precision
-from .signature import model_signature
 
 
 class ExportedModel:
     """What every export of a model starts from.
 
     Args:
-        model: a built Keras model; see `keras_bin.export.models.graph.as_functional`.
+        model: a built Keras model; see `keras_bin.networks.graph.as_functional`.
         rho_tolerance: see `fold`; None leaves every rho as it is.
 
     Raises:

@@ -8,13 +8,13 @@ import keras
 
 from keras_bin.gate_summaries import RhoSummary, rho_summary
 from keras_bin.keras_internals import layers_inside
+from keras_bin.networks.graph import as_functional, is_graph
+from keras_bin.networks.signature import TensorInfo, named_tensors
 
 from ..files.facts import parse_json
 from ..files.remote import refuse_remote
 from ..files.size import size_on_disk
 from ..results.plain import plain
-from .graph import as_functional, is_graph
-from .signature import TensorInfo, named_tensors
 
 _METADATA = "metadata.json"
 

@@ -4,8 +4,7 @@ import keras
 
 from keras_bin.keras_internals import calls_in_order
 from keras_bin.layer import BatchInstanceNormalization
-
-from .graph import as_functional, graphs_of
+from keras_bin.networks.graph import as_functional, graphs_of
 
 NORMALIZATIONS = (BatchInstanceNormalization, keras.layers.BatchNormalization)
 OVERRIDDEN_CALL = "it overrides `call`, so it stays as it is"

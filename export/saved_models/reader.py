@@ -4,9 +4,10 @@ import collections
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from keras_bin.networks.signature import TensorInfo
+
 from ..files.saved_model import SAVED_MODEL_PB
 from ..files.size import size_on_disk
-from ..models.signature import TensorInfo
 from ..results.plain import plain
 from ..tensorflow_internals import known_dtypes
 from .manifest import read_manifest

@@ -10,7 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..models.signature import Signature, TensorInfo
+from keras_bin.networks.signature import Signature, TensorInfo
+
 from ..results.errors import VerificationError
 from ..verifying.artifact import Artifact
 from . import serving_program

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_bin.sampling.trial import Batch
+
 from ..files.write_errors import tensorflow_writes
-from ..sampling.trial import Batch
 from ..tensorflow_internals import parse_tensor
 
 WARM_UP_FILE = Path("assets.extra", "tf_serving_warmup_requests")

@@ -8,6 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_bin.sampling.batches import rows
+from keras_bin.sampling.generated import SMALL_BATCHES
+from keras_bin.sampling.trial import Batch
+
 from ..extras import require_tensorflow
 from ..files.publish import refuse_existing, staging
 from ..files.remote import refuse_remote
@@ -19,9 +23,6 @@ from ..results.layer_report import LayerFold
 from ..results.plain import plain
 from ..results.report import ExportReport
 from ..results.verification import Verification
-from ..sampling.batches import rows
-from ..sampling.generated import SMALL_BATCHES
-from ..sampling.trial import Batch
 from ..verifying.artifact import Artifact
 from ..verifying.verify import compare
 from .manifest import manifest, source_file, write_manifest

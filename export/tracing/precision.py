@@ -1,6 +1,7 @@
 """Converting a graph to float32 or float64."""
 
-from ..models.half_precision import HALF_DTYPES
+from keras_bin.networks.half_precision import HALF_DTYPES
+
 from .frozen_graph import FrozenGraph, attribute
 from .function_body import FunctionBody
 from .operators import arguments, definition, has_kernel

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_bin.networks.inference import serving_function
+
 from ..models.exported_model import ExportedModel
-from ..models.inference import serving_function
 from .forms import LayerCalls
 from .freezing import frozen
 from .marks import marked

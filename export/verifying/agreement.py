@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..models.signature import Signature
+from keras_bin.networks.signature import Signature
+
 from ..results.errors import DtypeError, NamesError, ShapeError, VerificationError
 
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_bin.networks.signature import Signature, TensorInfo
+
 from ..extras import require_onnx, require_tensorflow
 from ..files.saved_model import is_saved_model
-from ..models.signature import Signature, TensorInfo
 from ..results.errors import VerificationError
 
 

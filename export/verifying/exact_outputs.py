@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..models.state import restored
-from ..sampling.batches import rows
-from ..sampling.trial import Batch
+from keras_bin.networks.state import restored
+from keras_bin.sampling.batches import rows
+from keras_bin.sampling.trial import Batch
+
 from .reference import Reference
 from .sensitivity import largest_by_row, moved_by
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from keras_bin.networks.state import restored
+from keras_bin.sampling.batches import sample_batches
+
 from ..models.exported_model import ExportedModel
-from ..models.state import restored
-from ..sampling.batches import sample_batches
 from .exact_outputs import ExactOutputs
 from .reference import Reference
 

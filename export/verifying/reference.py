@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from ..models.arrays import is_text
+from keras_bin.networks.arrays import is_text
+from keras_bin.networks.inference import run_model, serving_function
+from keras_bin.networks.state import restored
+from keras_bin.sampling.batches import rows
+from keras_bin.sampling.trial import Batch
+
 from ..models.exported_model import ExportedModel
-from ..models.inference import run_model, serving_function
-from ..models.state import restored
 from ..results.errors import ValuesError
-from ..sampling.batches import rows
-from ..sampling.trial import Batch
 from ..tracing.channels_last import compute_channels_last
 from ..tracing.freezing import frozen
 from ..tracing.frozen_graph import FrozenGraph

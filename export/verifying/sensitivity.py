@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..sampling.batches import rows
-from ..sampling.trial import Batch
+from keras_bin.sampling.batches import rows
+from keras_bin.sampling.trial import Batch
 
 TIMES = 4
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_bin.networks.graph import check_model
+from keras_bin.sampling.batches import rows
+
 from ..files.remote import refuse_remote
 from ..models.exported_model import ExportedModel
-from ..models.graph import check_model
 from ..results.errors import DtypeError, ShapeError, ValuesError
 from ..results.verification import OutputCheck, Verification
-from ..sampling.batches import rows
 from .agreement import check_arrays, check_signatures
 from .artifact import Artifact, load_artifact
 from .expected import Expected

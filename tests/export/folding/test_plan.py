@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_bin.export.folding.copying import copy_model
 from keras_bin.export.folding.plan import plan_folding
 from keras_bin.export.folding.replacements import Absorbed, Absorbing, Folded
 from keras_bin.keras_internals import call_count
+from keras_bin.networks.copying import copy_model
 from testing.weights import randomize
 from tests.export.custom_layers import Rectified, around
 from tests.export.folding.inside import Block

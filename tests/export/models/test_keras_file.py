@@ -10,7 +10,7 @@ from keras import layers
 
 import keras_bin
 from keras_bin.export.models.keras_file import describe_keras_file, load_keras_file
-from keras_bin.export.models.signature import TensorInfo, model_signature
+from keras_bin.networks.signature import TensorInfo, model_signature
 from testing.weights import randomize
 from tests.export.kinds import BIN, IMAGE, KINDS, classifier
 

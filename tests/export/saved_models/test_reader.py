@@ -8,10 +8,10 @@ import tensorflow as tf
 from keras import layers
 
 from keras_bin.export import export_saved_model
-from keras_bin.export.models.signature import model_signature
 from keras_bin.export.saved_models import reader
 from keras_bin.export.saved_models.reader import describe_saved_model
 from keras_bin.export.tensorflow_internals import known_dtypes, parse_saved_model
+from keras_bin.networks.signature import model_signature
 from tests.export.kinds import IMAGE, KINDS, bin_model
 
 

@@ -12,9 +12,9 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.export import VerificationError
-from keras_bin.export.models.signature import Signature, TensorInfo
 from keras_bin.export.saved_models import serving_process
 from keras_bin.export.saved_models.serving_process import serving_process as start
+from keras_bin.networks.signature import Signature, TensorInfo
 
 
 def write(path, function, *specs):

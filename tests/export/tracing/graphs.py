@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_bin.export.models.graph import as_functional
-from keras_bin.export.models.inference import serving_function
-from keras_bin.export.models.signature import model_signature
 from keras_bin.export.tracing.constant_evaluation import evaluate_constants
 from keras_bin.export.tracing.freezing import frozen
 from keras_bin.export.tracing.linear_operators import Absorber
+from keras_bin.networks.graph import as_functional
+from keras_bin.networks.inference import serving_function
+from keras_bin.networks.signature import model_signature
 
 
 def stacked(*stack, shape=(8, 9, 3)):

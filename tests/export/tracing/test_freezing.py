@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from keras_bin.export.models.graph import as_functional
-from keras_bin.export.models.signature import model_signature
 from keras_bin.export.tensorflow_internals import ANNOTATIONS
+from keras_bin.networks.graph import as_functional
+from keras_bin.networks.signature import model_signature
 from tests.export.custom_layers import Counting
 from tests.export.kinds import BIN, KINDS, classifier
 from tests.export.tracing.graphs import image, kinds, run, stacked, traced

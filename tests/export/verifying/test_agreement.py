@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from keras_bin.export import DtypeError, NamesError, ShapeError
-from keras_bin.export.models.signature import Signature, TensorInfo
 from keras_bin.export.verifying.agreement import check_arrays, check_signatures
+from keras_bin.networks.signature import Signature, TensorInfo
 
 
 def signature(input_shape=(None, 2), output_shape=(None, 3), dtype="float32", output="y"):

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.export import VerificationError, export_onnx, export_saved_model, verify
-from keras_bin.export.models.signature import TensorInfo
 from keras_bin.export.verifying.artifact import load_artifact
+from keras_bin.networks.signature import TensorInfo
 from tests.export.folders import sequence_model
 from tests.export.kinds import BIN, IMAGE, KINDS
 from tests.export.values import arrays, predict

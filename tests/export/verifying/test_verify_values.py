@@ -9,11 +9,11 @@ from keras import layers, ops
 
 from keras_bin.export import DtypeError, ShapeError, ValuesError, fold
 from keras_bin.export.models.exported_model import ExportedModel
-from keras_bin.export.models.inference import run_model
-from keras_bin.export.models.signature import model_signature
 from keras_bin.export.verifying.artifact import Artifact
 from keras_bin.export.verifying.expected import Expected
 from keras_bin.export.verifying.verify import compare
+from keras_bin.networks.inference import run_model
+from keras_bin.networks.signature import model_signature
 from testing.weights import randomize
 from tests.export.custom_layers import Counting
 from tests.export.kinds import BIN

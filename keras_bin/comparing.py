@@ -1,0 +1,232 @@
+"""Comparing a copy of a model with its original."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from keras_bin.keras_internals import all_layers, layers_held, layers_inside
+from keras_bin.networks.copying import holds_own_code
+from keras_bin.networks.graph import as_functional
+from keras_bin.networks.half_precision import is_half_precision
+from keras_bin.networks.inference import run_model
+from keras_bin.networks.signature import named_tensors
+from keras_bin.sampling.batches import sample_batches
+from keras_bin.sampling.scaling import is_float
+from keras_bin.sampling.trial import Batch
+
+SMALLEST, SMALLEST_DOUBLE = 1e-6, 1e-15
+# A net that amplifies the rounding of its inputs also amplifies that of its weights, which a copy
+# may round anew in each layer. The limits are shares again: beyond them, errors could hide.
+ROUNDING_FACTOR = 10
+LARGEST_ROUNDING, LARGEST_HALF_ROUNDING = 0.01, 0.1
+# Share of the elements of an integer output, such as the class of each pixel.
+INTEGERS = 0.01
+
+Outputs = dict[str, np.ndarray]
+
+
+class Tolerance(NamedTuple):
+    """By how much the copy of a model may differ, in shares of the largest value of an output.
+
+    Attributes:
+        half: where something in the model is in half precision.
+        single: elsewhere; float32 rounding is below 1e-5 in most models.
+        double: where all of the model is in float64.
+    """
+
+    half: float
+    single: float
+    double: float
+
+
+class Comparison(NamedTuple):
+    """How the copy of a model compares with its original.
+
+    Attributes:
+        ran: whether the original runs on generated inputs, with finite outputs that are the same
+            each time; nothing was compared if not.
+        differences: one line for each output that differs.
+        uses: paths of layers of the original whose weights the copy reads.
+    """
+
+    ran: bool
+    differences: Sequence[str] = ()
+    uses: Sequence[str] = ()
+
+
+def compare(
+    model: keras.Model, copy: keras.Model, tolerance: Tolerance, state: Sequence = ()
+) -> Comparison:
+    """Compares a copy with its original in inference mode, on one generated batch.
+
+    Each runs once, and more often only where they differ: a float may also differ by what rounding
+    the inputs changes in it, and a few integers may differ. Neither model changes.
+
+    Args:
+        model: the original.
+        copy: the copy, Functional.
+        tolerance: see `Tolerance`.
+        state: variables of the original and the values that they have in the comparison.
+    """
+    original = _Original(model, tolerance, state)
+    batch, expected = original.first_outputs()
+    if batch is None:
+        return Comparison(ran=False)
+    got = original.run_copy(copy, batch)
+    if not original.differences(got, expected):
+        return Comparison(ran=True)
+    if original.is_random(batch, expected):
+        return Comparison(ran=False)
+    wrong = original.differences(got, expected, original.rounding(batch, expected))
+    return Comparison(True, wrong, original.uses(copy, batch) if wrong else ())
+
+
+class _Original:
+    """The model that was copied, with other values of some variables."""
+
+    def __init__(self, model, tolerance, state):
+        self._model = as_functional(model)
+        self._signature = named_tensors(self._model)
+        self._half = is_half_precision(self._model)
+        self._state = list(state)
+        # Keras's own layers cannot reach the weights of the original from their copies.
+        self._isolated = not holds_own_code(self._model)
+        self._share = tolerance.half if self._half else tolerance.single
+        self._epsilon, self._smallest = 2.0**-9 if self._half else 2.0**-22, SMALLEST
+        if _is_double(self._model):
+            self._share, self._epsilon, self._smallest = tolerance.double, 2.0**-50, SMALLEST_DOUBLE
+
+    def first_outputs(self) -> tuple[Batch | None, Outputs]:
+        """Returns the first batch on which the outputs are known and finite, and the outputs."""
+        for batch in self._batches():
+            outputs = self._outputs(batch)
+            if outputs and all(np.isfinite(_float64(y)).all() for y in outputs.values()):
+                return batch, outputs
+        return None, {}
+
+    def _batches(self):
+        try:
+            small, larger = sample_batches(self._signature)[:2]
+        except ValueError:  # no text can be generated
+            return []
+        sizes = {info.name: info.shape[0] for info in self._signature.inputs}
+        return [
+            {
+                name: np.resize(values, (sizes[name] or len(values), *values.shape[1:]))
+                for name, values in batch.items()
+            }
+            for batch in (larger, small)
+        ]
+
+    def _outputs(self, batch, other_state=()):
+        """Returns the numeric outputs by name, or {} if they are unknown."""
+        unbuilt = [layer for layer in all_layers(self._model) if not layer.built]
+        try:
+            outputs = self._run(self._model, batch, [*self._state, *other_state])
+        except Exception:  # the model may need other values
+            return {}
+        # A layer that this run has built has new weights.
+        return {} if any(layer.built for layer in unbuilt) else outputs
+
+    def is_random(self, batch: Batch, expected: Outputs) -> bool:
+        """Tells whether the outputs change when the model runs again, from other seeds."""
+        weights = {id(weight) for weight in self._model.weights}
+        seeds = [
+            (variable, keras.ops.convert_to_numpy(variable) + 1)
+            for variable in self._model.variables
+            if id(variable) not in weights and "int" in variable.dtype
+        ]
+        return bool(self.differences(self._outputs(batch, seeds), expected))
+
+    def rounding(self, batch: Batch, expected: Outputs) -> dict[str, float]:
+        """Returns by how much each output may differ, given what rounding the inputs changes."""
+        largest = LARGEST_HALF_ROUNDING if self._half else LARGEST_ROUNDING
+        rng = np.random.default_rng(0)
+        nudged = {
+            name: (x * (1 + self._epsilon * rng.choice([-1, 1], x.shape))).astype(x.dtype)
+            if is_float(x.dtype.name)
+            else x
+            for name, x in batch.items()
+        }
+        return {
+            name: min(
+                ROUNDING_FACTOR * np.abs(_float64(y) - _float64(expected[name])).max(initial=0),
+                largest * _largest(expected[name]),
+            )
+            for name, y in self._outputs(nudged).items()
+        }
+
+    def uses(self, copy: keras.Model, batch: Batch) -> list[str]:
+        """Names the layers of the original whose weights the copy reads."""
+        whole = self.run_copy(copy, batch, [])
+        return [
+            layer.path
+            for layer in layers_inside(self._model)
+            if layer.weights
+            and not layers_held(layer)
+            and self.differences(self.run_copy(copy, batch, layer.weights), whole)
+        ]
+
+    def run_copy(self, copy: keras.Model, batch: Batch, without=None) -> Outputs:
+        """Runs the copy while some weights of the original are NaN, by default all it may reach."""
+        if without is None:
+            without = [] if self._isolated else self._model.variables
+        replaced = [
+            (variable, keras.ops.full(variable.shape, float("nan"), variable.dtype))
+            for variable in without
+            if "float" in variable.dtype
+        ]
+        names = [info.name for info in self._signature.inputs]
+        inputs = {
+            name: batch[name].astype(tensor.dtype)
+            for name, tensor in zip(names, copy.inputs, strict=True)
+        }
+        return self._run(copy, inputs, replaced)
+
+    def _run(self, model, batch, state):
+        """Runs a model with other values of some variables, and changes none of them."""
+        with keras.StatelessScope(state_mapping=state):
+            outputs = run_model(model, [batch[info.name] for info in self._signature.inputs])
+        infos = self._signature.outputs
+        return {
+            info.name: keras.ops.convert_to_numpy(output)
+            for info, output in zip(infos, outputs, strict=True)
+            if info.dtype != "string"
+        }
+
+    def differences(self, got: Outputs, expected: Outputs, rounding=None) -> list[str]:
+        """Describes the outputs that differ, and by how much."""
+        found = []
+        for name, want in expected.items():
+            have = got.get(name)
+            if have is None or have.shape != want.shape:
+                shape = None if have is None else have.shape
+                found.append(f"{name!r}: expected shape {want.shape}, got {shape}")
+                continue
+            have = _float64(have)
+            difference = np.where(np.isfinite(have), np.abs(have - _float64(want)), np.inf)
+            worst, largest = difference.max(initial=0), _largest(want)
+            allowed = max(self._share * largest + self._smallest, (rounding or {}).get(name, 0))
+            wrong = worst > allowed
+            if not is_float(want.dtype.name):
+                wrong = np.count_nonzero(difference) > INTEGERS * difference.size
+            if wrong:
+                found.append(f"{name!r}: by up to {worst:.3g}, of values up to {largest:.3g}")
+        return found
+
+
+def _is_double(model):
+    """Tells whether inputs and layers with weights are all in float64."""
+    dtypes = {tensor.dtype for tensor in model.inputs if is_float(tensor.dtype)}
+    dtypes.update(layer.compute_dtype for layer in all_layers(model) if layer.weights)
+    return dtypes == {"float64"}
+
+
+def _float64(values):
+    return values.astype("float64")
+
+
+def _largest(values):
+    return np.abs(_float64(values)).max(initial=0)

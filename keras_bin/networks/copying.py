@@ -1,0 +1,277 @@
+"""Copying a model layer by layer, with other layers in place of some."""
+
+import contextlib
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import keras
+
+from keras_bin.keras_internals import (
+    LAYERS_MODULE,
+    all_layers,
+    input_layer_of,
+    lambda_output_shape,
+    layers_inside,
+    set_own_trainable,
+    take_out_of_graphs,
+    takes_training,
+)
+from keras_bin.model import BINModel
+from keras_bin.networks.deep_copy import DeepCopies
+from keras_bin.networks.graph import as_functional, is_graph
+from keras_bin.networks.half_precision import global_policy, in_single_precision, is_half_precision
+from keras_bin.networks.layer_state import copy_own_state, copy_training
+
+
+class CopyError(ValueError):
+    """A layer cannot be copied, or its copy does not run where the layer does."""
+
+
+class Replacement(Protocol):
+    """What stands for a layer in a copy of a model."""
+
+    def new(self, layer: keras.layers.Layer, copier: "Copier") -> Callable:
+        """Makes what stands for `layer`: a layer, or a function that is called like one."""
+
+    def set_weights(self, layer: keras.layers.Layer, new: Callable) -> None:
+        """Sets the weights of what `new` made, once the copy of the model has built it."""
+
+
+def copy_model(
+    model: keras.Model,
+    replacements: Mapping[int, Replacement] | None = None,
+    inference: bool = True,
+) -> keras.Model:
+    """Copies a model layer by layer, each once, and then their weights.
+
+    Args:
+        model: a built Functional or Sequential model, or one that `as_functional` takes.
+        replacements: what stands for a layer in the copy, by the `id` of the layer.
+        inference: whether the copy is for inference alone: its batch axis is free, half precision
+            becomes float32, and a `training=True` in the graph is left out. Otherwise it trains
+            as `model` does.
+
+    Returns:
+        A plain, uncompiled Functional model.
+
+    Raises:
+        CopyError: a layer cannot be copied, or its copy does not run.
+    """
+    return Copier(as_functional(model), replacements or {}, inference).copy()
+
+
+class Copier:
+    """Copies the layers of a graph.
+
+    Args:
+        graph: a Functional model.
+        replacements: see `copy_model`.
+        inference: see `copy_model`.
+    """
+
+    def __init__(
+        self, graph: keras.Model, replacements: Mapping[int, Replacement], inference: bool = True
+    ):
+        self._graph = graph
+        self._replacements = replacements
+        self._inference = inference
+        self._single = inference and is_half_precision(graph)
+        self._copies: dict[int, Any] = {}
+        self._deep = DeepCopies(self._single, self._standing_inside, self._rebuilt_graph)
+
+    def copy(self) -> keras.Model:
+        """Returns the copy; see `copy_model`."""
+        with global_policy("float32") if self._single else contextlib.nullcontext():
+            model = self._copy_graph(self._graph)
+        for layer, new in self._copies.values():
+            if isinstance(layer, keras.layers.Layer):
+                self._set_state(layer, new)
+        return model
+
+    def _copy_graph(self, model):
+        if isinstance(model, keras.Sequential) and not self._inference:
+            return self._rebuilt_sequential(model)
+        graph = as_functional(model)  # clone_model would compile its clone like `model`
+        clone = keras.models.clone_model(
+            graph,
+            input_tensors=keras.tree.map_structure(self._new_input, graph.input),
+            clone_function=self._copy_layer,
+            call_function=self._call,
+        )
+        if isinstance(model, BINModel) and not self._inference:
+            scale = model.rho_gradient_scale
+            return BINModel(clone.input, clone.output, name=clone.name, rho_gradient_scale=scale)
+        return clone
+
+    def _new_input(self, tensor):
+        if not self._inference:
+            config = input_layer_of(tensor).get_config()
+            return keras.layers.InputLayer.from_config(config).output
+        return keras.Input(
+            shape=tensor.shape[1:], dtype=self._converted(tensor.dtype), name=tensor.name
+        )
+
+    def _copy_layer(self, layer):
+        if id(layer) not in self._copies:
+            self._copies[id(layer)] = (layer, self._new_layer(layer))
+        return self._copies[id(layer)][1]
+
+    def _new_layer(self, layer):
+        if not isinstance(layer, keras.layers.Layer):
+            return self._new_operation(layer)
+        if is_graph(layer):
+            return self._copy_graph(layer)
+        if id(layer) in self._replacements:
+            return self._replacements[id(layer)].new(layer, self)
+        return self.copied(layer)
+
+    def copied(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+        """Returns a copy of a layer: from its config, or else attribute by attribute."""
+        if layer not in self._deep and self._has_faithful_config(layer):
+            with contextlib.suppress(CopyError):  # one of its arguments is a custom function
+                return self.rebuilt(layer, self.config(layer))
+        return self._deep.of(layer)
+
+    def _has_faithful_config(self, layer):
+        """Tells whether all that a layer holds is of Keras or of keras_bin, and is copied."""
+        return all(map(_is_known, all_layers(layer))) and not any(
+            id(each) in self._replacements for each in layers_inside(layer)
+        )
+
+    def _standing_inside(self, layer):
+        """Returns what stands for a layer that is inside another one, or None for a deep copy."""
+        if id(layer) not in self._copies and id(layer) not in self._replacements:
+            return None
+        new = self._copy_layer(layer)
+        if layer.built and not new.built:
+            new.build_from_config(layer.get_build_config())
+        return new
+
+    def _rebuilt_graph(self, model):
+        """Copies a model that a layer holds, and whose layers are copied already."""
+        if id(model) in self._copies:
+            return self._copies[id(model)][1]
+        if not isinstance(model, keras.Sequential):
+            return self._copy_layer(model)
+        return self._rebuilt_sequential(model)
+
+    def _rebuilt_sequential(self, model):
+        tensor = model.inputs[0]
+        start = keras.Input(batch_shape=tensor.shape, dtype=self._converted(tensor.dtype))
+        return keras.Sequential([start, *map(self._copy_layer, model.layers)], name=model.name)
+
+    def rebuilt(self, layer: keras.layers.Layer, config: dict[str, Any]) -> keras.layers.Layer:
+        """Makes a layer of the class and the name of `layer` from a config.
+
+        Raises:
+            CopyError: its class cannot.
+        """
+        if isinstance(layer, keras.layers.Lambda):
+            # From its config a Lambda would get marshalled bytecode without its globals.
+            return keras.layers.Lambda(
+                layer.function,
+                output_shape=lambda_output_shape(layer),
+                mask=layer.mask,
+                arguments=layer.arguments,
+                name=layer.name,
+                dtype=config["dtype"],
+            )
+        taken = _taken_by_constructor(layer, config)
+        # A layer whose constructor takes no dtype gets the global policy.
+        policy = (
+            ("float32" if self._single else layer.dtype_policy) if "dtype" not in taken else None
+        )
+        try:
+            with global_policy(policy) if policy else contextlib.nullcontext():
+                new = type(layer).from_config(taken)
+        except Exception as error:
+            raise _not_rebuildable(layer, "from_config", error) from error
+        new.name = layer.name  # which the default config of Keras may lack
+        return new
+
+    def _new_operation(self, operation):
+        """Copies a stateless operation, without its place in the old graph."""
+        new = copy.copy(operation)
+        take_out_of_graphs(new)
+        if isinstance(getattr(operation, "dtype", None), str):
+            new.dtype = self._converted(operation.dtype)
+        return new
+
+    def config(self, layer: keras.layers.Layer) -> dict[str, Any]:
+        """Returns the config that the copy of a layer has.
+
+        Raises:
+            CopyError: Keras cannot write an argument of the layer.
+        """
+        try:
+            return self._converted(layer.get_config())
+        except NotImplementedError as error:
+            raise _not_rebuildable(layer, "get_config", error) from error
+
+    def dtype(self, layer: keras.layers.Layer) -> Any:
+        """Returns the dtype policy that the copy of a layer has, as a config holds it."""
+        return self._converted(keras.dtype_policies.serialize(layer.dtype_policy))
+
+    def _converted(self, config):
+        return in_single_precision(config) if self._single else config
+
+    def _call(self, layer, *args, **kwargs):
+        """Calls a copied layer as the model calls the original, in inference mode."""
+        if not isinstance(layer, keras.layers.Layer):
+            return layer(*args, **kwargs)
+        if self._inference and takes_training(layer) and kwargs.get("training"):
+            # Keras overrides it if the model is called with training=False, as predict does.
+            kwargs = {**kwargs, "training": None}
+        try:
+            return layer(*args, **kwargs)
+        except Exception as error:
+            raise CopyError(
+                "A copy of each layer must run when it is called as the model calls the layer. "
+                f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose copy failed "
+                f"with: {error}"
+            ) from error
+
+    def _set_state(self, layer, new):
+        """Sets weights and assets as loading a saved file would, and what is frozen."""
+        if id(layer) in self._replacements:
+            self._replacements[id(layer)].set_weights(layer, new)
+        elif is_graph(layer):
+            set_own_trainable(new, layer.trainable)
+        elif layer not in self._deep:
+            for source, target in zip(all_layers(layer), all_layers(new), strict=True):
+                copy_own_state(source, target)
+                if not self._inference:
+                    copy_training(source, target)
+
+
+def holds_own_code(model: keras.Model) -> bool:
+    """Tells whether a model has code in it that is neither of Keras nor of keras_bin."""
+    return any(
+        isinstance(layer, keras.layers.Lambda) or not (is_graph(layer) or _is_known(layer))
+        for layer in all_layers(model)
+    )
+
+
+def _is_known(layer):
+    return type(layer).__module__.startswith((LAYERS_MODULE, "keras_bin."))
+
+
+def _not_rebuildable(layer, method, error):
+    return CopyError(
+        "A layer without a bias that is to absorb a normalization layer must be rebuildable from "
+        "its get_config(), to get a bias; give it `use_bias=True`. "
+        f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose {method} failed "
+        f"with: {error}"
+    )
+
+
+def _taken_by_constructor(layer, config):
+    """Leaves out what Keras adds to a config but the constructor of the layer does not take."""
+    parameters = inspect.signature(type(layer).__init__).parameters.values()
+    names = {parameter.name for parameter in parameters}
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return config
+    added = {"name", "trainable", "dtype", "activity_regularizer"} - names
+    return {key: value for key, value in config.items() if key not in added}

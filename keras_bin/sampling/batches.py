@@ -1,0 +1,87 @@
+"""Batches of inputs that an artifact and its model are compared on, given or generated."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from keras_bin.networks.signature import Signature
+from keras_bin.networks.state import restored
+from keras_bin.sampling.generated import SMALL_BATCHES, GeneratedInputs
+from keras_bin.sampling.trial import Batch, Trial
+
+LONGEST_BATCH = 64
+
+
+def sample_batches(
+    signature: Signature, samples: Mapping | None = None, model: keras.Model | None = None
+) -> list[Batch]:
+    """Returns batches of several sizes, each with an array for every input.
+
+    Of `samples`, those are the first row, the first 3 rows, and all of them, at most 64.
+
+    Without `samples` inputs are generated, the same each time: batches of 1, 3 and 16, and where
+    sizes are free batches of 1 and 3 at further sizes, which are odd, oblong and tiny. Floats
+    are normal with mean 1.5 and standard deviation 2, so that a fold which is right only around
+    zero is detected, and the last rows of 16 are blank images: zeros, constant, nearly constant
+    and saturated ones. Integers and booleans are 0 or 1.
+
+    With `model`, floats are scaled so that what reaches the first normalization layer has
+    about its moving mean and variance, and integers are positive and negative, up to 1000 or as
+    far as the model runs: an Embedding gets all of its indices. Sizes on which the model does not
+    run, and blank images on which its outputs are not finite, are left out. The model
+    runs for that, and is left as it was. A row of several integers never starts with 0 where others
+    are allowed, as a row of zeros would be all padding.
+
+    Args:
+        signature: the model's.
+        samples: maps the name of every input to an array, all of one length of 3 or more.
+        model: the Functional model that the inputs are for.
+
+    Raises:
+        ValueError: an input has a dtype that cannot be generated, such as string, or `samples`
+            do not fit the inputs.
+    """
+    if samples is not None:
+        return _given(signature, samples)
+    if model is None:
+        return GeneratedInputs(signature).batches()
+    with restored(model):
+        return GeneratedInputs(signature, Trial(model, signature)).batches()
+
+
+def rows(batch: Batch) -> int:
+    """Returns the number of rows of a batch."""
+    return len(next(iter(batch.values())))
+
+
+def _given(signature, samples):
+    needed = max(SMALL_BATCHES)
+    wanted = {info.name: info for info in signature.inputs}
+    if not isinstance(samples, Mapping) or samples.keys() != wanted.keys():
+        received = sorted(samples) if isinstance(samples, Mapping) else type(samples).__name__
+        raise ValueError(
+            "`samples` must map the name of every input to an array. "
+            f"Received: {received} for inputs {sorted(wanted)}"
+        )
+    try:
+        arrays = {
+            name: np.asarray(samples[name], None if info.dtype == "string" else info.dtype)
+            for name, info in wanted.items()
+        }
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`samples` must hold values of the inputs' dtypes; NumPy says: {error}. "
+            f"Received: samples for {[f'{info.name} ({info.dtype})' for info in signature.inputs]}"
+        ) from error
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len({shape[:1] for shape in shapes.values()}) != 1 or min(shapes.values()) < (needed,):
+        raise ValueError(
+            f"The arrays of `samples` must be of one length, at least {needed}. "
+            f"Received: shapes={shapes}"
+        )
+    longest = min(rows(arrays), LONGEST_BATCH)
+    return [
+        {name: array[:size] for name, array in arrays.items()}
+        for size in dict.fromkeys((*SMALL_BATCHES, longest))
+    ]
