@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 import math
 import numbers
 import warnings
@@ -41,9 +42,9 @@ class BINModel(keras.Model):
 
     Otherwise it is a `keras.Model`: build it as `BINModel(inputs, outputs)` or subclass it, then
     `compile`, `fit`, `save`. A change of `rho_gradient_scale` takes effect at `compile`. Files,
-    configs and copies keep it; `keras.models.clone_model` makes a clone with the default. Only
-    the model that is fitted scales rho's steps: a `BINModel` inside a plain `keras.Model` does
-    not. A custom `train_step` must call `super().train_step`.
+    configs, copies and clones keep it. Only the model that is fitted scales rho's steps: a
+    `BINModel` inside a plain `keras.Model` does not. A custom `train_step` must call
+    `super().train_step`.
 
     Args:
         *args: as for `keras.Model`, for example `inputs, outputs`.
@@ -72,6 +73,8 @@ class BINModel(keras.Model):
     other parameters. Scaling the step under optimizers that normalize gradients is our addition.
     """
 
+    _base_of_functional: Any = None
+
     def __init__(self, *args: Any, rho_gradient_scale: float = 10.0, **kwargs: Any):
         _check_scale(rho_gradient_scale)
         if _makes_graph(args, kwargs):
@@ -80,10 +83,22 @@ class BINModel(keras.Model):
                 # keras.Model would insert `Functional` into the bases of BINModel itself, which
                 # could then no longer be subclassed.
                 cls: Any = type(self)
-                self.__class__ = _functional_class(cls)
+                self.__class__ = _functional_class(cls, float(rho_gradient_scale))
         super().__init__(*args, **kwargs)
-        self.rho_gradient_scale = float(rho_gradient_scale)
+        self.rho_gradient_scale = rho_gradient_scale
         self._rho_update: RhoUpdate | None = None
+
+    @property
+    def rho_gradient_scale(self) -> float:
+        """Factor of rho's steps, a finite number above 0; a change takes effect at `compile`."""
+        return self._rho_gradient_scale
+
+    @rho_gradient_scale.setter
+    def rho_gradient_scale(self, scale: float) -> None:
+        _check_scale(scale)
+        self._rho_gradient_scale = float(scale)
+        if self._base_of_functional is not None:
+            self.__class__ = _functional_class(self._base_of_functional, self._rho_gradient_scale)
 
     def compile(
         self,
@@ -92,7 +107,6 @@ class BINModel(keras.Model):
         **kwargs: Any,
     ) -> None:
         """Configures the model for training; arguments as for `keras.Model.compile`."""
-        _check_scale(self.rho_gradient_scale)
         optimizer = keras.optimizers.get(optimizer)
         if bin_layers(self):
             check_optimizer(optimizer, self.rho_gradient_scale)
@@ -248,12 +262,22 @@ def _makes_graph(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 
 @functools.cache
-def _functional_class(cls: Any) -> type:
+def _functional_class(cls: Any, scale: float) -> Any:
     """Returns a subclass of a BINModel class, for models made of inputs and outputs.
 
-    Its models are saved under the name of `cls`, and loaded through `cls`.
+    Its models are saved under the name of `cls`, and loaded through `cls`. `clone_model` makes a
+    clone by `model.__class__(inputs, outputs, name=...)`, so the class holds the scale.
     """
-    functional = type(cls.__name__, (cls, Functional), {"__module__": cls.__module__})
+
+    def __init__(self: BINModel, *args: Any, **kwargs: Any) -> None:
+        cls.__init__(self, *args, **kwargs)
+        if "rho_gradient_scale" not in kwargs:
+            self.rho_gradient_scale = scale
+
+    # Keras tells by its signature whether a constructor takes inputs and outputs.
+    __init__.__signature__ = inspect.signature(cls.__init__)  # type: ignore[attr-defined]
+    attributes = {"__module__": cls.__module__, "__init__": __init__, "_base_of_functional": cls}
+    functional = type(cls.__name__, (cls, Functional), attributes)
     package, separator, name = keras.saving.get_registered_name(cls).rpartition(">")
     if separator:
         for registered in (functional, cls):

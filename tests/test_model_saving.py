@@ -80,6 +80,71 @@ def test_copies_and_pickles_keep_scale_and_weights(duplicate):
         np.testing.assert_array_equal(own, theirs)
 
 
+class WithoutConstructor(keras_bin.BINModel):
+    pass
+
+
+class PassesArgumentsOn(keras_bin.BINModel):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["uncompiled", "compiled"])
+@pytest.mark.parametrize(
+    "cls", [keras_bin.BINModel, WithoutConstructor, PassesArgumentsOn, Subclassed]
+)
+def test_clones_keep_class_and_scale(cls, compiled):
+    graph = build_model(1.0)
+    arguments = () if cls is Subclassed else (graph.input, graph.output)
+    model = cls(*arguments, rho_gradient_scale=3.0)
+    if compiled:
+        model.compile("sgd", LOSS(from_logits=True))
+        model.train_on_batch(*batch())
+    again = keras.models.clone_model(keras.models.clone_model(model))
+    assert isinstance(again, cls)
+    assert again.rho_gradient_scale == 3.0
+    assert again.compiled == compiled
+
+
+def test_clone_keeps_a_scale_that_was_set_later():
+    model = build_model(3.0)
+    before = keras.models.clone_model(model)
+    model.rho_gradient_scale = 5
+    after = keras.models.clone_model(model)
+    assert [each.rho_gradient_scale for each in (before, model, after)] == [3.0, 5.0, 5.0]
+    assert isinstance(model, type(after))
+
+
+def test_clone_of_a_nested_model_keeps_both_scales():
+    inner, inputs = build_model(2.0), keras.Input((6, 6, 2))
+    outer = keras_bin.BINModel(inputs, inner(inputs), rho_gradient_scale=3.0)
+    again = keras.models.clone_model(outer)
+    assert again.rho_gradient_scale == 3.0
+    assert again.get_layer(inner.name).rho_gradient_scale == 2.0
+
+
+def test_wrapper_for_scikit_learn_trains_with_the_scale():
+    inputs = keras.Input((72,))  # the wrapper takes tables only
+    outputs = build_model(1.0)(keras.layers.Reshape((6, 6, 2))(inputs))
+    model = keras_bin.BINModel(inputs, outputs, rho_gradient_scale=3.0)
+    model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
+    wrapper = keras.wrappers.SKLearnClassifier(model, fit_kwargs={"verbose": 0})
+    images, labels = batch()
+    wrapper.fit(images.reshape(16, 72), labels)
+    assert wrapper.model_.rho_gradient_scale == 3.0
+
+
+def test_cloned_model_trains_with_its_scale():
+    steps = []
+    for scale in (1.0, 3.0):
+        model = keras.models.clone_model(compiled(scale))
+        model.set_weights(build_model(1.0).get_weights())
+        model.train_on_batch(*batch())
+        steps.append(rho_of(model) - 0.5)
+    assert np.abs(steps[0]).max() > 1e-5
+    np.testing.assert_allclose(steps[1], 3 * steps[0], rtol=0, atol=1e-6)
+
+
 def test_overridden_compile_is_not_run_at_load():
     class Own(keras_bin.BINModel):
         def compile(self, flag):
