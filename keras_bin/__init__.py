@@ -4,6 +4,12 @@ Source: Nam & Kim, NeurIPS 2018, https://arxiv.org/abs/1805.07925.
 """
 
 from keras_bin.constraint import UnitInterval
+from keras_bin.conversion.convert import (
+    conversion_report,
+    convert_batch_normalization,
+    revert_to_batch_normalization,
+)
+from keras_bin.conversion.report import LayerConversion
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.gate_summaries import RhoSummary, plot_rho, rho_summary
 from keras_bin.gates import rho_weights
@@ -16,9 +22,13 @@ __all__ = [
     "BINModel",
     "BatchInstanceNormalization",
     "FoldedBatchInstanceNormalization",
+    "LayerConversion",
     "RhoSummary",
     "UnitInterval",
+    "conversion_report",
+    "convert_batch_normalization",
     "plot_rho",
+    "revert_to_batch_normalization",
     "rho_summary",
     "rho_weights",
 ]

@@ -31,16 +31,24 @@ LEFT_BY_TRAINING = (
 
 
 def all_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns a layer and all layers inside it, in order.
+    """Returns a layer and all layers inside it, each once, in order, outer ones first.
 
     Public: none; `keras.Model.layers` stops at the first level.
     """
-    return list(layer._flatten_layers())
+    # Not `Layer._flatten_layers`, which reverses the order inside each layer.
+    found: dict[int, keras.layers.Layer] = {}
+    waiting = [layer]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in found:
+            found[id(each)] = each
+            waiting += reversed(layers_held(each))
+    return list(found.values())
 
 
 def layers_inside(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Returns the layers inside a layer at any depth, in order; see `all_layers`."""
-    return list(layer._flatten_layers(include_self=False))
+    """Returns the layers inside a layer at any depth; see `all_layers`."""
+    return all_layers(layer)[1:]
 
 
 def layers_held(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

@@ -90,6 +90,12 @@ class Copier:
                 self._set_state(layer, new)
         return model
 
+    def copy_of(self, layer: keras.layers.Layer) -> Any:
+        """Returns what stands for a layer in the copy, at any depth."""
+        if id(layer) in self._copies:
+            return self._copies[id(layer)][1]
+        return self._deep.copy_of(layer)
+
     def _copy_graph(self, model):
         if isinstance(model, keras.Sequential) and not self._inference:
             return self._rebuilt_sequential(model)

@@ -51,6 +51,10 @@ class DeepCopies:
     def __contains__(self, layer) -> bool:
         return id(layer) in self._begun
 
+    def copy_of(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+        """Returns the copy of a layer that was copied, itself or inside another one."""
+        return self._memo[id(layer)]
+
     def of(self, layer: keras.layers.Layer) -> keras.layers.Layer:
         """Returns the copy of a layer; the layers inside it are copied with it."""
         for each in all_layers(layer):

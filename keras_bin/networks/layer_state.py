@@ -4,7 +4,6 @@ import tempfile
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_bin.keras_internals import own_variables, set_own_trainable
 
@@ -13,7 +12,9 @@ def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> No
     """Copies the weights and assets of one layer, without those of the layers inside it."""
     store: dict[str, Any] = {}
     source.save_own_variables(store)
-    target.load_own_variables({key: np.array(value) for key, value in store.items()})
+    target.load_own_variables(
+        {key: keras.ops.convert_to_numpy(value) for key, value in store.items()}
+    )
     if hasattr(source, "save_assets"):
         with tempfile.TemporaryDirectory() as folder:
             source.save_assets(folder)

@@ -1,0 +1,117 @@
+"""Planning a conversion: which layers of a model are converted, in the order of computation."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import keras
+
+from keras_bin.conversion.report import LayerConversion
+from keras_bin.conversion.selection import FIRST, Where, is_selected
+from keras_bin.keras_internals import all_layers, calls_in_order
+from keras_bin.networks.graph import as_functional, is_graph
+from keras_bin.networks.signature import named_tensors
+from keras_bin.sampling.batches import sample_batches
+from keras_bin.sampling.trial import Trial
+
+_NOT_SELECTED = "`where` does not select it"
+_USED_OTHERWISE = "the layer that holds it does more with it than call it"
+
+
+class Plan(NamedTuple):
+    """What becomes of the normalization layers of a model.
+
+    Attributes:
+        layers: those of one class, in the order of computation.
+        reasons: for each, why it is left, or an empty string.
+    """
+
+    layers: list[keras.layers.Layer]
+    reasons: list[str]
+
+    @property
+    def converted(self) -> list[keras.layers.Layer]:
+        """The layers that are converted."""
+        return [
+            layer for layer, reason in zip(self.layers, self.reasons, strict=True) if not reason
+        ]
+
+    @property
+    def refused(self) -> list[LayerConversion]:
+        """The layers that are left although they were selected."""
+        return [each for each in self.report if each.reason not in ("", _NOT_SELECTED)]
+
+    @property
+    def report(self) -> list[LayerConversion]:
+        """The layers, described."""
+        return [
+            LayerConversion.of(layer, reason)
+            for layer, reason in zip(self.layers, self.reasons, strict=True)
+        ]
+
+    def without_inner(self, graph: keras.Model) -> "Plan":
+        """Returns a plan that leaves the layers which custom layers hold."""
+        called = {id(layer) for layer, owner in layers_in_order(graph) if owner is None}
+        reasons = [
+            reason or ("" if id(layer) in called else _USED_OTHERWISE)
+            for layer, reason in zip(self.layers, self.reasons, strict=True)
+        ]
+        return Plan(self.layers, reasons)
+
+
+def plan(
+    graph: keras.Model,
+    kind: type[keras.layers.Layer],
+    why_not: Callable[[keras.layers.Layer], str],
+    where: Where = None,
+) -> Plan:
+    """Plans a conversion, without copying anything.
+
+    Args:
+        graph: a Functional model.
+        kind: the class of the layers, subclasses included.
+        why_not: tells why a layer cannot be converted, or returns an empty string.
+        where: see `convert_batch_normalization`.
+    """
+    layers = [layer for layer, _ in layers_in_order(graph) if isinstance(layer, kind)]
+    if where == FIRST:
+        selected = _first(graph, [layer for layer in layers if not why_not(layer)])
+    else:
+        selected = [layer for layer in layers if is_selected(layer, where)]
+    chosen = set(map(id, selected))
+    reasons = [why_not(layer) if id(layer) in chosen else _NOT_SELECTED for layer in layers]
+    return Plan(layers, reasons)
+
+
+def layers_in_order(
+    graph: keras.Model,
+) -> Iterator[tuple[keras.layers.Layer, keras.layers.Layer | None]]:
+    """Yields the layers of a graph, each once, and the layer that holds each, if there is one.
+
+    The order is that of computation; layers inside another layer come in the order in which
+    that one lists them.
+    """
+    seen = set()
+    for layer, owner in _layers_of(graph):
+        if id(layer) not in seen:
+            seen.add(id(layer))
+            yield layer, owner
+
+
+def _layers_of(graph):
+    for call in calls_in_order(as_functional(graph)):
+        if is_graph(call.operation):
+            yield from _layers_of(call.operation)
+        elif isinstance(call.operation, keras.layers.Layer):
+            for layer in all_layers(call.operation):
+                yield layer, None if layer is call.operation else call.operation
+
+
+def _first(graph, layers):
+    """Returns the layer that is called first; custom layers may call theirs in any order."""
+    signature = named_tensors(graph)
+    try:
+        _, batch, *_ = sample_batches(signature)
+    except ValueError:  # no text can be generated
+        return layers[:1]
+    called = Trial(graph, signature).first_input(layers, batch)
+    return [called[0]] if called else layers[:1]

@@ -1,0 +1,45 @@
+"""What a conversion makes of each normalization layer."""
+
+from typing import NamedTuple
+
+import keras
+
+CONVERTED, LEFT = "converted", "left"
+
+
+class LayerConversion(NamedTuple):
+    """What becomes of one normalization layer when a model is converted.
+
+    Attributes:
+        layer: path of the layer.
+        kind: its class.
+        channels: number of its channels, or None if it is not built.
+        became: `"converted"` or `"left"`.
+        reason: why it was left, else an empty string.
+
+    Example:
+    >>> import keras, keras_bin
+    >>> model = keras.Sequential(
+    ...     [keras.Input((4,)), keras.layers.BatchNormalization(name="norm")]
+    ... )
+    >>> (layer,) = keras_bin.conversion_report(model)
+    >>> layer.layer, layer.became, layer.reason
+    ('sequential/norm', 'left', 'its inputs have no spatial axis')
+    """
+
+    layer: str
+    kind: str
+    channels: int | None
+    became: str
+    reason: str
+
+    @classmethod
+    def of(cls, layer: keras.layers.Layer, reason: str) -> "LayerConversion":
+        """Describes a layer that is left for a reason, or converted if there is none."""
+        return cls(
+            layer.path,
+            type(layer).__name__,
+            layer.moving_mean.shape[0] if layer.built else None,
+            LEFT if reason else CONVERTED,
+            reason,
+        )

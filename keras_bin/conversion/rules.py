@@ -1,0 +1,76 @@
+"""Which normalization layers can be converted, and why others cannot."""
+
+import inspect
+
+import keras
+import numpy as np
+
+from keras_bin.conversion.replacements import TO_BIN
+from keras_bin.keras_internals import MADE_BY_NEW
+from keras_bin.layer import BatchInstanceNormalization
+
+_CONFIG_METHODS = ("get_config", "from_config")
+
+
+def why_not_bin(layer: keras.layers.BatchNormalization) -> str:
+    """Tells why a batch normalization layer cannot become BIN, or returns an empty string."""
+    if not layer.built:
+        return "it is not built, so nothing calls it"
+    methods = own_methods(layer, keras.layers.BatchNormalization)
+    if methods:
+        return f"it overrides {_listed(methods)}"
+    if getattr(layer, "renorm", False):  # Keras >= 3.10
+        return "batch renormalization (`renorm=True`) has no counterpart in BIN"
+    rank = layer.input_spec.ndim
+    if rank < 3:
+        return "its inputs have no spatial axis"
+    if layer.axis % rank == 0:
+        return "its channels are on the batch axis"
+    try:
+        TO_BIN.new(layer)
+    except ValueError as error:
+        return f"BatchInstanceNormalization does not take its arguments: {error}"
+    return ""
+
+
+def why_not_batch_normalization(layer: BatchInstanceNormalization) -> str:
+    """Tells why a BIN layer cannot become batch normalization, or returns an empty string."""
+    if not layer.built:
+        return "it is not built, so nothing calls it"
+    methods = own_methods(layer, BatchInstanceNormalization)
+    if methods:
+        return f"it overrides {_listed(methods)}"
+    rho = keras.ops.convert_to_numpy(layer.rho)
+    below = np.count_nonzero(rho != 1)
+    if below:
+        return f"rho is not 1 in {below} of {rho.size} channels"
+    return ""
+
+
+def own_methods(layer: keras.layers.Layer, base: type) -> list[str]:
+    """Returns the methods that a layer has in place of those of `base`, or in addition to them.
+
+    A constructor and the methods of configs do not count: they decide what the arguments are, not
+    what is done with them.
+    """
+    kinds = inspect.getmro(type(layer))
+    found = [
+        name
+        for kind in kinds[: kinds.index(base)]
+        for name, value in vars(kind).items()
+        if (callable(value) or isinstance(value, (property, classmethod, staticmethod)))
+        and name not in _CONFIG_METHODS
+        and (name == "__call__" or not name.startswith("__"))
+    ]
+    set_on_instance = [
+        name
+        for name, value in vars(layer).items()
+        if callable(value)
+        and callable(getattr(type(layer), name, None))
+        and name not in MADE_BY_NEW
+    ]
+    return sorted({*found, *set_on_instance})
+
+
+def _listed(names):
+    return ", ".join(f"`{name}`" for name in names)
