@@ -71,8 +71,8 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     """
     if os.path.lexists(path) and not overwrite:
         raise FileExistsError(
-            "The destination of an export must not exist; choose another, or pass overwrite=True "
-            f"(--overwrite in a shell) to replace it. Received: {str(path)!r}"
+            "The destination must not exist; choose another, or pass overwrite=True (--overwrite "
+            f"in a shell) to replace it. Received: {str(path)!r}"
         )
 
 

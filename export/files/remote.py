@@ -15,8 +15,8 @@ def refuse_remote(path: str | os.PathLike) -> None:
     """
     if any(map(_SCHEME.match, (os.fsdecode(path), str(path)))):
         raise ValueError(
-            "A path must be that of a local file or folder: an export is renamed in one step once "
-            "it is verified, which object stores cannot do. Export to a local folder, then copy it "
-            "(gsutil cp -r, or aws s3 cp --recursive), saved_model.pb last; to read a model, copy "
-            f"it to a local folder first. Received: {str(path)!r}"
+            "A path must be that of a local file or folder: what is written is renamed in one step "
+            "once it is verified, which object stores cannot do. Write to a local folder, then "
+            "copy it (gsutil cp -r, or aws s3 cp --recursive), saved_model.pb last; to read a "
+            f"model, copy it to a local folder first. Received: {str(path)!r}"
         )

@@ -66,7 +66,7 @@ def load_keras_file(path: Path) -> keras.Model:
         raise ValueError(
             "A model must be a whole .keras file that Keras can load; register a custom class with "
             "keras.saving.register_keras_serializable, or load the model in Python with "
-            "custom_objects and call export_saved_model or export_onnx. "
+            "custom_objects, and export, verify or convert it there. "
             f"Received: {str(path)!r}; Keras says: {error}"
         ) from error
 

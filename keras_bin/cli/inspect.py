@@ -4,10 +4,8 @@ import contextlib
 import json
 from pathlib import Path
 
-from rich.table import Table
-from rich.text import Text
-
 from keras_bin.cli.arguments import add_command
+from keras_bin.cli.tables import table_of, titled_table
 from keras_bin.export.describe import VersionsFolder, describe
 from keras_bin.export.models.keras_file import KerasFile
 from keras_bin.export.onnx_files.metadata import FACTS, VERSION
@@ -140,7 +138,7 @@ def _sentences(values):
 
 def _export_facts(facts):
     if facts.get("layers") is not None:
-        yield from _rows("normalization layers", _LAYERS, facts["layers"])
+        yield from table_of("normalization layers", _LAYERS, facts["layers"])
     if facts.get("rho") is not None:
         yield from _gates(facts["rho"])
 
@@ -151,24 +149,12 @@ def _gates(gates):
         for key, words in (("channels", "channels"), ("at_zero", "at 0"), ("at_one", "at 1"))
         if all((layer or {}).get(key) is not None for layer in gates)
     ]
-    yield from _rows(", ".join((f"rho: {len(gates)} BIN layers", *counts)), _GATES, gates)
-
-
-def _rows(title, headings, rows):
-    """Returns a table of some objects, with a column for each key that any of them has."""
-    rows = [row or {} for row in rows]
-    keys = [key for key in headings if not rows or any(key in row for row in rows)]
-    cells = ((_text(row.get(key)) for key in keys) for row in rows)
-    return _table(title, [headings[key] for key in keys], cells)
-
-
-def _text(value):
-    return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
+    yield from table_of(", ".join((f"rho: {len(gates)} BIN layers", *counts)), _GATES, gates)
 
 
 def _versions(found):
     yield f"{found.path}: versions of a SavedModel: {len(found.versions)}, {found.size:,} bytes"
-    yield from _table("versions", ("version", "bytes"), found.versions)
+    yield from titled_table("versions", ("version", "bytes"), found.versions)
 
 
 _RESULTS = {
@@ -180,7 +166,7 @@ _RESULTS = {
 
 
 def _tensors(prefix, inputs, outputs):
-    return _table(
+    return titled_table(
         f"{prefix}inputs and outputs",
         ("", "name", "shape", "dtype"),
         (
@@ -197,11 +183,11 @@ def _size(size):
 
 def _operators(prefix, operators):
     title = f"{prefix}{sum(operators.values())} operators of {len(operators)} kinds"
-    return _table(title, ("operator", "number"), operators.items())
+    return titled_table(title, ("operator", "number"), operators.items())
 
 
 def _pairs(title, pairs):
-    return _table(title, ("name", "value"), pairs.items())
+    return titled_table(title, ("name", "value"), pairs.items())
 
 
 def _distinct(signatures):
@@ -211,13 +197,3 @@ def _distinct(signatures):
         what = (signature.inputs, signature.outputs, tuple(signature.operators.items()))
         names.setdefault(what, (signature, []))[1].append(signature.name)
     return [(signature, " and ".join(all_names)) for signature, all_names in names.values()]
-
-
-def _table(title, columns, rows):
-    """Returns a table, and its title apart, which a narrow table would wrap."""
-    table = Table()
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
-    return f"\n{title}", table

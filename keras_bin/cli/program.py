@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from keras_bin.cli import export, inspect, verify
+from keras_bin.cli import convert, export, inspect, verify
 from keras_bin.cli.arguments import EXIT_CODES
 from keras_bin.cli.output import Output
 from keras_bin.cli.versions import versions
@@ -55,6 +55,6 @@ def _parser():
     )
     parser.add_argument("--version", action="version", version=versions())
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (export, verify, inspect):
+    for command in (export, verify, inspect, convert):
         command.add_parser(commands)
     return parser

@@ -39,7 +39,9 @@ def assert_one_line(arguments, capsys):
     assert "--debug shows where" not in printed.err, arguments
 
 
-@pytest.mark.parametrize("command", ["inspect", "verify", "verify against", "samples", "export"])
+@pytest.mark.parametrize(
+    "command", ["inspect", "verify", "verify against", "samples", "export", "convert"]
+)
 def test_file_of_another_kind_is_one_line(command, odd, model_file, tmp_path, capsys):
     for path in [*sorted(odd.iterdir()), odd / "gone", odd / ("x" * 300), model_file / "inside"]:
         arguments = {
@@ -48,6 +50,7 @@ def test_file_of_another_kind_is_one_line(command, odd, model_file, tmp_path, ca
             "verify against": ["verify", model_file, path],
             "samples": ["verify", model_file, model_file, "--samples", path],
             "export": ["export", path, tmp_path / "out"],
+            "convert": ["convert", path, tmp_path / "out" / "bin.keras"],
         }[command]
         if command == "samples" and path.name == "arrays.npz":
             continue

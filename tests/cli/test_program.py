@@ -21,6 +21,8 @@ from keras_bin.export.describe import describe
         ["export", "a", "b", "--format", "h5"],
         ["export", "a", "b", "--opset", "x"],
         ["verify", "a"],
+        ["convert", "a"],
+        ["convert", "a", "b", "--rho", "x"],
         ["inspect"],
         ["inspect", "a", "--json", "--quiet"],
     ],
@@ -39,6 +41,7 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
         ("export", "keras-bin export digits.keras models/digits --format"),
         ("verify", "keras-bin verify models/digits/1 digits.keras"),
         ("inspect", "keras-bin inspect models/digits/1"),
+        ("convert", "keras-bin convert trained.keras bin.keras"),
     ],
 )
 def test_help_shows_an_example_and_the_exit_codes(command, example, capsys):
@@ -54,7 +57,7 @@ def test_help_of_the_program_lists_the_commands(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     printed = capsys.readouterr().out
-    for word in ("export ", "verify ", "inspect ", "exit codes:"):
+    for word in ("export ", "verify ", "inspect ", "convert ", "exit codes:"):
         assert word in printed
 
 

@@ -15,6 +15,8 @@ COMMANDS = {
     "verify against": ["verify", "{file}", f"{ADDRESS}.keras"],
     "verify with samples": ["verify", "{file}", "{file}", "--samples", f"{ADDRESS}.npz"],
     "inspect": ["inspect", ADDRESS],
+    "convert to": ["convert", "{file}", f"{ADDRESS}.keras"],
+    "convert from": ["convert", f"{ADDRESS}.keras", "bin.keras"],
 }
 
 
@@ -23,7 +25,7 @@ def test_address_is_refused_before_a_model_is_loaded(
     command, model_file, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    for name in ("export", "verify"):
+    for name in ("export", "verify", "convert"):
         monkeypatch.setattr(f"keras_bin.cli.{name}.load_keras_file", None)
     assert main([word.format(file=model_file) for word in command]) == 1
     printed = capsys.readouterr()

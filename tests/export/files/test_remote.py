@@ -38,7 +38,7 @@ class CloudPath:
 @pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("kind", [str, Path, PureWindowsPath, str.encode], ids=lambda x: x.__name__)
 def test_address_is_refused(kind, address):
-    with pytest.raises(ValueError, match=r"Export to a local folder, then copy it.*Received: "):
+    with pytest.raises(ValueError, match=r"Write to a local folder, then copy it.*Received: "):
         refuse_remote(kind(address))
 
 
