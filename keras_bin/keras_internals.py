@@ -188,9 +188,14 @@ def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
+def seed_generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:
+    """Returns the seed generators that a layer holds itself."""
+    return list(layer._seed_generators)
+
+
 def own_parts(layer: keras.layers.Layer) -> list[Any]:
     """Returns the seed generators and metrics that a layer holds."""
-    return [*layer._seed_generators, *layer._metrics]
+    return [*seed_generators(layer), *layer._metrics]
 
 
 def tracker_of(layer: keras.layers.Layer) -> Any:
@@ -253,6 +258,7 @@ __all__ = [
     "own_parts",
     "own_variables",
     "schedule_free_iterate",
+    "seed_generators",
     "set_own_trainable",
     "take_out_of_graphs",
     "takes_training",

@@ -37,7 +37,7 @@ class LayerConversion(NamedTuple):
     def of(cls, layer: keras.layers.Layer, reason: str) -> "LayerConversion":
         """Describes a layer that is left for a reason, or converted if there is none."""
         return cls(
-            layer.path,
+            layer.path or layer.name,
             type(layer).__name__,
             layer.moving_mean.shape[0] if layer.built else None,
             LEFT if reason else CONVERTED,

@@ -10,12 +10,13 @@ from keras_bin.keras_internals import MADE_BY_NEW
 from keras_bin.layer import BatchInstanceNormalization
 
 _CONFIG_METHODS = ("get_config", "from_config")
+_NOT_BUILT = "it is not built; call the model in a way that reaches it first"
 
 
 def why_not_bin(layer: keras.layers.BatchNormalization) -> str:
     """Tells why a batch normalization layer cannot become BIN, or returns an empty string."""
     if not layer.built:
-        return "it is not built, so nothing calls it"
+        return _NOT_BUILT
     methods = own_methods(layer, keras.layers.BatchNormalization)
     if methods:
         return f"it overrides {_listed(methods)}"
@@ -36,7 +37,7 @@ def why_not_bin(layer: keras.layers.BatchNormalization) -> str:
 def why_not_batch_normalization(layer: BatchInstanceNormalization) -> str:
     """Tells why a BIN layer cannot become batch normalization, or returns an empty string."""
     if not layer.built:
-        return "it is not built, so nothing calls it"
+        return _NOT_BUILT
     methods = own_methods(layer, BatchInstanceNormalization)
     if methods:
         return f"it overrides {_listed(methods)}"

@@ -20,7 +20,7 @@ from keras_bin.keras_internals import (
 )
 from keras_bin.model import BINModel
 from keras_bin.networks.deep_copy import DeepCopies
-from keras_bin.networks.graph import as_functional, is_graph
+from keras_bin.networks.graph import as_functional, is_graph, methods_set_on
 from keras_bin.networks.half_precision import global_policy, in_single_precision, is_half_precision
 from keras_bin.networks.layer_state import copy_own_state, copy_training
 
@@ -114,7 +114,9 @@ class Copier:
     def _new_input(self, tensor):
         if not self._inference:
             config = input_layer_of(tensor).get_config()
-            return keras.layers.InputLayer.from_config(config).output
+            new = keras.layers.InputLayer.from_config(config).output
+            new.name = tensor.name  # which differs from the layer's if the user gave none
+            return new
         return keras.Input(
             shape=tensor.shape[1:], dtype=self._converted(tensor.dtype), name=tensor.name
         )
@@ -261,7 +263,8 @@ def holds_own_code(model: keras.Model) -> bool:
 
 
 def _is_known(layer):
-    return type(layer).__module__.startswith((LAYERS_MODULE, "keras_bin."))
+    known = type(layer).__module__.startswith((LAYERS_MODULE, "keras_bin."))
+    return known and not methods_set_on(layer)
 
 
 def _not_rebuildable(layer, method, error):

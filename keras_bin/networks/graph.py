@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from keras_bin.keras_internals import Functional
+from keras_bin.keras_internals import MADE_BY_NEW, Functional
 
 
 def is_graph(layer: Any) -> bool:
@@ -14,6 +14,15 @@ def is_graph(layer: Any) -> bool:
         and type(layer).call in (Functional.call, keras.Sequential.call)
         and layer.built
     )
+
+
+def methods_set_on(layer: keras.layers.Layer) -> list[str]:
+    """Returns the methods that were set on a layer itself, in place of those of its class."""
+    return [
+        name
+        for name in vars(layer).keys() - MADE_BY_NEW
+        if callable(vars(layer)[name]) and callable(getattr(type(layer), name, None))
+    ]
 
 
 def as_functional(model: keras.Model) -> keras.Model:
