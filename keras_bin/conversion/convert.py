@@ -19,7 +19,7 @@ from keras_bin.model import BINModel
 from keras_bin.networks.copying import Copier, CopyError
 from keras_bin.networks.graph import as_functional, check_model, is_graph
 
-TOLERANCE = Tolerance(half=0.03, single=1e-5, double=1e-11)
+TOLERANCE = Tolerance(half=0.03, single=1e-4, double=1e-11)
 
 ModelClass = Callable[..., keras.Model] | None
 

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from keras_bin.conversion.replacements import TO_BIN
-from keras_bin.keras_internals import MADE_BY_NEW
 from keras_bin.layer import BatchInstanceNormalization
+from keras_bin.networks.graph import methods_set_on
 
 _CONFIG_METHODS = ("get_config", "from_config")
 _NOT_BUILT = "it is not built; call the model in a way that reaches it first"
@@ -63,14 +63,7 @@ def own_methods(layer: keras.layers.Layer, base: type) -> list[str]:
         and name not in _CONFIG_METHODS
         and (name == "__call__" or not name.startswith("__"))
     ]
-    set_on_instance = [
-        name
-        for name, value in vars(layer).items()
-        if callable(value)
-        and callable(getattr(type(layer), name, None))
-        and name not in MADE_BY_NEW
-    ]
-    return sorted({*found, *set_on_instance})
+    return sorted({*found, *methods_set_on(layer)})
 
 
 def _listed(names):

@@ -56,7 +56,7 @@ class Mixed(Mixin, BN):
 
 def patched():
     norm = BN(name="norm")
-    norm.call = lambda inputs, training=None: inputs
+    norm.call = lambda inputs, training=None, mask=None: 2 * inputs
     return norm
 
 
