@@ -15,6 +15,7 @@ from keras_bin.gate_summaries import RhoSummary, plot_rho, rho_summary
 from keras_bin.gates import rho_weights
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.model import BINModel
+from keras_bin.recalibration import recalibrate
 from keras_bin.torch_weights import LoadedTorchWeights, load_torch_state_dict
 
 __version__ = "0.1.0"
@@ -31,6 +32,7 @@ __all__ = [
     "convert_batch_normalization",
     "load_torch_state_dict",
     "plot_rho",
+    "recalibrate",
     "revert_to_batch_normalization",
     "rho_summary",
     "rho_weights",

@@ -4,6 +4,7 @@ Prints, as JSON, rho's first steps at scale 1 and 10, losses, the layer's golden
 gradient of a gradient penalty.
 """
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from testing.small_net import batch, build_model
 from tests import cases
 
 SHAPE, EPSILON = (3, 4, 2, 3), 0.01  # of the input of the gradient penalty
+RECALIBRATION_BATCH = 6  # of 16 images
 OPTIMIZERS = {
     "SGD": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
     "Adam": lambda: keras.optimizers.Adam(1e-3),
@@ -78,10 +80,33 @@ def penalty_gradient():
     return torch.autograd.grad((inner**2).sum(), x)[0]
 
 
+def recalibration():
+    """Returns new moving statistics of a deeper layer, and whether an error kept the old ones."""
+    layer = keras.layers.BatchNormalization(epsilon=EPSILON)
+    model = keras.Sequential([keras.Input((6, 6, 2)), layer, keras.layers.Dropout(0.5)])
+    model.add(keras_bin.BatchInstanceNormalization(trainable=False))
+    images = batch()[0]
+
+    def failing():
+        yield (images,)
+        raise OSError
+
+    before = model.get_weights()
+    with contextlib.suppress(OSError):
+        keras_bin.recalibrate(model, failing(), verbose=0)
+    after = model.get_weights()
+    keras_bin.recalibrate(model, images, batch_size=RECALIBRATION_BATCH, verbose=0)
+    return {
+        "kept": all(np.array_equal(*each) for each in zip(before, after, strict=True)),
+        "statistics": [weight.tolist() for weight in model.layers[-1].get_weights()[-2:]],
+    }
+
+
 def main(path):
     results = {
         "golden_error": golden_error(),
         "penalty_gradient": np.asarray(penalty_gradient()).tolist(),
+        "recalibration": recalibration(),
     }
     for name, optimizer in OPTIMIZERS.items():
         _, step = take_a_step(optimizer(), 1.0)

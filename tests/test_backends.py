@@ -16,7 +16,7 @@ from keras_bin.export import export_onnx, export_saved_model
 from testing import reference
 from testing.small_net import batch
 from tests import cases
-from tests.backend_program import EPSILON, OPTIMIZERS, SHAPE
+from tests.backend_program import EPSILON, OPTIMIZERS, RECALIBRATION_BATCH, SHAPE
 from tests.export.serving import serving
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +73,21 @@ def test_first_step_is_scaled_and_training_learns(trained, name):
 @pytest.mark.slow
 def test_every_weight_was_trained(trained):
     assert all(trained[0]["trained"])
+
+
+@pytest.mark.slow
+def test_recalibration_computes_statistics_and_keeps_the_model_on_an_error(trained):
+    recalibration = trained[0]["recalibration"]
+    images = batch()[0].astype("float64")
+    normalized = np.concatenate(
+        [
+            (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + EPSILON)
+            for x in np.split(images, range(RECALIBRATION_BATCH, len(images), RECALIBRATION_BATCH))
+        ]
+    )
+    expected = [normalized.mean((0, 1, 2)), normalized.var((0, 1, 2))]
+    np.testing.assert_allclose(recalibration["statistics"], expected, rtol=1e-5, atol=1e-6)
+    assert recalibration["kept"]
 
 
 def run_saved_model(model, images, folder):

@@ -4,18 +4,16 @@ import contextlib
 from collections.abc import Iterator
 
 import keras
-import numpy as np
 
 
 @contextlib.contextmanager
 def restored(model: keras.Model) -> Iterator[None]:
-    """Restores weights and states, such as those of seed generators, after a `with` block."""
+    """Restores weights and states, such as seeds and metrics of layers, after a `with` block."""
     # TensorFlow assigns to other memory while an old value is held, so these are not overwritten.
-    before = [(variable, keras.ops.copy(variable)) for variable in model.variables]
+    variables = (*model.variables, *model.metrics_variables)
+    before = [(variable, keras.ops.copy(variable)) for variable in variables]
     try:
         yield
     finally:
         for variable, value in before:
-            now, then = map(keras.ops.convert_to_numpy, (variable, value))
-            if not np.array_equal(now, then):
-                variable.assign(value)
+            variable.assign(value)

@@ -12,15 +12,17 @@ from tests.export.kinds import BIN, IMAGE
 
 
 class Counter(layers.Layer):
-    """Counts its calls, in a variable that is trainable or not, and adds random numbers."""
+    """Counts its calls, in a variable and a metric, and adds random numbers."""
 
     def __init__(self, trainable_count, **kwargs):
         super().__init__(**kwargs)
         self.count = self.add_weight(shape=(), initializer="zeros", trainable=trainable_count)
+        self.metric = keras.metrics.Sum()
         self.seeds = keras.random.SeedGenerator(3)
 
     def call(self, inputs):
         self.count.assign(self.count + 1)
+        self.metric.update_state(1)
         return inputs + keras.random.normal(ops.shape(inputs), seed=self.seeds)
 
 
@@ -29,11 +31,12 @@ class Counter(layers.Layer):
 def test_weights_and_states_are_as_before(trainable, fails):
     inputs = keras.Input(IMAGE, name="image")
     model = keras.Model(inputs, BIN()(Counter(trainable)(inputs)))
-    before = [np.array(variable) for variable in model.variables]
+    variables = model.variables + model.metrics_variables
+    before = [np.array(variable) for variable in variables]
     with contextlib.suppress(ZeroDivisionError), restored(model):
         model(np.ones((2, *IMAGE), "float32"))
         assert float(model.layers[1].count) == 1
         if fails:
             raise ZeroDivisionError
-    for variable, value in zip(model.variables, before, strict=True):
+    for variable, value in zip(variables, before, strict=True):
         np.testing.assert_array_equal(variable, value, err_msg=variable.path)
