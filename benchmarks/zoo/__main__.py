@@ -31,17 +31,15 @@ from benchmarks.report import (
     Section,
     command_line,
     document,
-    result_stem,
     rich_table,
     wide_console,
     write,
 )
 from benchmarks.zoo.nets import NETS
-from benchmarks.zoo.outcome import counts, read_row, row
-from benchmarks.zoo.packages import requirement
+from benchmarks.zoo.outcome import counts, row, rows_of_today
+from benchmarks.zoo.packages import INSTALL, requirement
 
 SECTION = "zoo"
-INSTALL = "pip install --no-deps -r benchmarks/zoo/requirements.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +113,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
     console = wide_console()
     names = [name for name in NETS if not options.only or name in options.only]
-    rows = _rows_of_today() if options.only else {}
+    plan = ZooPlan(options.limit)
+    rows = rows_of_today(plan, SECTION, RESULTS) if options.only else {}
     columns = (TextColumn("{task.description:30}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("", total=len(names))
@@ -123,7 +122,6 @@ def main(arguments: list[str] | None = None) -> None:
             progress.update(task, description=name)
             rows[name] = export_net(name, options.limit)
             section = zoo_section(rows)
-            plan = ZooPlan(options.limit)
             paths = write(
                 document([section], plan, command_line("benchmarks.zoo"), None), [SECTION], RESULTS
             )
@@ -132,15 +130,6 @@ def main(arguments: list[str] | None = None) -> None:
     for path in paths:
         console.print(f"Written: {path}")
     console.print(counts(section.rows))
-
-
-def _rows_of_today():
-    run = document([], ZooPlan(0), "", None)
-    path = RESULTS / f"{result_stem(run, [SECTION])}.json"
-    if not path.exists():
-        return {}
-    (section,) = json.loads(path.read_text())["sections"]
-    return {written["net"]: read_row(written) for written in section["rows"]}
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ OF_PIXELS = ("ConvNeXtTiny", "EfficientNetB0", "EfficientNetV2B0", "MobileNetV3S
 KIMM = ("GhostNetW050", "RegNetY002", "RepVGGA0")
 
 
-def _application(name, size):
+def application(name: str, size: int) -> keras.Model:
+    """Builds a classifier of keras.applications for images of so many pixels a side."""
     return getattr(keras.applications, name)(
         weights=None,
         input_shape=(size, size, 3),
@@ -37,11 +38,11 @@ def _application(name, size):
     )
 
 
-def _kimm(name):
-    import kimm
-
-    return getattr(kimm.models, name)(
-        input_shape=(32, 32, 3), weights=None, classes=CLASSES, include_preprocessing=False
+def kimm(name: str, size: int = 32) -> keras.Model:
+    """Builds a classifier of kimm for images of so many pixels a side."""
+    models = importlib.import_module("kimm").models
+    return getattr(models, name)(
+        input_shape=(size, size, 3), weights=None, classes=CLASSES, include_preprocessing=False
     )
 
 
@@ -80,11 +81,11 @@ def zeromodel(module: str, name: str, **arguments) -> keras.Model:
 NETS = {
     **{
         f"apps/{name}": Net(
-            functools.partial(_application, name, size), "keras", pixels=name in OF_PIXELS
+            functools.partial(application, name, size), "keras", pixels=name in OF_PIXELS
         )
         for name, size in APPLICATIONS.items()
     },
-    **{f"kimm/{name}": Net(functools.partial(_kimm, name), "kimm") for name in KIMM},
+    **{f"kimm/{name}": Net(functools.partial(kimm, name), "kimm") for name in KIMM},
     "classification3d/resnet18": Net(_resnet_3d, "classification_models_3D"),
     "k3im/ConvMixer1D": Net(_conv_mixer_1d, "k3im"),
     "k3im/ConvMixer3D": Net(_conv_mixer_3d, "k3im"),

@@ -1,14 +1,9 @@
-"""Folds and exports one network in a fresh process; run by `benchmarks.zoo`.
-
-Writes its findings to a file after each step, so that they remain when a later step takes too long
-or ends the process.
-"""
+"""Folds and exports one network in a fresh process; run by `benchmarks.zoo`."""
 
 import argparse
 import dataclasses
-import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -17,7 +12,6 @@ import numpy as np
 from benchmarks.oracle import (
     ALLOWED,
     allowed_relative,
-    attempt,
     difference,
     load_onnx,
     load_saved_model,
@@ -26,7 +20,9 @@ from benchmarks.oracle import (
     rounding,
     within,
 )
+from benchmarks.zoo.net import Net
 from benchmarks.zoo.nets import NETS
+from benchmarks.zoo.steps import take
 from benchmarks.zoo.transposes import count_operators
 from benchmarks.zoo.weights import batch, randomize
 from keras_bin.export import export_onnx, export_saved_model, fold
@@ -35,51 +31,68 @@ IMAGES = 2
 SAMPLES = 3  # the fewest that a verification takes
 
 
-def steps(name: str, folder: Path) -> dict[str, Callable[[], dict]]:
-    """Returns what is done with a network, by name, to be called in that order.
+def build(net: Net) -> keras.Model:
+    """Builds a network, with random weights if it has none of its own."""
+    keras.utils.set_random_seed(0)
+    model = net.build()
+    if not net.trained:
+        randomize(model, net)
+    return model
+
+
+class Exports:
+    """What is made of a model, each compared with the model's own outputs.
 
     Args:
-        name: of the network.
+        net: what the model was built from.
+        model: it.
+        inputs: on which outputs are compared.
         folder: where artifacts are written.
     """
-    net = NETS[name]
-    made = {}
 
-    def build() -> dict:
-        keras.utils.set_random_seed(0)
-        model = net.build()
-        if not net.trained:
-            randomize(model, net)
-        made["inputs"] = batch(model, net, IMAGES, seed=3)
-        made["expected"] = model_outputs(model, made["inputs"])
-        made["model"] = model
-        return {"parameters": model.count_params()}
+    def __init__(self, net: Net, model: keras.Model, inputs: Sequence[np.ndarray], folder: Path):
+        self._model, self._inputs, self._folder = model, inputs, folder
+        self._expected = model_outputs(model, inputs)
+        self._samples = net.samples and {model.inputs[0].name: net.samples(SAMPLES)}
 
-    def compared(run: Callable) -> dict:
-        apart, allowed = difference(run(made["inputs"]), made["expected"]), ALLOWED
+    def fold(self) -> dict:
+        """Folds it."""
+        model = fold(self._model)
+        return self._compared(lambda inputs: model_outputs(model, inputs))
+
+    def onnx(self) -> dict:
+        """Exports it to ONNX."""
+        path = self._folder / "model.onnx"
+        report = export_onnx(self._model, path, samples=self._samples)
+        return {**count_operators(report.path), **self._compared(load_onnx(report.path))}
+
+    def saved_model(self) -> dict:
+        """Exports it to a SavedModel."""
+        report = export_saved_model(self._model, self._folder / "model", samples=self._samples)
+        return self._compared(load_saved_model(report.path, output_names(report)))
+
+    def _compared(self, run: Callable) -> dict:
+        apart, allowed = difference(run(self._inputs), self._expected), ALLOWED
         if not within(apart.relative):
-            allowed = allowed_relative(rounding(made["model"], made["inputs"]))
+            allowed = allowed_relative(rounding(self._model, self._inputs))
         return {"difference": dataclasses.asdict(apart), "allowed": allowed}
 
-    def samples(model: keras.Model) -> dict[str, np.ndarray] | None:
-        return net.samples and {model.inputs[0].name: net.samples(SAMPLES)}
 
-    def folded() -> dict:
-        model = fold(made["model"])
-        return compared(lambda inputs: model_outputs(model, inputs))
+def steps(net: Net, folder: Path) -> dict[str, Callable[[], dict]]:
+    """Returns what is done with a network, by name, to be called in that order."""
+    made = {}
 
-    def onnx() -> dict:
-        model = made["model"]
-        report = export_onnx(model, folder / "model.onnx", samples=samples(model))
-        counts = count_operators(report.path)
-        return {**counts, **compared(load_onnx(report.path))}
+    def built() -> dict:
+        model = build(net)
+        made["exports"] = Exports(net, model, batch(model, net, IMAGES, seed=3), folder)
+        return {"parameters": model.count_params()}
 
-    def saved_model() -> dict:
-        model = made["model"]
-        report = export_saved_model(model, folder / "model", samples=samples(model))
-        return compared(load_saved_model(report.path, output_names(report)))
-
-    return {"build": build, "fold": folded, "ONNX": onnx, "SavedModel": saved_model}
+    return {
+        "build": built,
+        "fold": lambda: made["exports"].fold(),
+        "ONNX": lambda: made["exports"].onnx(),
+        "SavedModel": lambda: made["exports"].saved_model(),
+    }
 
 
 def main() -> None:
@@ -88,14 +101,8 @@ def main() -> None:
     parser.add_argument("net", choices=NETS, help="which network")
     parser.add_argument("--to", type=Path, required=True, help="the JSON file to write")
     options = parser.parse_args()
-    found = {}
     with tempfile.TemporaryDirectory() as folder:
-        for key, step in steps(options.net, Path(folder)).items():
-            tried = attempt(step)
-            found[key] = {"seconds": tried.seconds, **(tried.found or {"error": tried.error})}
-            options.to.write_text(json.dumps(found))
-            if "error" in found["build"]:
-                break
+        take(steps(NETS[options.net], Path(folder)), ["build"], options.to)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Backbones and segmentation models of KerasHub, small."""
 
+import keras
+
 from benchmarks.zoo.net import Net
 
 
@@ -24,7 +26,10 @@ def _csp_net():
     )
 
 
-def _resnet(filters, blocks, strides, block, size):
+def resnet(
+    filters: list[int], blocks: list[int], strides: list[int], block: str, size: int | None
+) -> keras.Model:
+    """Builds a ResNetBackbone for images of so many pixels a side."""
     import keras_hub
 
     return keras_hub.models.ResNetBackbone(
@@ -40,13 +45,13 @@ def _resnet(filters, blocks, strides, block, size):
 
 
 def _resnet_18():
-    return _resnet([64, 128, 256, 512], [2, 2, 2, 2], [1, 2, 2, 2], "basic_block", 32)
+    return resnet([64, 128, 256, 512], [2, 2, 2, 2], [1, 2, 2, 2], "basic_block", 32)
 
 
 def _deep_lab():
     import keras_hub
 
-    encoder = _resnet([64, 64, 64], [2, 2, 2], [1, 2, 2], "bottleneck_block", 96)
+    encoder = resnet([64, 64, 64], [2, 2, 2], [1, 2, 2], "bottleneck_block", 96)
     backbone = keras_hub.models.DeepLabV3Backbone(
         image_encoder=encoder,
         low_level_feature_key="P2",
@@ -77,7 +82,10 @@ def _efficient_net():
     )
 
 
-def _hg_net():
+def hg_net(
+    shape: tuple[int | None, ...] = (64, 64, 3), features: list[str] | None = None
+) -> keras.Model:
+    """Builds an HGNetV2Backbone for images of a shape; `features` names its outputs."""
     import keras_hub
 
     return keras_hub.models.HGNetV2Backbone(
@@ -95,7 +103,8 @@ def _hg_net():
         ],
         apply_downsample=[False, True, True, True],
         use_lightweight_conv_block=[False, False, True, True],
-        image_shape=(64, 64, 3),
+        out_features=features,
+        image_shape=shape,
     )
 
 
@@ -153,7 +162,7 @@ NETS = {
     # Its pooling and resizing divide the size by 16 and multiply it again.
     "hub/DeepLabV3ImageSegmenter": Net(_deep_lab, "keras_hub", free=96, samples=_images_of_96),
     "hub/EfficientNetBackbone": Net(_efficient_net, "keras_hub"),
-    "hub/HGNetV2Backbone": Net(_hg_net, "keras_hub"),
+    "hub/HGNetV2Backbone": Net(hg_net, "keras_hub"),
     "hub/MobileNetBackbone": Net(_mobile_net, "keras_hub"),
     "hub/ResNetBackbone-18": Net(_resnet_18, "keras_hub"),
     "hub/SegFormerImageSegmenter": Net(_seg_former, "keras_hub"),

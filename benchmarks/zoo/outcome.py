@@ -1,9 +1,12 @@
 """What became of a network, as a row of a table."""
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from benchmarks.oracle import within
+from benchmarks.report import document, result_stem
 
 FORMATS = ("fold", "ONNX", "SavedModel")
 LONGEST = 300  # characters of a message in a table; JSON holds all of it
@@ -87,6 +90,21 @@ def read_row(written: Mapping) -> dict:
     """Reads a row back from JSON."""
     outcomes = {step: Outcome(**written[step]) for step in FORMATS if step in written}
     return {**written, **outcomes}
+
+
+def rows_of_today(plan: object, section: str, folder: Path) -> dict[str, dict]:
+    """Reads the rows that a run of today has written of a section, by network.
+
+    Args:
+        plan: a data class, as for `document`.
+        section: its name, the only one in the file.
+        folder: where results are written.
+    """
+    path = folder / f"{result_stem(document([], plan, '', None), [section])}.json"
+    if not path.exists():
+        return {}
+    (written,) = json.loads(path.read_text())["sections"]
+    return {each["net"]: read_row(each) for each in written["rows"]}
 
 
 def counts(rows: Sequence[Mapping]) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+INSTALL = "pip install --no-deps -r benchmarks/zoo/requirements.txt"
 DISTRIBUTIONS = {
     "classification_models_3D": "classification-models-3D",
     "tcn": "keras-tcn",

@@ -1,0 +1,1 @@
+"""Networks that others wrote, converted from batch normalization to BIN and back."""
