@@ -7,7 +7,9 @@ import numpy as np
 
 from benchmarks.oracle import Arrays, call, difference
 from keras_bin import BatchInstanceNormalization
+from keras_bin.conversion.plan import layers_in_order
 from keras_bin.keras_internals import all_layers, own_parts
+from keras_bin.networks.graph import as_functional
 
 NORMALIZATIONS = (keras.layers.BatchNormalization, BatchInstanceNormalization)
 
@@ -54,8 +56,8 @@ def worst(values: Iterable[float | None]) -> float | None:
 
 
 def normalizations(model: keras.Model, kinds: tuple[type, ...] = NORMALIZATIONS) -> list:
-    """Returns the built normalization layers of a model, at any depth, each once, in order."""
-    layers = dict.fromkeys(all_layers(model))
+    """Returns the normalization layers that a model calls, at any depth, each once, in order."""
+    layers = (layer for layer, _ in layers_in_order(as_functional(model)))
     return [layer for layer in layers if isinstance(layer, kinds) and layer.built]
 
 

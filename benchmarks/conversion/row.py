@@ -97,6 +97,9 @@ def _notes(found, ended):
     low = found.get("float64", {}).get("low")
     if low:
         yield f"{low} layers stay in float32 when the net is built in float64"
+    own = found.get("float64", {}).get("own")
+    if own is not None:
+        yield f"in float64 its own rounding is {own:.1e}"
     if not found.get("training", {}).get("seeds kept", True):
         yield "seeds differ"
     if ended:

@@ -191,11 +191,14 @@ def test_row_of_a_network_holds_its_figures():
 
 def test_row_says_what_failed_and_what_is_not_finite():
     failed = {"error": "ValueError: It must be so.\nReceived: that"}
-    found = row("a", {**FOUND, "time": failed, "float64": {"low": 2, "apart": None}}, "ended")
+    found = row(
+        "a", {**FOUND, "time": failed, "float64": {"low": 2, "apart": None, "own": 3e-8}}, "ended"
+    )
     assert found["convert / clone_model"] == "ValueError: It must be so."
     assert found["float64"] == NOT_FINITE
     assert held(found)["float64"] is False
     assert "2 layers stay in float32" in found["note"]
+    assert "its own rounding is 3.0e-08" in found["note"]
     assert found["note"].endswith("ended")
 
 
