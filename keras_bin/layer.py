@@ -1,7 +1,7 @@
 """The Batch-Instance Normalization layer."""
 
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -234,6 +234,21 @@ class BatchInstanceNormalization(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Returns `input_shape`."""
         return input_shape
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Loads the weights from a file.
+
+        Raises:
+            ValueError: the file has other weights, such as those of batch normalization.
+        """
+        if self.built and len(store) in (0, len(self.weights) - 1):
+            raise ValueError(
+                "The file must hold all weights of a BatchInstanceNormalization, rho included. If "
+                "it comes from a model with BatchNormalization, load it into that model, and call "
+                "keras_bin.convert_batch_normalization(model). "
+                f"Received: {len(store)} of {len(self.weights)} weights for layer {self.path!r}"
+            )
+        super().load_own_variables(store)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, the same before and after build."""
