@@ -115,7 +115,7 @@ def match(
 def _given_prefix(
     wanted: str, prefixes: Collection[str], known: Mapping[tuple[str, ...], list[str]]
 ) -> list[str]:
-    found = [wanted] if wanted in prefixes else known.get(_words(wanted), [])
+    found = [wanted] if wanted in prefixes else known.get(_words(str(wanted)), [])
     if not found:
         raise ValueError(
             "`names` must give prefixes of normalizations in the state dict, without a leading "

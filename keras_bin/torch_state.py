@@ -170,7 +170,7 @@ class _Reader:
 
     def _values(self, name: str, size: int) -> Array:
         array = self._array(name)
-        if array.size != size or max(array.shape, default=1) != size:
+        if array.size != size:
             raise ValueError(
                 "An entry must hold one value per channel; check that the layer has the channels "
                 f"of the PyTorch module. Received: {_key(self.prefix, name)} of shape "

@@ -238,7 +238,7 @@ def _assignments(
             continue
         with np.errstate(over="ignore"):
             tensor = ops.convert_to_tensor(values, variable.dtype)
-        if not ops.convert_to_numpy(ops.isfinite(tensor)).all():
+        if not bool(ops.all(ops.isfinite(tensor))):
             raise ValueError(
                 f"Values must be finite in the dtype of the layer; build it in float32. Received: "
                 f"{prefix!r} with {name} up to {np.abs(values).max()} for {variable.dtype}"

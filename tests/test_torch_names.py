@@ -71,9 +71,19 @@ def outer(model):
         (custom, ["bn1", "layer1.bn1", "layer1.bn2"], ["layer1.bn1", "layer1.bn2"]),
         (custom, ["bn1", "bn2"], ["bn1", "bn2"]),
         (lambda: outer(flat("layer1_bn1", "a")), ["a", "layer1.bn1"], ["layer1.bn1", "a"]),
+        (lambda: flat("a_BN", "a_norm"), ["a.BN", "a.norm"], ["a.BN", "a.norm"]),
         (lambda: flat("classifier_norm"), ["norm", "classifier_norm"], ["classifier_norm"]),
     ],
-    ids=["flat", "dots", "nested", "custom layer", "name alone", "wrapped", "underscore"],
+    ids=[
+        "flat",
+        "dots",
+        "nested",
+        "custom layer",
+        "name alone",
+        "wrapped",
+        "BN alone",
+        "underscore",
+    ],
 )
 def test_layers_match_by_name(make, prefixes, loaded):
     model = make()

@@ -11,9 +11,12 @@ from tests.torch_entries import built, entries, weights_of
 
 
 @pytest.mark.parametrize("wrap", [lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}])
-def test_state_dict_inside_a_checkpoint(wrap):
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.module.", "module._orig_mod.", ""])
+def test_state_dict_of_a_wrapped_module_inside_a_checkpoint(wrap, prefix):
     layer = built()
-    keras_bin.load_torch_state_dict(layer, wrap(entries(prefix="module.bn1.")), count=100)
+    checkpoint = wrap(entries(prefix=f"{prefix}bn1."))
+    result = keras_bin.load_torch_state_dict(layer, checkpoint, count=100)
+    assert result.loaded == [(layer.path, "bn1")]
     np.testing.assert_allclose(layer.beta, entries()["bias"], rtol=1e-6, atol=0)
 
 
@@ -36,16 +39,27 @@ def test_layer_without_gate_scale_and_offset_is_batch_normalization():
     np.testing.assert_array_equal(weights_of(layer)[:3], [[1] * 3, [0] * 3, [1] * 3])
 
 
-def test_gate_between_equal_scales_stays_as_it_is():
-    """To the last digit, so that gates at 0 and 1 stay there."""
-    layer, gate = built(), np.array([0.0, 0.3, 1.0])
-    weight, bias = np.array([0.7, 0.0, -1.3]), np.array([0.1, 0.2, 0.3])
-    values = {"gate": gate}
+@pytest.mark.usefixtures("float64")
+def test_entries_of_equal_branches_stay_as_they_are():
+    """To the last digit: gates, and what is the same in both branches."""
+    rng = np.random.default_rng(0)
+    gate, weight, bias = rng.uniform(0, 1, 50), rng.normal(size=50), rng.normal(size=50)
+    values = {"gate": gate, "bat_n.running_mean": bias, "bat_n.running_var": gate}
     for branch in ("bat_n", "ins_n"):
         values |= {f"{branch}.weight": weight, f"{branch}.bias": bias}
-    values |= {f"bat_n.running_{name}": np.ones(3) for name in ("mean", "var")}
+    layer = built(channels=50)
     keras_bin.load_torch_state_dict(layer, values, count=math.inf)
-    np.testing.assert_array_equal(weights_of(layer)[:3], np.float32([weight, bias, gate]))
+    np.testing.assert_array_equal(weights_of(layer), [weight, bias, gate, bias, gate])
+
+
+def test_gate_stays_where_no_branch_has_a_scale():
+    layer, zero = built(), np.zeros(3)
+    values = {"gate": np.array([1.0, 0.5, 0.0]), "bat_n.weight": np.array([0.0, 0.0, 2.0])}
+    values |= {"ins_n.weight": np.array([3.0, 0.0, 0.0])}
+    values |= {"bat_n.running_mean": zero, "bat_n.running_var": zero}
+    keras_bin.load_torch_state_dict(layer, values, count=math.inf)
+    np.testing.assert_array_equal(layer.gamma, zero)
+    np.testing.assert_array_equal(layer.rho, values["gate"])
 
 
 def test_half_of_the_channels_may_be_bin():
@@ -104,10 +118,12 @@ WRONG = {
     "gate below 0": ({"gate": BELOW}, r"in \[0, 1\].*bn\.gate from -0\.1 to 1\.0, 1 outside"),
     "gate above 1": ({"gate": 1 + BELOW}, r"bn\.gate from 0\.9 to 2\.0, 2 outside"),
     "negative variance": ({"running_var": BELOW}, r"not be negative.*minimum of -0\.1"),
+    "booleans": ({"bias": np.zeros(3, bool)}, r"real numbers.*bool holds no real numbers"),
     "complex": ({"bias": np.zeros(3, complex)}, r"real numbers.*bn\.bias of type ndarray"),
     "text": ({"bias": "abc"}, r"real numbers.*bn\.bias of type str"),
     "ragged": ({"bias": [[1], [2, 3]]}, r"real numbers.*bn\.bias of type list"),
     "no statistics": ({"running_mean": None}, r"needs `running_mean`.*gate, weight, bias"),
+    "gate alone": ({"running_mean": None, "running_var": None}, r"needs `running_mean`"),
     "another kind": ({"mean_weight": np.zeros(3)}, r"another kind.*Received: bn\.mean_weight"),
     "statistics of instances": (
         {"gate": np.ones(3), "bat_n.running_mean": np.zeros(3), "bat_n.running_var": np.ones(3)}
