@@ -52,7 +52,8 @@ def recalibrate(
     measured at what its `call` passes on to `super().call`. Nothing else changes: weights, rho,
     seeds, metrics, optimizer, `trainable`, `momentum`. On any error the statistics stay as well.
 
-    It takes about as long as `predict`, and memory for a copy of the model's variables.
+    It takes longer than `predict` and less than an epoch of training, and memory for a copy of the
+    model's variables.
 
     Args:
         model: a built model, compiled or not.
@@ -228,7 +229,7 @@ class _StatisticsModel(keras.Model):
         def pooling_step(*arguments: Any) -> Any:
             returned = step(*arguments)
             self._pool(returned[0] if _is_jax() else returned)
-            nothing = ops.zeros((1,))
+            nothing = ops.zeros((0,))
             return (nothing, returned[1]) if _is_jax() else nothing
 
         self.predict_function = pooling_step
@@ -261,7 +262,7 @@ def _check_elements(pools: dict[keras.layers.Layer, _Pool]) -> None:
 def _new_values(layer: keras.layers.Layer, pool: _Pool) -> list[tuple[keras.Variable, Any]]:
     """Returns the moving statistics of a layer, each with its new value."""
     values = [(layer.moving_mean, pool.mean), (layer.moving_variance, pool.variance)]
-    if getattr(layer, "renorm", False):  # batch renormalization keeps more, since Keras 3.13
+    if getattr(layer, "renorm", False):  # batch renormalization keeps more
         deviation = np.sqrt(pool.variance + layer.epsilon)
         values += [
             (layer.renorm_mean, pool.mean),
