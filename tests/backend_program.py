@@ -118,11 +118,47 @@ def recalibration():
     }
 
 
+class Branches(keras.layers.Layer):
+    """A layer with batch normalization in a dict of lists."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.branches = {"a": [keras.layers.BatchNormalization()], "b": []}
+
+    def call(self, inputs):
+        return inputs + self.branches["a"][0](inputs)
+
+
+def conversion():
+    """Returns how far a converted model is from its source, and whether that outlives training."""
+    images, labels = batch()
+    inputs = keras.Input(images.shape[1:])
+    x = keras.layers.BatchNormalization()(Branches()(inputs))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.ReLU()(x))
+    source = keras.Model(inputs, keras.layers.Dense(3)(x))
+    source(images, training=True)
+    converted = keras_bin.convert_batch_normalization(source)
+    differences = [
+        keras.ops.abs(source(images, training=training) - converted(images, training=training))
+        for training in (False, True)
+    ]
+    before = source.get_weights()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    converted.compile("adam", loss)
+    converted.fit(images, labels, verbose=0)
+    return {
+        "differences": [float(keras.ops.max(each)) for each in differences],
+        "gates": [rho.shape[0] for rho in keras_bin.rho_weights(converted)],
+        "kept": all(map(np.array_equal, before, source.get_weights())),
+    }
+
+
 def main(path):
     results = {
         "golden_error": golden_error(),
         "penalty_gradient": np.asarray(penalty_gradient()).tolist(),
         "recalibration": recalibration(),
+        "conversion": conversion(),
     }
     for name, optimizer in OPTIMIZERS.items():
         _, step = take_a_step(optimizer(), 1.0)

@@ -71,6 +71,14 @@ def test_first_step_is_scaled_and_training_learns(trained, name):
 
 
 @pytest.mark.slow
+def test_converted_model_computes_the_same_and_leaves_its_source_alone(trained):
+    result = trained[0]["conversion"]
+    assert result["gates"] == [2, 2]
+    assert max(result["differences"]) <= 1e-5
+    assert result["kept"]
+
+
+@pytest.mark.slow
 def test_every_weight_was_trained(trained):
     assert all(trained[0]["trained"])
 

@@ -44,7 +44,7 @@ class Converted:
         for name in _SHARED_WEIGHTS:
             source, target = getattr(layer, name), getattr(new, name)
             if source is not None:
-                target.assign(source)
+                target.assign(keras.ops.copy(source))  # JAX would share the array
                 copy_variable_training(source, target)
 
 

@@ -25,7 +25,7 @@ def copy_training(source: keras.layers.Layer, target: keras.layers.Layer) -> Non
     for old, new in zip(own_variables(source), own_variables(target), strict=True):
         copy_variable_training(old, new)
     for old, new in zip(seed_generators(source), seed_generators(target), strict=True):
-        new.state.assign(old.state)
+        new.state.assign(keras.ops.copy(old.state))  # JAX would share the array
 
 
 def copy_variable_training(source: keras.Variable, target: keras.Variable) -> None:
