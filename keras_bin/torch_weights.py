@@ -78,11 +78,11 @@ def load_torch_state_dict(
             them under "state_dict" or "model", and with `module.` before every key.
         count: elements per channel of a training batch at that layer, `batch * height * width`
             on the device that took the statistics, above 1. A number for all layers, or by layer:
-            a function of the layer, or a dict by the layer's name or path. `math.inf` keeps the
-            unbiased variances; None does too, and warns.
-        names: prefixes of layers that are not found by name: a dict from a layer's name or path
-            to a prefix, or a function that takes a layer and returns one. None as prefix leaves the
-            layer as it is.
+            a function of the layer, or a dict by the layer's name, path, or place (`layer1/0/bn1`).
+            `math.inf` keeps the unbiased variances; None does too, and warns.
+        names: prefixes of layers that are not found by name: a dict from a layer's name, path or
+            place to a prefix, or a function that takes a layer and returns one. None as prefix
+            leaves the layer as it is.
         epsilon: `eps` of the PyTorch layers, which a state dict does not hold; the layers that are
             loaded must have the same. None leaves that unchecked.
 

@@ -112,6 +112,18 @@ def test_names_give_prefixes(names):
     ]
 
 
+def test_names_tell_prefixes_of_the_same_words_apart():
+    model = flat("a_b", "c")
+    load(model, state("a.b", "a_b"), {"a_b": "a_b", "c": "a.b"})
+    assert betas(*model.layers) == [2, 1]
+
+
+def test_names_know_a_layer_by_the_layers_around_it():
+    names = {"layer1/0/bn1": "a", "layer1/1/bn1": "b"}
+    result = load(outer(nested()), state("b", "a"), names)
+    assert [prefix for _, prefix in result.loaded] == ["a", "b"]
+
+
 def test_what_matches_nothing_is_told_on_both_sides():
     model = flat("bn1", "bn2", "bn3")
     with pytest.warns(UserWarning, match=r"no entries for 'net/bn2', .*no layers for 'bn4'$"):
