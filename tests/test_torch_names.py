@@ -126,7 +126,7 @@ def test_names_know_a_layer_by_the_layers_around_it():
 
 def test_what_matches_nothing_is_told_on_both_sides():
     model = flat("bn1", "bn2", "bn3")
-    with pytest.warns(UserWarning, match=r"no entries for 'net/bn2', .*no layers for 'bn4'$"):
+    with pytest.warns(UserWarning, match=r"no entries for 'net/bn2', and no layers for 'bn4'$"):
         result = load(model, state("bn1", "bn4"), {"bn3": None})
     assert result == ([("net/bn1", "bn1")], ["net/bn2", "net/bn3"], ["bn4"])
     assert betas(*model.layers) == [1, 0, 0]
@@ -144,6 +144,13 @@ def test_one_layer_takes_the_only_normalization():
     layer.build((None, 6, 5, 3))
     assert load(layer, state("module.norm")).loaded == [("any", "norm")]
     assert betas(layer) == [1]
+
+
+def test_one_layer_may_be_left_alone():
+    layer = bin_layer("any")
+    layer.build((None, 6, 5, 3))
+    with pytest.raises(ValueError, match="No layer matches"):
+        load(layer, state("norm"), lambda layer: None)
 
 
 def test_one_layer_chooses_by_name_among_several():
