@@ -1,23 +1,18 @@
-"""Summaries of a model's gates, as numbers and as a picture."""
+"""Summaries of a model's gates in numbers."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from keras_bin.gates import bin_layers
-from keras_bin.layer import BatchInstanceNormalization
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from keras_bin.gates import named_gates
 
 
 class RhoSummary(NamedTuple):
     """The gates of one BIN layer.
 
     Attributes:
-        layer: path of the layer.
+        layer: path of the layer, with a number where another layer has the same path.
         channels: number of its channels, one gate each.
         mean: mean of its gates, from 0 (instance normalization) to 1 (batch normalization).
         minimum: the smallest gate.
@@ -69,7 +64,7 @@ def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
     """
     return [
         RhoSummary(
-            layer=layer.path,
+            layer=layer,
             channels=rho.size,
             mean=float(rho.mean()),
             minimum=float(rho.min()),
@@ -79,76 +74,5 @@ def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
             near_zero=int(np.count_nonzero(rho < 0.1)),
             near_one=int(np.count_nonzero(rho > 0.9)),
         )
-        for layer, rho in _gates(model)
-    ]
-
-
-def plot_rho(model: keras.layers.Layer, bins: int = 20) -> "Figure":
-    """Draws the distribution of rho, one row per BIN layer, from input to output.
-
-    Args:
-        model: a model with at least one built BIN layer.
-        bins: number of equal intervals that [0, 1] is divided into, at least 1.
-
-    Returns:
-        A `matplotlib.figure.Figure`, for `figure.savefig(path)`. Rows run from the layer
-        nearest the input (top) to the last one; each cell shows the share of the layer's
-        channels whose rho falls into the interval.
-
-    Raises:
-        ImportError: matplotlib is missing.
-        ValueError: the model has no built BIN layer, or `bins` is below 1.
-
-    Example:
-    >>> import keras, keras_bin
-    >>> model = keras.Sequential(
-    ...     [keras.Input((8, 8, 3)), keras_bin.BatchInstanceNormalization()]
-    ... )
-    >>> figure = keras_bin.plot_rho(model)
-    >>> figure.get_axes()[0].get_xlabel()
-    'rho   (0: instance normalization, 1: batch normalization)'
-
-    Source: after figure 2 of Nam & Kim 2018, which shows the same distribution.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "plot_rho needs matplotlib; install it with: pip install 'keras-bin[plot]'"
-        ) from error
-    gates = _gates(model)
-    if not gates:
-        raise ValueError(
-            "`model` must hold at least one built BatchInstanceNormalization layer to plot; "
-            f"build it first, or check that it is the BIN model. Received: model={model.name!r}"
-        )
-    if bins < 1:
-        raise ValueError(f"`bins` must be at least 1; the default is 20. Received: bins={bins!r}")
-    shares = [np.histogram(rho, bins=bins, range=(0, 1))[0] / rho.size for _, rho in gates]
-
-    figure = Figure(figsize=(7, 1.8 + 0.35 * len(gates)), layout="constrained")
-    plot = figure.subplots()
-    image = plot.imshow(
-        100 * np.array(shares),
-        aspect="auto",
-        cmap="viridis",
-        vmin=0,
-        vmax=100,
-        extent=(0, 1, len(gates) - 0.5, -0.5),
-    )
-    plot.set_yticks(range(len(gates)), [f"{layer.name} ({rho.size})" for layer, rho in gates])
-    plot.set_xlabel("rho   (0: instance normalization, 1: batch normalization)")
-    plot.set_ylabel("layer (channels), input first")
-    figure.colorbar(image, label="% of the layer's channels")
-    return figure
-
-
-def _gates(
-    model: keras.layers.Layer,
-) -> list[tuple[BatchInstanceNormalization, NDArray[np.float64]]]:
-    """Returns the built BIN layers of a model, each with its gates."""
-    return [
-        (layer, keras.ops.convert_to_numpy(layer.rho).astype("float64"))
-        for layer in bin_layers(model)
-        if layer.rho is not None
+        for layer, rho in named_gates(model).items()
     ]

