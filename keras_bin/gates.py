@@ -35,6 +35,12 @@ def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:
     return [layer.rho for layer in bin_layers(model) if layer.rho is not None]
 
 
+def trainable_rhos(model: keras.Model) -> list[keras.Variable]:
+    """Returns those of `rho_weights` that training changes."""
+    trainable = {id(variable) for variable in model.trainable_variables}
+    return [rho for rho in rho_weights(model) if id(rho) in trainable]
+
+
 def named_gates(model: keras.layers.Layer) -> dict[str, NDArray[Any]]:
     """Returns the gates of every built BIN layer of a model, from input to output, by its path.
 

@@ -134,6 +134,11 @@ def track_loss(model: keras.Model, loss: Any, sample_weight: Any) -> None:
     model._loss_tracker.update_state(loss, sample_weight=sample_weight)
 
 
+def tracked_samples(model: keras.Model) -> int:
+    """Returns how many samples the metric `loss` holds since it was reset. Public: none."""
+    return int(model._loss_tracker.count)
+
+
 # Optimizers.
 
 
@@ -264,6 +269,7 @@ __all__ = [
     "takes_training",
     "track_loss",
     "tracked_lists",
+    "tracked_samples",
     "tracker_of",
     "untracked",
     "updates",

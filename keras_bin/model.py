@@ -1,8 +1,6 @@
 """A Keras model whose train step scales the steps of rho."""
 
 import contextlib
-import functools
-import inspect
 import math
 import numbers
 import warnings
@@ -13,7 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_bin.gates import bin_layers, rho_weights
+from keras_bin.functional_models import check_graph_arguments, functional_class, makes_graph
+from keras_bin.gates import bin_layers, trainable_rhos
 from keras_bin.keras_internals import (
     Functional,
     compute_loss,
@@ -22,6 +21,7 @@ from keras_bin.keras_internals import (
     track_loss,
 )
 from keras_bin.rho_update import RhoUpdate, check_optimizer
+from keras_bin.rho_watch import RhoWatch
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -77,13 +77,13 @@ class BINModel(keras.Model):
 
     def __init__(self, *args: Any, rho_gradient_scale: float = 10.0, **kwargs: Any):
         _check_scale(rho_gradient_scale)
-        if _makes_graph(args, kwargs):
-            _check_graph_arguments(kwargs)
+        if makes_graph(args, kwargs):
+            check_graph_arguments(kwargs)
             if not isinstance(self, Functional):
                 # keras.Model would insert `Functional` into the bases of BINModel itself, which
                 # could then no longer be subclassed.
                 cls: Any = type(self)
-                self.__class__ = _functional_class(cls, float(rho_gradient_scale))
+                self.__class__ = functional_class(cls, float(rho_gradient_scale))
         super().__init__(*args, **kwargs)
         self.rho_gradient_scale = rho_gradient_scale
         self._rho_update: RhoUpdate | None = None
@@ -98,7 +98,7 @@ class BINModel(keras.Model):
         _check_scale(scale)
         self._rho_gradient_scale = float(scale)
         if self._base_of_functional is not None:
-            self.__class__ = _functional_class(self._base_of_functional, self._rho_gradient_scale)
+            self.__class__ = functional_class(self._base_of_functional, self._rho_gradient_scale)
 
     def compile(
         self,
@@ -144,6 +144,26 @@ class BINModel(keras.Model):
         unpickle, arguments = super().__reduce__()
         return getattr(keras.Model, unpickle.__name__), arguments
 
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
+        """Trains the model; arguments and result as for `keras.Model.fit`.
+
+        Warns, once per model, if rho has not moved in an epoch, or if the batches are one sample
+        each, so that rho cannot learn. It looks at the end of epochs, so steps cost nothing more.
+        """
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = [*keras.tree.flatten(callbacks or ()), RhoWatch()]
+        return super().fit(x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs)
+
     def train_step(self, *args: Any) -> Any:
         """Trains on one batch, as `keras.Model.train_step` does, with rho's steps scaled."""
         return _TRAIN_STEPS[keras.backend.backend()](self, *args)
@@ -153,8 +173,7 @@ class BINModel(keras.Model):
         if not self.optimizer.built:
             with _outside_of_trace():
                 self.optimizer.build(self.trainable_variables)
-        trainable = {id(variable) for variable in self.trainable_variables}
-        rhos = [rho for rho in rho_weights(self) if id(rho) in trainable]
+        rhos = trainable_rhos(self)
         if self._rho_update is None or not self._rho_update.updates(rhos):
             self._rho_update = RhoUpdate(
                 self.optimizer,
@@ -244,42 +263,3 @@ def _check_scale(scale: Any) -> None:
             "`rho_gradient_scale` must be a finite number above 0; use 1.0 to leave rho's steps "
             f"unscaled. Received: rho_gradient_scale={scale!r}"
         )
-
-
-def _check_graph_arguments(kwargs: dict[str, Any]) -> None:
-    """Refuses arguments that `keras.Model(inputs, outputs)` would ignore, such as misspelt ones."""
-    unknown = sorted(kwargs.keys() - {"inputs", "outputs", "name", "trainable"})
-    if unknown:
-        raise TypeError(
-            "Besides inputs and outputs, a model takes `name`, `trainable` and "
-            f"`rho_gradient_scale`. Received: {', '.join(unknown)}"
-        )
-
-
-def _makes_graph(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Tells whether `keras.Model` would take these arguments as inputs and outputs."""
-    return len(args) == 2 or "outputs" in kwargs
-
-
-@functools.cache
-def _functional_class(cls: Any, scale: float) -> Any:
-    """Returns a subclass of a BINModel class, for models made of inputs and outputs.
-
-    Its models are saved under the name of `cls`, and loaded through `cls`. `clone_model` makes a
-    clone by `model.__class__(inputs, outputs, name=...)`, so the class holds the scale.
-    """
-
-    def __init__(self: BINModel, *args: Any, **kwargs: Any) -> None:
-        cls.__init__(self, *args, **kwargs)
-        if "rho_gradient_scale" not in kwargs:
-            self.rho_gradient_scale = scale
-
-    # Keras tells by its signature whether a constructor takes inputs and outputs.
-    __init__.__signature__ = inspect.signature(cls.__init__)  # type: ignore[attr-defined]
-    attributes = {"__module__": cls.__module__, "__init__": __init__, "_base_of_functional": cls}
-    functional = type(cls.__name__, (cls, Functional), attributes)
-    package, separator, name = keras.saving.get_registered_name(cls).rpartition(">")
-    if separator:
-        for registered in (functional, cls):
-            keras.saving.register_keras_serializable(package, name)(registered)
-    return functional

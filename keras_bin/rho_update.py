@@ -77,6 +77,16 @@ def check_optimizer(optimizer: keras.optimizers.Optimizer, rho_gradient_scale: f
         )
 
 
+def optimizer_of(
+    rho: keras.Variable, optimizer: keras.optimizers.Optimizer
+) -> keras.optimizers.Optimizer:
+    """Returns the one of the optimizers inside a built `optimizer` that updates `rho`."""
+    leaves = list(leaf_optimizers(optimizer))
+    if len(leaves) == 1:
+        return leaves[0]
+    return next(leaf for leaf in leaves if updates(leaf, rho))
+
+
 class RhoUpdate:
     """Scales rho's steps under one optimizer, and keeps rho out of its weight decay.
 
@@ -112,7 +122,9 @@ class RhoUpdate:
 
     def scale_gradients(self, gradients: list[Any], variables: list[keras.Variable]) -> list[Any]:
         """Multiplies the gradients of the rhos whose optimizer is linear in them."""
-        scaled = {id(rho) for rho in self._rhos if self._by_gradient(self._owner(rho))}
+        scaled = {
+            id(rho) for rho in self._rhos if self._by_gradient(optimizer_of(rho, self._optimizer))
+        }
         return [
             gradient * self._factor if gradient is not None and id(variable) in scaled else gradient
             for gradient, variable in zip(gradients, variables, strict=True)
@@ -121,7 +133,7 @@ class RhoUpdate:
     def start(self) -> list[_Start]:
         """Records the state before a step; call it before the optimizer runs."""
         self._exclude_from_weight_decay()  # again: an exclusion by the user replaces it
-        return [self._start(rho, self._owner(rho)) for rho in self._rhos]
+        return [self._start(rho, optimizer_of(rho, self._optimizer)) for rho in self._rhos]
 
     def _start(self, rho: keras.Variable, owner: keras.optimizers.Optimizer) -> _Start:
         iterate = schedule_free_iterate(owner, rho)
@@ -136,7 +148,7 @@ class RhoUpdate:
     def finish(self, starts: list[_Start]) -> None:
         """Lengthens the steps; call it after the optimizer has run."""
         for rho, start in zip(self._rhos, starts, strict=True):
-            owner = self._owner(rho)
+            owner = optimizer_of(rho, self._optimizer)
             factor = 1.0 if self._by_gradient(owner) else self._factor
             if owner.use_ema:
                 self._finish_averaged(owner, rho, start, factor)
@@ -176,13 +188,6 @@ class RhoUpdate:
     def _exclude_from_weight_decay(self) -> None:
         for leaf in leaf_optimizers(self._optimizer) if self._rhos else ():
             exclude_too(leaf, self._rhos)
-
-    def _owner(self, rho: keras.Variable) -> keras.optimizers.Optimizer:
-        """Returns the optimizer that updates `rho`."""
-        leaves = list(leaf_optimizers(self._optimizer))
-        if len(leaves) == 1:
-            return leaves[0]
-        return next(leaf for leaf in leaves if updates(leaf, rho))
 
     def _by_gradient(self, optimizer: keras.optimizers.Optimizer) -> bool:
         clips = optimizer.clipnorm or optimizer.clipvalue or optimizer.global_clipnorm

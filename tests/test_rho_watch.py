@@ -1,0 +1,140 @@
+"""The warnings of a training in which rho cannot learn, and where they stay away."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import keras_bin
+from testing.small_net import batch, build_model
+
+STILL = "rho has not moved in an epoch"
+ONE_SAMPLE = "rho cannot learn from batches of one sample"
+
+
+def compiled(optimizer=None, model=None, **kwargs):
+    model = model or build_model(10.0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer or keras.optimizers.SGD(0.01), loss, **kwargs)
+    return model
+
+
+def warnings_of_fit(model, **kwargs):
+    """Trains on four images, and returns what was said about rho."""
+    images, labels = (each[:4] for each in batch())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(images, labels, **{"verbose": 0, **kwargs})
+    return [str(each.message) for each in caught if "rho" in str(each.message)]
+
+
+def test_learning_gates_are_left_alone():
+    assert warnings_of_fit(compiled(), epochs=2, batch_size=2) == []
+
+
+def test_gates_that_stand_still_are_said_once():
+    model = compiled(keras.optimizers.SGD(1e-12))
+    (message,) = warnings_of_fit(model, epochs=2)
+    assert message.startswith(STILL)
+    assert message.endswith(f"model={model.name!r}, learning rate 1e-12, 4 gates of float32")
+    assert "outwards" not in message
+    assert warnings_of_fit(model) == []
+    assert len(warnings_of_fit(compiled(keras.optimizers.SGD(1e-12)))) == 1
+
+
+def test_lost_steps_in_half_precision_are_said():
+    model = build_model(1.0)
+    keras.config.set_dtype_policy("bfloat16")
+    half = keras.models.clone_model(
+        model,
+        clone_function=lambda layer: type(layer).from_config(
+            {**layer.get_config(), "dtype": "bfloat16"}
+        ),
+    )
+    half.get_layer("bin").rho.assign([1.0] * 4)
+    (message,) = warnings_of_fit(compiled(keras.optimizers.Adam(1e-4), half))
+    assert "pushes them outwards" in message
+    assert "4 gates of bfloat16" in message
+
+
+@pytest.mark.parametrize("validation", [False, True], ids=["alone", "with validation"])
+@pytest.mark.parametrize(
+    "optimizer", [keras.optimizers.SGD, keras.optimizers.Adam], ids=["SGD", "Adam"]
+)
+def test_batches_of_one_sample_are_said_once(optimizer, validation):
+    model = compiled(optimizer(0.01))
+    data = {"validation_data": batch()} if validation else {}
+    (message,) = warnings_of_fit(model, batch_size=1, epochs=2, **data)
+    assert message.startswith(ONE_SAMPLE)
+    assert warnings_of_fit(model, batch_size=1) == []
+
+
+def test_one_small_batch_among_others_is_not_said():
+    assert warnings_of_fit(compiled(), batch_size=3) == []
+
+
+def test_batches_of_one_are_said_after_gates_have_moved():
+    model = compiled()
+    assert warnings_of_fit(model) == []
+    (message,) = warnings_of_fit(model, batch_size=1)
+    assert message.startswith(ONE_SAMPLE)
+
+
+def frozen_rho():
+    model = build_model(10.0)
+    model.get_layer("bin").rho.trainable = False
+    return compiled(model=model)
+
+
+def frozen_layer():
+    model = build_model(10.0)
+    model.get_layer("bin").trainable = False
+    return compiled(model=model)
+
+
+def own_rate_of_zero():
+    def optimizer_of(variable):
+        return keras.optimizers.SGD(0.0 if variable.name == "rho" else 0.1)
+
+    return compiled(keras.optimizers.MultiOptimizer(optimizer_of))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        frozen_rho,
+        frozen_layer,
+        lambda: compiled(keras.optimizers.SGD(0.0)),
+        pytest.param(
+            own_rate_of_zero,
+            marks=pytest.mark.skipif(
+                not hasattr(keras.optimizers, "MultiOptimizer"), reason="new in Keras 3.15"
+            ),
+        ),
+        lambda: compiled(keras.optimizers.SGD(0.1, gradient_accumulation_steps=9)),
+    ],
+    ids=["rho frozen", "layer frozen", "rate 0", "rate 0 of rho", "no update yet"],
+)
+def test_gates_that_stay_on_purpose_are_not_said(make):
+    model = make()
+    before = keras_bin.rho_weights(model)[0].numpy()
+    assert warnings_of_fit(model) == []
+    np.testing.assert_array_equal(keras_bin.rho_weights(model)[0], before)
+
+
+def test_callbacks_of_the_user_are_called_and_kept():
+    seen = []
+    callbacks = (
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch)),
+    )
+    images, labels = batch()
+    model = compiled(keras.optimizers.SGD(1e-12))
+    with pytest.warns(UserWarning, match=STILL):
+        history = model.fit(images, labels, 16, 2, 0, callbacks, 0.25)
+    assert seen == [0, 1]
+    assert len(callbacks) == 1
+    assert len(history.history["val_loss"]) == 2
+    again = keras.callbacks.CallbackList(callbacks, model=model)
+    model.fit(images, labels, callbacks=again)
+    assert seen == [0, 1, 0]
