@@ -134,9 +134,9 @@ def track_loss(model: keras.Model, loss: Any, sample_weight: Any) -> None:
     model._loss_tracker.update_state(loss, sample_weight=sample_weight)
 
 
-def tracked_samples(model: keras.Model) -> int:
-    """Returns how many samples the metric `loss` holds since it was reset. Public: none."""
-    return int(model._loss_tracker.count)
+def tracked_samples(model: keras.Model) -> keras.Variable:
+    """Returns the number of samples in the metric `loss` since it was reset. Public: none."""
+    return model._loss_tracker.count
 
 
 # Optimizers.

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_bin.gates import trainable_rhos
+from keras_bin.gates import bin_layers, trainable_rhos
 from keras_bin.keras_internals import calls_of, tracked_samples
+from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.rho_update import leaf_optimizers, optimizer_of
 
-# Models whose gates have moved, or of which a warning has said that they do not.
+# Models whose gates have moved, or of which a warning has said that they have not.
 _seen_moving: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 _warned_of_one_sample: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
@@ -21,15 +22,17 @@ class _Start(NamedTuple):
     """The state before an epoch.
 
     Attributes:
-        rhos: the gates that are trained.
-        values: their values, empty if the gates have moved in an earlier epoch.
+        layers: the layers whose gates are trained.
+        rhos: their gates.
+        means: their moving means.
         optimizer: an optimizer that is called at every step.
         calls: how often it was called.
         updates: how often it has updated weights.
     """
 
-    rhos: list[keras.Variable]
-    values: list[NDArray[Any]]
+    layers: list[BatchInstanceNormalization]
+    rhos: list[NDArray[Any]]
+    means: list[NDArray[Any]]
     optimizer: keras.optimizers.Optimizer
     calls: int
     updates: int
@@ -38,9 +41,10 @@ class _Start(NamedTuple):
 class RhoWatch(keras.callbacks.Callback):
     """Warns, once per model, if rho has not moved in an epoch, or if the batches are one sample.
 
-    It looks before and after epochs only, so that steps cost nothing more, and at gates until they
-    have moved once. It says nothing where rho is frozen, has a learning rate of 0, or was not
-    updated (gradient accumulation, loss scaling), and where a batch is divided among replicas.
+    It looks before and after epochs only, so that steps cost nothing more. It says nothing where
+    rho is frozen, has a learning rate of 0, or was not updated (gradient accumulation, loss
+    scaling); nor of batches that are divided among replicas, or of which the layers do not take
+    statistics.
     """
 
     _start: _Start | None = None
@@ -48,16 +52,18 @@ class RhoWatch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Records the state before an epoch."""
         model = self.model
-        rhos = trainable_rhos(model)
+        trained = {id(rho) for rho in trainable_rhos(model)}
+        layers = [layer for layer in bin_layers(model) if id(layer.rho) in trained]
         optimizer = next(leaf_optimizers(model.optimizer), None)
         self._start = None
-        if rhos and optimizer is not None:
+        if layers and optimizer is not None:
             self._start = _Start(
-                rhos,
-                [] if model in _seen_moving else [_value(rho) for rho in rhos],
+                layers,
+                [_value(layer.rho) for layer in layers],
+                [_value(layer.moving_mean) for layer in layers],
                 optimizer,
-                int(calls_of(optimizer)),
-                int(optimizer.iterations),
+                _number(calls_of(optimizer)),
+                _number(optimizer.iterations),
             )
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -71,26 +77,36 @@ class RhoWatch(keras.callbacks.Callback):
     def _look(self) -> None:
         model, start = self.model, self._start
         self._start = None
-        if start is None or int(start.optimizer.iterations) == start.updates:
+        if start is None or _number(start.optimizer.iterations) == start.updates:
             return
-        if model not in _warned_of_one_sample:
-            steps = int(calls_of(start.optimizer)) - start.calls
-            if 0 < tracked_samples(model) <= steps:
+        steps = _number(calls_of(start.optimizer)) - start.calls
+        one_sample = 0 < _number(tracked_samples(model)) <= steps
+        if one_sample and model not in _warned_of_one_sample:
+            if _changed([layer.moving_mean for layer in start.layers], start.means):
                 _warned_of_one_sample.add(model)
                 _seen_moving.add(model)  # one warning is enough
                 warnings.warn(_one_sample(model), stacklevel=2)
-        if model not in _seen_moving and start.values:
-            pairs = zip(start.rhos, start.values, strict=True)
-            moved = any(not np.array_equal(_value(rho), value) for rho, value in pairs)
-            rates = {_learning_rate(rho, model.optimizer) for rho in start.rhos}
-            if moved or any(rates):
+        if model not in _seen_moving:
+            rhos = [layer.rho for layer in start.layers]
+            rate = max(_learning_rate(rho, model.optimizer) for rho in rhos)
+            if _changed(rhos, start.rhos):
                 _seen_moving.add(model)
-            if not moved and any(rates):
-                warnings.warn(_no_movement(model, start.rhos, max(rates)), stacklevel=2)
+            elif rate:
+                _seen_moving.add(model)
+                warnings.warn(_no_movement(model, start.rhos, rate), stacklevel=2)
 
 
-def _value(rho: keras.Variable) -> NDArray[Any]:
-    return np.array(keras.ops.convert_to_numpy(rho))  # a copy, also on PyTorch
+def _changed(variables: list[keras.Variable], values: list[NDArray[Any]]) -> bool:
+    pairs = zip(variables, values, strict=True)
+    return any(not np.array_equal(_value(variable), value) for variable, value in pairs)
+
+
+def _value(variable: keras.Variable) -> NDArray[Any]:
+    return np.array(keras.ops.convert_to_numpy(variable))  # a copy, also on PyTorch
+
+
+def _number(scalar: Any) -> int:
+    return int(keras.ops.convert_to_numpy(scalar))  # `int` does not take the variables of replicas
 
 
 def _learning_rate(rho: keras.Variable, optimizer: keras.optimizers.Optimizer) -> float:
@@ -106,8 +122,8 @@ def _one_sample(model: keras.Model) -> str:
     )
 
 
-def _no_movement(model: keras.Model, rhos: list[keras.Variable], rate: float) -> str:
-    gates = np.concatenate([_value(rho) for rho in rhos])
+def _no_movement(model: keras.Model, rhos: list[NDArray[Any]], rate: float) -> str:
+    gates = np.concatenate(rhos)
     at_ends = " Gates at 0 and 1 also stay while training pushes them outwards."
     return (
         "rho has not moved in an epoch: none of the model's gates has changed. Raise the learning "
@@ -115,5 +131,5 @@ def _no_movement(model: keras.Model, rhos: list[keras.Variable], rate: float) ->
         "gate's precision are lost), and check that the loss depends on the BIN layers; or freeze "
         "rho (`rho.trainable = False` for each of keras_bin.rho_weights(model), before "
         f"`compile`).{at_ends if np.isin(gates, (0, 1)).all() else ''} Received: "
-        f"model={model.name!r}, learning rate {rate:g}, {gates.size} gates of {rhos[0].dtype}"
+        f"model={model.name!r}, learning rate {rate:g}, {gates.size} gates of {gates.dtype}"
     )

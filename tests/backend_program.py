@@ -1,13 +1,15 @@
 """Trains a BINModel on the backend in KERAS_BACKEND and saves it; run by test_backends.py.
 
-Prints, as JSON, rho's first steps at scale 1 and 10, losses, the layer's golden error, and the
-gradient of a gradient penalty.
+Prints, as JSON, rho's first steps at scale 1 and 10, losses, the gates that RhoHistory recorded,
+what is said of training that cannot move rho, what a frozen rho leaves to learn, the layer's golden
+error, and the gradient of a gradient penalty.
 """
 
 import contextlib
 import json
 import math
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -51,6 +53,50 @@ def take_a_step(optimizer, scale):
     # Not fit: on JAX, Keras 3.15 cannot fit twice with use_ema (a buffer is donated twice).
     model.train_on_batch(*batch())
     return model, rho_of(model) - 0.5
+
+
+def recorded_gates():
+    """Returns what RhoHistory recorded and logged in two fits, and the gates after each."""
+    model, _ = take_a_step(keras.optimizers.Adam(0.01), 10.0)
+    rho_history, after, means = keras_bin.RhoHistory(), [rho_of(model).tolist()], []
+    for epoch in range(2):
+        logged = model.fit(
+            *batch(),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            verbose=0,
+            validation_data=batch(),
+            callbacks=[rho_history],
+        ).history
+        after.append(rho_of(model).tolist())
+        means += logged["rho/bin/mean"]
+    return {"recorded": rho_history.rho["bin"].tolist(), "after": after, "means": means}
+
+
+def said(rate, **settings):
+    """Returns the beginnings of what a training for two epochs says."""
+    model = build_model(10.0)
+    model.compile(
+        keras.optimizers.SGD(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(*batch(), epochs=2, verbose=0, **settings)
+    return [str(each.message)[:17] for each in caught if "rho" in str(each.message)]
+
+
+def learned_with_frozen_rho():
+    """Returns the weights of the BIN layer that a training has changed, with rho frozen."""
+    model, _ = take_a_step(keras.optimizers.Adam(0.01), 10.0)
+    layer = model.get_layer("bin")
+    layer.rho.trainable = False
+    model.compile(
+        keras.optimizers.Adam(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    before = layer.get_weights()
+    model.fit(*batch(), verbose=0)
+    triples = zip(layer.weights, before, layer.get_weights(), strict=True)
+    return [weight.name for weight, old, new in triples if (old != new).any()]
 
 
 def golden_error():
@@ -159,6 +205,9 @@ def main(path):
         "penalty_gradient": np.asarray(penalty_gradient()).tolist(),
         "recalibration": recalibration(),
         "conversion": conversion(),
+        "history": recorded_gates(),
+        "said": [said(0.01), said(1e-12), said(0.01, batch_size=1)],
+        "learned_with_frozen_rho": learned_with_frozen_rho(),
     }
     for name, optimizer in OPTIMIZERS.items():
         _, step = take_a_step(optimizer(), 1.0)

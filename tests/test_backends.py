@@ -96,6 +96,22 @@ def test_recalibration_computes_statistics_and_keeps_the_model_on_an_error(train
     expected = [normalized.mean((0, 1, 2)), normalized.var((0, 1, 2))]
     np.testing.assert_allclose(recalibration["statistics"], expected, rtol=1e-5, atol=1e-6)
     assert recalibration["kept"]
+def test_history_records_the_gates_of_the_model(trained):
+    history = trained[0]["history"]
+    assert history["recorded"] == history["after"]
+    assert history["recorded"][1] != history["recorded"][0]
+    assert history["means"] == [np.mean(gates) for gates in history["after"][1:]]
+
+
+@pytest.mark.slow
+def test_training_that_cannot_move_rho_is_said_once(trained):
+    assert trained[0]["said"] == [[], ["rho has not moved"], ["rho cannot learn "]]
+
+
+@pytest.mark.slow
+def test_frozen_rho_stays_and_the_others_learn(trained):
+    names = ["gamma", "beta", "moving_mean", "moving_variance"]
+    assert trained[0]["learned_with_frozen_rho"] == names
 
 
 def run_saved_model(model, images, folder):

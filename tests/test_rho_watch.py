@@ -81,6 +81,19 @@ def test_batches_of_one_are_said_after_gates_have_moved():
     assert message.startswith(ONE_SAMPLE)
 
 
+class FixedStatistics(keras_bin.BatchInstanceNormalization):
+    def call(self, inputs, training=None, mask=None):
+        return super().call(inputs, training=False, mask=mask)
+
+
+def test_batches_of_one_are_right_where_statistics_are_fixed():
+    inputs = keras.Input((6, 6, 2))
+    x = keras.layers.Activation("gelu")(FixedStatistics()(inputs))
+    model = keras_bin.BINModel(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+    assert warnings_of_fit(compiled(model=model), batch_size=1) == []
+    assert (keras_bin.rho_weights(model)[0].numpy() < 1).any()
+
+
 def frozen_rho():
     model = build_model(10.0)
     model.get_layer("bin").rho.trainable = False

@@ -1,0 +1,18 @@
+"""The Python code on the pages of docs/, each page run from top to bottom."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_code_on_the_page_runs(page, tmp_path, monkeypatch):
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": f"docs.{page.stem}"}
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), names)
