@@ -7,14 +7,18 @@ from pathlib import Path
 from keras_bin.cli.arguments import add_command
 from keras_bin.cli.tables import table_of, titled_table
 from keras_bin.export.describe import VersionsFolder, describe
-from keras_bin.export.models.keras_file import KerasFile
+from keras_bin.export.files.remote import refuse_remote
+from keras_bin.export.models.keras_file import KerasFile, load_keras_file
 from keras_bin.export.onnx_files.metadata import FACTS, VERSION
 from keras_bin.export.onnx_files.reader import OnnxFile
 from keras_bin.export.saved_models.manifest import FORMAT
 from keras_bin.export.saved_models.reader import SavedModelFolder
+from keras_bin.rho_plots import plot_rho
 
 EXAMPLE = """  keras-bin inspect models/digits/1
     lists the signatures of a SavedModel, and its operators
+  keras-bin inspect digits.keras --plot rho.png
+    draws the distribution of rho, a row for each layer
 """
 _LAYERS = {
     "layer": "layer",
@@ -57,13 +61,34 @@ def add_parser(commands) -> None:
         help="a .keras file, a SavedModel (OUT/<version>), the folder of its versions (OUT), or "
         "an ONNX file",
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw the distribution of rho of a .keras file, and write it to FILE (.png, .svg, "
+        ".pdf); needs the extra `plot`",
+    )
 
 
 def _inspect(options, output):
+    if options.plot is not None:
+        refuse_remote(options.plot)
     with output.status(f"reading {options.path}"):
         found = describe(options.path)
+        if options.plot is not None:
+            _plot(found, options.plot)
+            output.data["plot"] = str(options.plot)
     output.show(*_RESULTS[type(found)](found))
     output.data.update(found.as_dict())
+
+
+def _plot(found, path):
+    if not isinstance(found, KerasFile):
+        raise ValueError(
+            "--plot needs a .keras file: an artifact holds summaries of rho, not the gates. Give "
+            f"the file that it was exported from. Received: {str(found.path)!r}"
+        )
+    plot_rho(load_keras_file(found.path)).savefig(path)
 
 
 def _keras_file(found):

@@ -8,6 +8,7 @@ import pytest
 from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.describe import describe
+from keras_bin.rho_plots import plot_rho
 from testing.weights import randomize
 from tests.export.kinds import bin_model, classifier
 
@@ -110,6 +111,47 @@ def test_json_is_the_description(path, run_json):
     code, found, error = run_json("inspect", path)
     assert (code, error) == (0, "")
     assert found == describe(path).as_dict()
+
+
+@pytest.mark.parametrize("path", ["keras"], indirect=True)
+def test_gates_of_a_keras_file_are_drawn(path, tmp_path, run_json, monkeypatch):
+    drawn = []
+
+    def record(model):
+        drawn.append(plot_rho(model))
+        return drawn[0]
+
+    monkeypatch.setattr("keras_bin.cli.inspect.plot_rho", record)
+    code, found, error = run_json("inspect", path, "--plot", tmp_path / "rho.png")
+    assert (code, error) == (0, "")
+    assert found == {"plot": str(tmp_path / "rho.png"), **describe(path).as_dict()}
+    assert (tmp_path / "rho.png").read_bytes().startswith(b"\x89PNG")
+    labels = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert labels == [f"{layer.layer} ({layer.channels})" for layer in describe(path).rho]
+
+
+@pytest.mark.parametrize("path", ["onnx"], indirect=True)
+def test_gates_of_an_artifact_are_not_drawn(path, tmp_path, capsys):
+    assert main(["inspect", str(path), "--plot", str(tmp_path / "rho.png")]) == 1
+    error = capsys.readouterr().err
+    assert "--plot needs a .keras file" in error
+    assert str(path) in error
+    assert not (tmp_path / "rho.png").exists()
+
+
+@pytest.mark.parametrize("path", ["keras"], indirect=True)
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("gs://bucket/rho.png", "gs:/bucket"), ("missing/rho.png", "missing"), ("rho.abc", "abc")],
+    ids=["remote", "folder", "format"],
+)
+def test_picture_that_cannot_be_written_is_one_line(path, target, message, capsys, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    assert main(["inspect", str(path), "--plot", target]) == 1
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert len(printed.err.splitlines()) == 1
+    assert printed.out == ""
 
 
 def test_other_folder_is_refused(tmp_path, capsys):
