@@ -96,6 +96,9 @@ def test_recalibration_computes_statistics_and_keeps_the_model_on_an_error(train
     expected = [normalized.mean((0, 1, 2)), normalized.var((0, 1, 2))]
     np.testing.assert_allclose(recalibration["statistics"], expected, rtol=1e-5, atol=1e-6)
     assert recalibration["kept"]
+
+
+@pytest.mark.slow
 def test_history_records_the_gates_of_the_model(trained):
     history = trained[0]["history"]
     assert history["recorded"] == history["after"]
