@@ -5,7 +5,7 @@ from pathlib import Path
 from keras_bin.cli.arguments import add_command
 from keras_bin.cli.converted_file import check_destination, write_converted
 from keras_bin.cli.tables import table_of
-from keras_bin.conversion.convert import conversion_report, convert_batch_normalization
+from keras_bin.conversion.carrying_out import to_bin
 from keras_bin.conversion.report import CONVERTED
 from keras_bin.export.files.remote import refuse_remote
 from keras_bin.export.models.keras_file import load_keras_file
@@ -66,10 +66,11 @@ def _convert(options, output):
     with output.status(f"loading {options.model}") as status:
         model = load_keras_file(options.model)
         status.update("converting the model")
-        layers = conversion_report(model, options.where)
-        converted = convert_batch_normalization(model, options.rho, options.where)
+        converted, layers, notes = to_bin(model, options.rho, options.where)
         status.update(f"writing {options.out}")
         write_converted(converted, options.out, options.overwrite)
+    for note in notes:
+        output.warn(note)
     rows = [layer._asdict() for layer in layers]
     count = sum(layer.became == CONVERTED for layer in layers)
     kind = type(converted).__name__

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from keras_bin.comparing import compare
-from keras_bin.conversion.convert import TOLERANCE
+from keras_bin.conversion.carrying_out import TOLERANCE
 from keras_bin.export.files.publish import publish_file, refuse_existing, staging
 from keras_bin.export.files.remote import refuse_remote
 from keras_bin.export.models.keras_file import load_keras_file

@@ -1,27 +1,18 @@
 """From batch normalization to BIN in one call, and back."""
 
 import warnings
-from collections.abc import Callable, Iterable
-from typing import Any
 
 import keras
 
-from keras_bin.comparing import Tolerance, compare
-from keras_bin.conversion.plan import Plan, plan
-from keras_bin.conversion.replacements import TO_BATCH_NORMALIZATION, TO_BIN, Converted
+from keras_bin.conversion.carrying_out import (
+    Conversion,
+    ModelClass,
+    planned_bin,
+    to_batch_normalization,
+    to_bin,
+)
 from keras_bin.conversion.report import LayerConversion
-from keras_bin.conversion.rules import why_not_batch_normalization, why_not_bin
-from keras_bin.conversion.selection import Rho, Where, check_where, gates_for
-from keras_bin.gates import bin_layers
-from keras_bin.keras_internals import Functional, set_own_trainable
-from keras_bin.layer import BatchInstanceNormalization
-from keras_bin.model import BINModel
-from keras_bin.networks.copying import Copier, CopyError
-from keras_bin.networks.graph import as_functional, check_model, is_graph
-
-TOLERANCE = Tolerance(half=0.03, single=1e-4, double=1e-11)
-
-ModelClass = Callable[..., keras.Model] | None
+from keras_bin.conversion.selection import Rho, Where
 
 
 def convert_batch_normalization(
@@ -83,18 +74,7 @@ def convert_batch_normalization(
 
     Source: Nam & Kim 2018, section 3: rho = 1 is batch normalization.
     """
-    check_model(model)
-    check_where(where)
-    graph = as_functional(model)
-    planned = _plan_to_bin(graph, where)
-    _check_converted(planned, model, where)
-    gates_for(planned.converted, rho)
-    converted, planned, copier = _carried_out(graph, planned, TO_BIN)
-    for layer, gates in zip(planned.converted, gates_for(planned.converted, rho), strict=True):
-        new = copier.copy_of(layer)
-        new.rho.assign(keras.ops.broadcast_to(gates, new.rho.shape))
-    _warn_of(planned.refused)
-    return _finished(model, converted, copier, model_class, BINModel)
+    return _told(to_bin(model, rho, where, model_class))
 
 
 def revert_to_batch_normalization(
@@ -127,13 +107,7 @@ def revert_to_batch_normalization(
     >>> type(reverted.get_layer("norm")).__name__
     'BatchNormalization'
     """
-    check_model(model)
-    graph = as_functional(model)
-    planned = _plan_to_batch_normalization(graph)
-    reverted, planned, copier = _carried_out(graph, planned, TO_BATCH_NORMALIZATION)
-    _warn_of(planned.refused)
-    default = BINModel if bin_layers(reverted) else keras.Model
-    return _finished(model, reverted, copier, model_class, default)
+    return _told(to_batch_normalization(model, model_class))
 
 
 def conversion_report(model: keras.Model, where: Where = None) -> list[LayerConversion]:
@@ -160,102 +134,10 @@ def conversion_report(model: keras.Model, where: Where = None) -> list[LayerConv
     >>> [(layer.layer, layer.became) for layer in keras_bin.conversion_report(model)]
     [('sequential/norm', 'converted')]
     """
-    check_model(model)
-    check_where(where)
-    return _plan_to_bin(as_functional(model), where).report
+    return planned_bin(model, where).report
 
 
-def _plan_to_bin(graph, where):
-    return plan(graph, keras.layers.BatchNormalization, why_not_bin, where)
-
-
-def _plan_to_batch_normalization(graph):
-    return plan(graph, BatchInstanceNormalization, why_not_batch_normalization)
-
-
-def _check_converted(planned: Plan, model: keras.Model, where: Where) -> None:
-    if planned.converted:
-        return
-    names = [layer.name for layer in planned.layers]
-    found = "; ".join(f"{each.layer}: {each.reason}" for each in planned.report) or "none"
-    raise ValueError(
-        "`model` must hold a BatchNormalization layer that can be converted, and that `where` "
-        f"selects. Received: where={where!r} for model {model.name!r}, whose layers are: {found}"
-        if names
-        else "`model` must hold a BatchNormalization layer; only those are converted. "
-        f"Received: model {model.name!r}, which holds none"
-    )
-
-
-def _carried_out(
-    graph: keras.Model, planned: Plan, conversion: Converted
-) -> tuple[keras.Model, Plan, Copier]:
-    """Copies and compares; leaves layers inside custom layers if these do not work with others."""
-    try:
-        return _copied(graph, planned, conversion)
-    except (CopyError, _DifferentError):
-        outer = planned.without_inner(graph)
-        if outer == planned:
-            raise
-        return _copied(graph, outer, conversion)
-
-
-class _DifferentError(ValueError):
-    """The copy computes something else."""
-
-
-def _copied(graph, planned, conversion):
-    copier = Copier(graph, dict.fromkeys(map(id, planned.converted), conversion), inference=False)
-    copy = copier.copy()
-    found = compare(graph, copy, TOLERANCE)
-    if found.differences:
-        uses = f"uses the weights of {list(found.uses)} and " if found.uses else ""
-        raise _DifferentError(
-            "A converted model must compute in inference mode what the model computes; a custom "
-            "layer that calls another layer through a function or a global name breaks that. Hold "
-            f"it in an attribute instead. Received: model {graph.name!r}, whose copy {uses}differs "
-            f"in: {'; '.join(found.differences)}"
-        )
-    if not found.ran:
-        warnings.warn(
-            f"Model {graph.name!r} was converted, but its outputs could not be compared: it does "
-            "not run on generated inputs, or its outputs are random or not finite. Compare them on "
-            "data of your own.",
-            stacklevel=4,
-        )
-    return copy, planned, copier
-
-
-def _warn_of(refused: Iterable[LayerConversion]) -> None:
-    if refused:
-        listed = "; ".join(f"{each.layer}: {each.reason}" for each in refused)
-        warnings.warn(f"These layers were left as they are: {listed}", stacklevel=3)
-
-
-def _finished(
-    model: keras.Model,
-    copy: keras.Model,
-    copier: Copier,
-    model_class: ModelClass,
-    default: type[keras.Model],
-) -> Any:
-    """Returns the copy as a model of the class that was asked for."""
-    if model_class is None and not is_graph(model):
-        return copier.copy_of(model)
-    if model_class is None:
-        _warn_of_class(model, default)
-    new = (model_class or default)(copy.input, copy.output, name=model.name)
-    if isinstance(new, BINModel) and isinstance(model, BINModel):
-        new.rho_gradient_scale = model.rho_gradient_scale
-    set_own_trainable(new, model.trainable)
-    return new
-
-
-def _warn_of_class(model: keras.Model, default: type[keras.Model]) -> None:
-    plain = (Functional, keras.Sequential, keras.Model)
-    if type(model) not in plain and BINModel not in type(model).__bases__:
-        warnings.warn(
-            f"The model was a {type(model).__name__} and became a {default.__name__}: methods of "
-            "its class, such as `train_step`, are gone. Pass `model_class` to keep them.",
-            stacklevel=4,
-        )
+def _told(conversion: Conversion) -> keras.Model:
+    for note in conversion.notes:
+        warnings.warn(note, stacklevel=3)
+    return conversion.model

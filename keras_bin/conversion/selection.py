@@ -37,10 +37,8 @@ def is_selected(layer: keras.layers.Layer, where: Where) -> bool:
     return bool(where(layer))
 
 
-def gates_for(
-    layers: Sequence[keras.layers.Layer], rho: Rho
-) -> list[NDArray[np.float64] | np.float64]:
-    """Returns the gates that each layer starts with.
+def gates_for(layers: Sequence[keras.layers.Layer], rho: Rho) -> dict[int, NDArray[np.float64]]:
+    """Returns the gates that each layer starts with, by the `id` of the layer.
 
     Args:
         layers: the layers to convert, in the order of computation.
@@ -49,12 +47,11 @@ def gates_for(
     Raises:
         ValueError: a gate is outside [0, 1], or there is not one for each channel.
     """
-    return [_checked(layer, _value(layer, rho, depth)) for layer, depth in _depths(layers)]
-
-
-def _depths(layers):
     last = max(len(layers) - 1, 1)
-    return [(layer, index / last) for index, layer in enumerate(layers)]
+    return {
+        id(layer): _checked(layer, _value(layer, rho, depth=index / last))
+        for index, layer in enumerate(layers)
+    }
 
 
 def _value(layer, rho, depth):
