@@ -9,10 +9,9 @@ import keras
 from keras import ops
 
 from keras_bin.axes import Axes, input_axes
-from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.moments import batch_moments, instance_moments
+from keras_bin.networks.normalizations import NORMALIZATIONS
 
-NORMALIZATIONS = (BatchInstanceNormalization, keras.layers.BatchNormalization)
 NOT_READABLE = (
     "What reaches a normalization layer can be read where the model calls it directly, not in a "
     "loop or compiled function inside the model: give RNN layers `unroll=True` and inputs of "

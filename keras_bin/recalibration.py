@@ -10,13 +10,13 @@ import numpy as np
 from keras import ops
 
 from keras_bin.batch_statistics import (
-    NORMALIZATIONS,
     NOT_READABLE,
     Statistics,
     measured,
     record,
 )
 from keras_bin.keras_internals import all_layers
+from keras_bin.networks.normalizations import NORMALIZATIONS
 from keras_bin.networks.state import restored
 
 

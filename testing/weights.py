@@ -5,8 +5,7 @@ import numpy as np
 
 import keras_bin
 from keras_bin.keras_internals import all_layers
-
-NORMALIZATIONS = (keras_bin.BatchInstanceNormalization, keras.layers.BatchNormalization)
+from keras_bin.networks.normalizations import NORMALIZATIONS
 
 
 def randomize(model: keras.Model, rho: float | None = None, seed: int = 0) -> keras.Model:

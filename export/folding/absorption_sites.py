@@ -9,8 +9,8 @@ from keras import layers
 
 from keras_bin.keras_internals import calls_in_order, layers_inside
 from keras_bin.networks.graph import as_functional, graphs_of, is_graph
+from keras_bin.networks.normalizations import NORMALIZATIONS
 
-from ..models.normalizations import NORMALIZATIONS
 from .linear_layers import refusal
 
 # At inference these return their inputs, unless a subclass overrides `call`.

@@ -9,14 +9,14 @@ from keras_bin.keras_internals import all_layers, calls_in_order, layers_inside
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.networks.copying import Replacement
 from keras_bin.networks.graph import as_functional, is_graph
-
-from ..models.exported_gates import gate_change
-from ..models.normalizations import (
+from keras_bin.networks.normalizations import (
     NORMALIZATIONS,
     OVERRIDDEN_CALL,
     is_foldable,
     normalizations_of,
 )
+
+from ..models.exported_gates import gate_change
 from ..results.layer_report import ABSORBED, UNFOLDED, LayerFold
 from .absorption_sites import AbsorptionSite, absorption_sites
 from .constants import Constants

@@ -3,9 +3,9 @@
 import collections
 
 from keras_bin.keras_internals import all_layers
+from keras_bin.networks.normalizations import NORMALIZATIONS, OVERRIDDEN_CALL, is_foldable
 
 from ..models.exported_model import ExportedModel
-from ..models.normalizations import NORMALIZATIONS, OVERRIDDEN_CALL, is_foldable
 from ..results.layer_report import ABSORBED, UNFOLDED, LayerFold
 from .constant_evaluation import evaluate_constants
 from .grouped import split_grouped_convolutions

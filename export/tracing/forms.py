@@ -11,10 +11,10 @@ from keras_bin.axes import Axes, input_axes
 from keras_bin.formula import apply_constants
 from keras_bin.inference_form import current_form, inference_form
 from keras_bin.keras_internals import all_layers
+from keras_bin.networks.normalizations import is_foldable
 
 from ..folding.constants import Constants
 from ..folding.layer_constants import layer_constants
-from ..models.normalizations import is_foldable
 
 # Part of the names of operators, by which calls are found again in the graph.
 CALL = "keras_bin_call_"

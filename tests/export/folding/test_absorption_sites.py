@@ -5,9 +5,9 @@ import pytest
 from keras import layers
 
 from keras_bin.export.folding.absorption_sites import absorption_sites
-from keras_bin.export.models.normalizations import normalizations_of
 from keras_bin.keras_internals import calls_in_order
 from keras_bin.networks.graph import graphs_of
+from keras_bin.networks.normalizations import normalizations_of
 from tests.export.kinds import BIN, IMAGE
 
 BN = layers.BatchNormalization

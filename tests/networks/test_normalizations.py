@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from keras_bin.export.models.normalizations import is_foldable, normalizations_of
+from keras_bin.networks.normalizations import is_foldable, normalizations_of
 from tests.export.custom_layers import Branch, Rectified
 from tests.export.kinds import BIN, IMAGE
 
