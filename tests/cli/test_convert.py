@@ -165,6 +165,7 @@ REFUSED = {
     "not a .keras file": (["bin.h5"], r"ends in .keras, such as bin.keras. Received: '.*bin.h5'"),
     "no name": ([".keras"], r"must be the name of a file .* Received: '.*\.keras'"),
     "folder": (["folder.keras", "--overwrite"], r"the name of a file .*folder.keras"),
+    "existing file": (["taken.keras"], r"must not exist; .*--overwrite.*taken.keras"),
     "source": (["bn.keras", "--overwrite"], r"must be another file than IN.*bn.keras' for both"),
     "link to the source": (["link.keras", "--overwrite"], r"must be another file than IN"),
     "rho above 1": (["bin.keras", "--rho", "1.5"], r"--rho must be a number .* Received: 1.5"),
@@ -177,6 +178,7 @@ def test_wrong_argument_is_refused_before_a_model_is_loaded(
     arguments, error, source, tmp_path, capsys, monkeypatch
 ):
     (tmp_path / "folder.keras").mkdir()
+    (tmp_path / "taken.keras").touch()
     os.symlink(source, tmp_path / "link.keras")
     before = sorted(tmp_path.iterdir())
     monkeypatch.setattr("keras_bin.cli.convert.load_keras_file", None)
