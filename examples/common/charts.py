@@ -6,7 +6,13 @@ from statistics import mean, stdev
 import numpy as np
 from matplotlib.axes import Axes
 
-COLOURS = {"BN": "#4477aa", "IN": "#ccbb44", "BN+IN": "#66ccee", "BIN": "#ee6677"}
+COLOURS = {
+    "BN": "#4477aa",
+    "IN": "#ccbb44",
+    "BN+IN": "#66ccee",
+    "BIN": "#ee6677",
+    "BIN first": "#aa3377",
+}
 
 
 def plot_scores(axes: Axes, scores: dict[str, Sequence[float]]) -> None:
