@@ -11,14 +11,14 @@ from keras_bin.conversion.convert import (
 )
 from keras_bin.conversion.report import LayerConversion
 from keras_bin.folded import FoldedBatchInstanceNormalization
-from keras_bin.gate_summaries import RhoSummary, rho_summary
-from keras_bin.gates import rho_weights
+from keras_bin.gates.finding import rho_weights
+from keras_bin.gates.history import RhoHistory
+from keras_bin.gates.plots import plot_rho
+from keras_bin.gates.summaries import RhoSummary, rho_summary
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.model import BINModel
-from keras_bin.recalibration import recalibrate
-from keras_bin.rho_history import RhoHistory
-from keras_bin.rho_plots import plot_rho
-from keras_bin.torch_weights import LoadedTorchWeights, load_torch_state_dict
+from keras_bin.recalibration.recalibrate import recalibrate
+from keras_bin.torch_weights.loading import LoadedTorchWeights, load_torch_state_dict
 
 __version__ = "0.1.0"
 

@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from keras_bin.functional_models import check_graph_arguments, functional_class, makes_graph
-from keras_bin.gates import bin_layers, trainable_rhos
+from keras_bin.gates.finding import bin_layers, trainable_rhos
 from keras_bin.keras_internals import (
     Functional,
     compute_loss,

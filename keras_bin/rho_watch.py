@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_bin.gates import bin_layers, trainable_rhos
+from keras_bin.gates.finding import bin_layers, trainable_rhos
 from keras_bin.keras_internals import calls_of, tracked_samples
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.rho_update import leaf_optimizers, optimizer_of

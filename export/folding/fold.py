@@ -3,7 +3,7 @@
 import keras
 
 from keras_bin.comparing import Tolerance, compare
-from keras_bin.gates import bin_layers
+from keras_bin.gates.finding import bin_layers
 from keras_bin.networks.copying import CopyError, copy_model
 from keras_bin.networks.graph import as_functional, check_model
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from keras_bin.gate_summaries import RhoSummary, rho_summary
-from keras_bin.gates import bin_layers
+from keras_bin.gates.finding import bin_layers
+from keras_bin.gates.summaries import RhoSummary, rho_summary
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.networks.arrays import array
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_bin.gate_summaries import RhoSummary, rho_summary
+from keras_bin.gates.summaries import RhoSummary, rho_summary
 from keras_bin.keras_internals import layers_inside
 from keras_bin.networks.graph import as_functional, is_graph
 from keras_bin.networks.signature import TensorInfo, named_tensors

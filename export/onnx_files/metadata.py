@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 import keras_bin
-from keras_bin.gate_summaries import RhoSummary
+from keras_bin.gates.summaries import RhoSummary
 
 from ..files.facts import GATES, LAYERS, check_facts, parse_json
 from ..results.layer_report import LayerFold

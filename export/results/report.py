@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from keras_bin.gate_summaries import RhoSummary
+from keras_bin.gates.summaries import RhoSummary
 
 from .layer_report import UNFOLDED, LayerFold
 from .plain import plain

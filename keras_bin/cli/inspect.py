@@ -13,7 +13,7 @@ from keras_bin.export.onnx_files.metadata import FACTS, VERSION
 from keras_bin.export.onnx_files.reader import OnnxFile
 from keras_bin.export.saved_models.manifest import FORMAT
 from keras_bin.export.saved_models.reader import SavedModelFolder
-from keras_bin.rho_plots import plot_rho
+from keras_bin.gates.plots import plot_rho
 
 EXAMPLE = """  keras-bin inspect models/digits/1
     lists the signatures of a SavedModel, and its operators

@@ -11,7 +11,7 @@ from keras_bin.conversion.replacements import TO_BATCH_NORMALIZATION, TO_BIN, Co
 from keras_bin.conversion.report import LayerConversion
 from keras_bin.conversion.rules import why_not_batch_normalization, why_not_bin
 from keras_bin.conversion.selection import Rho, Where, check_where, gates_for
-from keras_bin.gates import bin_layers
+from keras_bin.gates.finding import bin_layers
 from keras_bin.keras_internals import Functional, set_own_trainable
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.model import BINModel
@@ -106,7 +106,7 @@ def _carried_out(model: keras.Model, planned: Plan, conversion: Converted) -> _C
         return _copied(graph, outer, conversion)
 
 
-def _copied(graph, planned, conversion):
+def _copied(graph: keras.Model, planned: Plan, conversion: Converted) -> _Copy:
     copier = Copier(graph, dict.fromkeys(map(id, planned.converted), conversion), inference=False)
     copy = copier.copy()
     found = compare(graph, copy, TOLERANCE)

@@ -97,7 +97,9 @@ def layers_in_order(
             yield layer, owner
 
 
-def _layers_of(graph):
+def _layers_of(
+    graph: keras.Model,
+) -> Iterator[tuple[keras.layers.Layer, keras.layers.Layer | None]]:
     for call in calls_in_order(as_functional(graph)):
         if is_graph(call.operation):
             yield from _layers_of(call.operation)
@@ -106,7 +108,7 @@ def _layers_of(graph):
                 yield layer, None if layer is call.operation else call.operation
 
 
-def _first(graph, layers):
+def _first(graph: keras.Model, layers: list[keras.layers.Layer]) -> list[keras.layers.Layer]:
     """Returns the layer that is called first; custom layers may call theirs in any order."""
     signature = named_tensors(graph)
     try:

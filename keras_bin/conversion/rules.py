@@ -66,5 +66,5 @@ def own_methods(layer: keras.layers.Layer, base: type) -> list[str]:
     return sorted({*found, *methods_set_on(layer)})
 
 
-def _listed(names):
+def _listed(names: list[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)

@@ -54,7 +54,7 @@ def gates_for(layers: Sequence[keras.layers.Layer], rho: Rho) -> dict[int, NDArr
     }
 
 
-def _value(layer, rho, depth):
+def _value(layer: keras.layers.Layer, rho: Rho, depth: float) -> Any:
     if not callable(rho):
         return rho
     return rho(layer, depth) if _takes_depth(rho) else rho(layer)
@@ -71,7 +71,7 @@ def _takes_depth(function: Callable[..., Any]) -> bool:
     return len(needed) > 1
 
 
-def _checked(layer, rho):
+def _checked(layer: keras.layers.Layer, rho: Any) -> NDArray[np.float64]:
     try:
         gates = np.asarray(rho, "float64")
     except (TypeError, ValueError):

@@ -8,7 +8,7 @@ import pytest
 from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.describe import describe
-from keras_bin.rho_plots import plot_rho
+from keras_bin.gates.plots import plot_rho
 from testing.weights import randomize
 from tests.export.kinds import bin_model, classifier
 

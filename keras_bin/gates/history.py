@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_bin.gates import named_gates
-from keras_bin.rho_plots import plot_paths
+from keras_bin.gates.finding import named_gates
+from keras_bin.gates.plots import plot_paths
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

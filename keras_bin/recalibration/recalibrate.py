@@ -9,15 +9,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bin.batch_statistics import (
+from keras_bin.keras_internals import all_layers
+from keras_bin.networks.normalizations import NORMALIZATIONS
+from keras_bin.networks.state import restored
+from keras_bin.recalibration.batch_statistics import (
     NOT_READABLE,
     Statistics,
     measured,
     record,
 )
-from keras_bin.keras_internals import all_layers
-from keras_bin.networks.normalizations import NORMALIZATIONS
-from keras_bin.networks.state import restored
 
 
 def recalibrate(

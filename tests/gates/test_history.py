@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 import keras_bin
 from testing.small_net import batch, build_model
-from tests.test_gates import bin_layer
+from tests.gates.test_finding import bin_layer
 
 KEYS = ("rho/bin/mean", "rho/bin/share_at_one", "rho/bin/share_at_zero")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_bin
-from keras_bin.gates import bin_layers
+from keras_bin.gates.finding import bin_layers
 
 
 def bin_layer(name, value=1.0):

@@ -3,7 +3,7 @@
 import pytest
 
 import keras_bin
-from tests.test_gates import bin_layer, functional
+from tests.gates.test_finding import bin_layer, functional
 
 
 def with_gates():

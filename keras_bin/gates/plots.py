@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from keras_bin.gates import named_gates
+from keras_bin.gates.finding import named_gates
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

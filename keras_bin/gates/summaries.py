@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_bin.gates import named_gates
+from keras_bin.gates.finding import named_gates
 
 
 class RhoSummary(NamedTuple):

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import keras_bin
+from tests.gates.test_finding import bin_layer
 from tests.test_gate_summaries import with_gates
-from tests.test_gates import bin_layer
 
 
 @pytest.mark.parametrize("bins", [1, 2, 5, 20])

@@ -1,0 +1,1 @@
+"""Gates: finding, summing up, drawing and recording them."""

@@ -1,0 +1,1 @@
+"""Moving statistics anew from data."""

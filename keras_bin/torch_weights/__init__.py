@@ -1,0 +1,1 @@
+"""Weights of PyTorch's normalizations in Keras layers."""
