@@ -32,6 +32,14 @@ class Normalized(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tests")
+class Choosy(Normalized):
+    """A layer that computes something else with a layer of another class."""
+
+    def call(self, inputs):
+        return (1 if type(self.norm) is BN else 2) * self.norm(inputs)
+
+
+@keras.saving.register_keras_serializable(package="tests")
 class Halved(keras.layers.Layer):
     """A layer whose config holds half of what it computes with."""
 
@@ -220,4 +228,19 @@ def test_layers_that_a_custom_layer_holds_can_be_left(tmp_path):
     source, out = tmp_path / "bn.keras", tmp_path / "bin.keras"
     bn_model(Normalized()).save(source)
     assert convert(source, out, "--where", "norm[12]") == 0
+    np.testing.assert_allclose(outputs(out), outputs(source), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("default:These layers were left")
+def test_layer_that_turns_out_not_to_convert_is_listed_as_left(tmp_path, run_json):
+    source, out = tmp_path / "bn.keras", tmp_path / "bin.keras"
+    bn_model(Choosy()).save(source)
+    code, found, _ = run_json("convert", source, out)
+    assert (code, found["converted"]) == (0, 2)
+    assert [layer["became"] for layer in found["layers"]] == [
+        "left",
+        "converted",
+        "converted",
+        "left",
+    ]
     np.testing.assert_allclose(outputs(out), outputs(source), rtol=1e-5, atol=1e-6)
