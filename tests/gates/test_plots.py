@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import keras_bin
 from tests.gates.test_finding import bin_layer
-from tests.test_gate_summaries import with_gates
+from tests.gates.test_summaries import with_gates
 
 
 @pytest.mark.parametrize("bins", [1, 2, 5, 20])

@@ -6,7 +6,13 @@ import pytest
 import tensorflow as tf
 
 from keras_bin import BatchInstanceNormalization, recalibrate
-from tests.moving_statistics import BATCH, CLOSE, assert_statistics, images, sequential
+from tests.recalibration.moving_statistics import (
+    BATCH,
+    CLOSE,
+    assert_statistics,
+    images,
+    sequential,
+)
 from tests.test_layer_distributed import OwnKeys
 
 BatchNormalization = keras.layers.BatchNormalization

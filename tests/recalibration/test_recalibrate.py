@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bin import BatchInstanceNormalization, recalibrate
-from tests.moving_statistics import (
+from tests.recalibration.moving_statistics import (
     BATCH,
     CLOSE,
     assert_statistics,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_bin
-from tests.torch_entries import built, entries, weights_of
+from tests.torch_weights.entries import built, entries, weights_of
 
 
 @pytest.mark.parametrize("wrap", [lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}])

@@ -9,9 +9,9 @@ import pytest
 
 import keras_bin
 from tests import cases
-from tests.torch_entries import built, entries, weights_of
+from tests.torch_weights.entries import built, entries, weights_of
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 TRAJECTORY = np.load(DATA / "trajectory.npz", allow_pickle=False)
 NET = np.load(DATA / "torch_weights.npz", allow_pickle=False)
 TORCH_NAMES = {
