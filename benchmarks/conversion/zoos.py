@@ -84,43 +84,6 @@ def _discriminator():
 
 
 NETS = {
-    "att_unet_2d": {"filter_num": [8, 16, 32], "attention": "multiply"},
-    "r2_unet_2d": {"filter_num": [8, 16, 32]},
-    "u2net_2d": {"filter_num_down": [8, 16, 16, 16], "deep_supervision": True},
-    "unet_3plus_2d": {"filter_num_down": [8, 16, 32], "deep_supervision": True},
-    "unet_plus_2d": {"filter_num": [8, 16, 32]},
-}
-
-
-def _u_net(name, arguments):
-    from keras_unet_collection import models
-
-    return getattr(models, name)((64, 64, 3), n_labels=2, batch_norm=True, **arguments)
-
-
-def _segmentation(name, size):
-    import segmodels_keras
-
-    return getattr(segmodels_keras, name)(
-        "resnet18", input_shape=(size, size, 3), encoder_weights=None, classes=3
-    )
-
-
-def _discriminator():
-    from easygans.dcgan import DCGAN
-
-    gan = DCGAN.__new__(DCGAN)
-    gan.convolution_scale, gan.img_shape = 1, (32, 32, 3)
-    return gan.build_discriminator()
-
-
-def _conditional_generator():
-    from tfgans.cGAN.models import build_generator
-
-    return build_generator((50,), 10, 8, 32, 3)
-
-
-NETS = {
     **{
         f"kimm/{name}": Net(functools.partial(kimm_model, name, size), "kimm")
         for name, size in KIMM.items()
