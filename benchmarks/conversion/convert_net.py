@@ -28,7 +28,7 @@ from keras_bin import (
     revert_to_batch_normalization,
     rho_weights,
 )
-from keras_bin.conversion import convert
+from keras_bin.conversion import carrying_out
 
 TRAINED_IMAGES = 4
 EXACT, UNIT = 1e-12, 2.0**-52  # of float64
@@ -81,7 +81,7 @@ class Conversion:
     def convert(self) -> dict:
         """Converts it, counts what became of its layers, and times the comparison."""
         _warm_up()
-        with Clock(convert, "compare") as comparison, Clock(comparing, "run_model") as passes:
+        with Clock(carrying_out, "compare") as comparison, Clock(comparing, "run_model") as passes:
             self._converted, peak = raised_peak(lambda: convert_batch_normalization(self._source))
         reasons = [each.reason for each in conversion_report(self._converted) if each.reason]
         return {
@@ -133,7 +133,7 @@ class Conversion:
             "clone": lambda: keras.models.clone_model(self._source),
         }
         ran = comparing.Comparison(ran=True)
-        with mock.patch.object(convert, "compare", return_value=ran), only_new_garbage():
+        with mock.patch.object(carrying_out, "compare", return_value=ran), only_new_garbage():
             rounds = [
                 {name: cpu_seconds(run) for name, run in functions.items()} for _ in range(ROUNDS)
             ]

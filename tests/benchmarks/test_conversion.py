@@ -16,6 +16,7 @@ from benchmarks.conversion.nets import NETS, NOT_EXPORTED
 from benchmarks.conversion.row import NOT_FINITE, counts, held, row
 from benchmarks.conversion.twins import float64_twin, low_precision_layers
 from benchmarks.report import to_json
+from benchmarks.zoo.net import Net
 from benchmarks.zoo.outcome import read_row
 from benchmarks.zoo.packages import requirement
 from benchmarks.zoo.steps import take
@@ -234,6 +235,16 @@ def test_only_adds_to_the_rows_of_the_same_day(monkeypatch, tmp_path, capsys):
     (path,) = tmp_path.glob("*-conversion.json")
     (section,) = json.loads(path.read_text())["sections"]
     assert [each["net"] for each in section["rows"]] == ["apps/MobileNet", "apps/Xception"]
+
+
+def test_each_step_is_taken(tmp_path):
+    path = tmp_path / "found.json"
+    steps = Conversion(Net(net_of, "keras"), tmp_path).steps(export=False)
+    take(steps, [], path)
+    found = json.loads(path.read_text())
+    assert [found[step].get("error") for step in steps] == [None] * len(steps)
+    assert found["convert"]["passes"] == 2
+    assert found["time"]["of clone"] > 0
 
 
 @pytest.mark.slow
