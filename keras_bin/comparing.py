@@ -25,6 +25,7 @@ LARGEST_ROUNDING, LARGEST_HALF_ROUNDING = 0.01, 0.1
 INTEGERS = 0.01
 
 Outputs = dict[str, np.ndarray]
+Norms = Sequence[tuple[keras.layers.Layer, keras.layers.Layer]]
 
 
 class Tolerance(NamedTuple):
@@ -57,9 +58,13 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    model: keras.Model, copy: keras.Model, tolerance: Tolerance, state: Sequence = ()
+    model: keras.Model,
+    copy: keras.Model,
+    tolerance: Tolerance,
+    state: Sequence = (),
+    trained: Norms | None = None,
 ) -> Comparison:
-    """Compares a copy with its original in inference mode, on one generated batch.
+    """Compares a copy with its original on one generated batch, in inference or training mode.
 
     Each runs once, and more often only where they differ: a float may also differ by what rounding
     the inputs changes in it, and a few integers may differ. Neither model changes.
@@ -69,12 +74,17 @@ def compare(
         copy: the copy, Functional.
         tolerance: see `Tolerance`.
         state: variables of the original and the values that they have in the comparison.
+        trained: in training mode, the normalization layers of both, in pairs; their moving
+            statistics are compared as well. None means inference mode.
     """
-    original = _Original(model, tolerance, state)
+    original = _Original(model, tolerance, state, trained)
     batch, expected = original.first_outputs()
     if batch is None:
         return Comparison(ran=False)
-    got = original.run_copy(copy, batch)
+    try:
+        got = original.run_copy(copy, batch)
+    except Exception as error:  # the copy of a custom layer may fail in any way
+        return Comparison(True, [f"all outputs; running it failed with: {error}"])
     if not original.differences(got, expected):
         return Comparison(ran=True)
     if original.is_random(batch, expected):
@@ -86,11 +96,12 @@ def compare(
 class _Original:
     """The model that was copied, with other values of some variables."""
 
-    def __init__(self, model, tolerance, state):
+    def __init__(self, model, tolerance, state, trained):
         self._model = as_functional(model)
         self._signature = named_tensors(self._model)
         self._half = is_half_precision(self._model)
         self._state = list(state)
+        self._trained = trained
         # Keras's own layers cannot reach the weights of the original from their copies.
         self._isolated = not holds_own_code(self._model)
         self._share = tolerance.half if self._half else tolerance.single
@@ -131,7 +142,12 @@ class _Original:
         return {} if any(layer.built for layer in unbuilt) else outputs
 
     def is_random(self, batch: Batch, expected: Outputs) -> bool:
-        """Tells whether the outputs change when the model runs again, from other seeds."""
+        """Tells whether the outputs change when the model runs again.
+
+        In inference mode it runs from other seeds; in training mode the copy has the same ones.
+        """
+        if self._trained is not None:
+            return bool(self.differences(self._outputs(batch), expected))
         weights = {id(weight) for weight in self._model.weights}
         seeds = [
             (variable, keras.ops.convert_to_numpy(variable) + 1)
@@ -187,14 +203,29 @@ class _Original:
 
     def _run(self, model, batch, state):
         """Runs a model with other values of some variables, and changes none of them."""
-        with keras.StatelessScope(state_mapping=state):
-            outputs = run_model(model, [batch[info.name] for info in self._signature.inputs])
+        inputs = [batch[info.name] for info in self._signature.inputs]
+        with keras.StatelessScope(state_mapping=state) as scope:
+            outputs = run_model(model, inputs, training=self._trained is not None)
+            statistics = self._moving_statistics(scope, is_copy=model is not self._model)
         infos = self._signature.outputs
-        return {
+        found = {
             info.name: keras.ops.convert_to_numpy(output)
             for info, output in zip(infos, outputs, strict=True)
             if info.dtype != "string"
         }
+        return found | statistics
+
+    def _moving_statistics(self, scope, is_copy):
+        """Returns the moving statistics that a run in training mode leaves in a scope."""
+        found = {}
+        for pair in self._trained or ():
+            for name in ("moving_mean", "moving_variance"):
+                variable = getattr(pair[is_copy], name)
+                value = scope.get_current_value(variable)
+                # Of a copy: NumPy 2 warns of a variable of TensorFlow.
+                value = keras.ops.copy(variable if value is None else value)
+                found[f"{name} of {pair[0].path}"] = keras.ops.convert_to_numpy(value)
+        return found
 
     def differences(self, got: Outputs, expected: Outputs, rounding=None) -> list[str]:
         """Describes the outputs that differ, and by how much."""

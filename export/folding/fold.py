@@ -4,8 +4,9 @@ import keras
 
 from keras_bin.comparing import Tolerance, compare
 from keras_bin.gates.finding import bin_layers
-from keras_bin.networks.copying import CopyError, copy_model
+from keras_bin.networks.copying import copy_model
 from keras_bin.networks.graph import as_functional, check_model
+from keras_bin.networks.rebuilding import CopyError
 
 from ..models.exported_gates import ExportedGates, exported_rho
 from ..models.rho_tolerance import check_rho_tolerance

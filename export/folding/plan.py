@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_bin.keras_internals import all_layers, calls_in_order, layers_inside
+from keras_bin.keras_internals import all_layers, layers_inside
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.networks.copying import Replacement
-from keras_bin.networks.graph import as_functional, is_graph
+from keras_bin.networks.graph import as_functional, layers_of_graphs
 from keras_bin.networks.normalizations import (
     NORMALIZATIONS,
     OVERRIDDEN_CALL,
@@ -130,8 +130,5 @@ class _Planner:
 
 def _layers_inside_layers(graph: keras.Model) -> Iterator[keras.layers.Layer]:
     """Yields the layers that other layers of a graph hold, in the order in which it calls these."""
-    for node in calls_in_order(as_functional(graph)):
-        if is_graph(node.operation):
-            yield from _layers_inside_layers(node.operation)
-        elif isinstance(node.operation, keras.layers.Layer):
-            yield from layers_inside(node.operation)
+    for layer in layers_of_graphs(graph):
+        yield from layers_inside(layer)

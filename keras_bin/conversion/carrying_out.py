@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_bin.comparing import Tolerance, compare
+from keras_bin.comparing import Comparison, Tolerance, compare
 from keras_bin.conversion.plan import Plan, plan
 from keras_bin.conversion.replacements import TO_BATCH_NORMALIZATION, TO_BIN, Converted
 from keras_bin.conversion.report import LayerConversion
@@ -15,10 +15,13 @@ from keras_bin.gates.finding import bin_layers
 from keras_bin.keras_internals import Functional, set_own_trainable
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.model import BINModel
-from keras_bin.networks.copying import Copier, CopyError
+from keras_bin.networks.copying import Copier, holds_own_code
 from keras_bin.networks.graph import as_functional, check_model, is_graph
+from keras_bin.networks.rebuilding import CopyError
 
 TOLERANCE = Tolerance(half=0.03, single=1e-4, double=1e-11)
+# Statistics of a batch of three amplify rounding.
+TRAINING_TOLERANCE = Tolerance(half=0.3, single=1e-2, double=1e-6)
 
 ModelClass = Callable[..., keras.Model] | None
 
@@ -48,6 +51,7 @@ def to_bin(
     model: keras.Model, rho: Rho = 1.0, where: Where = None, model_class: ModelClass = None
 ) -> Conversion:
     """Converts a model; see `convert_batch_normalization`."""
+    _check_class(model_class)
     planned = planned_bin(model, where)
     _check_converted(planned, model, where)
     gates = gates_for(planned.converted, rho)
@@ -61,6 +65,7 @@ def to_bin(
 def to_batch_normalization(model: keras.Model, model_class: ModelClass = None) -> Conversion:
     """Converts a model back; see `revert_to_batch_normalization`."""
     check_model(model)
+    _check_class(model_class)
     graph = as_functional(model)
     planned = plan(graph, BatchInstanceNormalization, why_not_batch_normalization)
     copy = _carried_out(model, planned, TO_BATCH_NORMALIZATION)
@@ -73,6 +78,14 @@ def planned_bin(model: keras.Model, where: Where = None) -> Plan:
     check_model(model)
     check_where(where)
     return plan(as_functional(model), keras.layers.BatchNormalization, why_not_bin, where)
+
+
+def _check_class(model_class: ModelClass) -> None:
+    if not (model_class is None or callable(model_class)):
+        raise TypeError(
+            "`model_class` must be a class that takes inputs, outputs and a name, such as "
+            f"keras_bin.BINModel. Received: model_class={model_class!r}"
+        )
 
 
 def _check_converted(planned: Plan, model: keras.Model, where: Where) -> None:
@@ -110,15 +123,24 @@ def _copied(graph: keras.Model, planned: Plan, conversion: Converted) -> _Copy:
     copier = Copier(graph, dict.fromkeys(map(id, planned.converted), conversion), inference=False)
     copy = copier.copy()
     found = compare(graph, copy, TOLERANCE)
+    _check_same(graph, found, "inference")
+    # Layers of Keras alone do in training what they did.
+    if found.ran and holds_own_code(graph):
+        norms = [(layer, copier.copy_of(layer)) for layer in planned.layers if layer.built]
+        _check_same(graph, compare(graph, copy, TRAINING_TOLERANCE, trained=norms), "training")
+    return _Copy(copy, planned, copier, found.ran)
+
+
+def _check_same(graph: keras.Model, found: Comparison, mode: str) -> None:
     if found.differences:
         uses = f"uses the weights of {list(found.uses)} and " if found.uses else ""
         raise _DifferentError(
-            "A converted model must compute in inference mode what the model computes; a custom "
-            "layer that calls another layer through a function or a global name breaks that. Hold "
-            f"it in an attribute instead. Received: model {graph.name!r}, whose copy {uses}differs "
-            f"in: {'; '.join(found.differences)}"
+            f"A converted model must compute in {mode} mode what the model computes; a custom "
+            "layer that calls another layer through a function or a global name, or that depends "
+            "on the class of its layers, breaks that. Hold layers in attributes, and call them. "
+            f"Received: model {graph.name!r}, whose copy {uses}differs in: "
+            f"{'; '.join(found.differences)}"
         )
-    return _Copy(copy, planned, copier, found.ran)
 
 
 def _finished(
@@ -154,8 +176,15 @@ def _of_class(
 ) -> Any:
     if model_class is None and not is_graph(model):
         return copy.copier.copy_of(model)
-    new = (model_class or default)(copy.model.input, copy.model.output, name=model.name)
-    if isinstance(new, BINModel) and isinstance(model, BINModel):
+    make = model_class or default
+    new = make(copy.model.input, copy.model.output, name=model.name)
+    if not isinstance(new, keras.Model):
+        raise TypeError(
+            "`model_class` must make a keras.Model of inputs, outputs and a name, such as "
+            f"keras_bin.BINModel. Received: model_class={model_class!r}, which made {new!r}"
+        )
+    # A function, such as a `functools.partial`, may have set a scale of its own.
+    if isinstance(model, BINModel) and isinstance(make, type) and issubclass(make, BINModel):
         new.rho_gradient_scale = model.rho_gradient_scale
     set_own_trainable(new, model.trainable)
     return new

@@ -36,18 +36,22 @@ def convert_batch_normalization(
     conversion. Save its weights, and load them into another conversion.
 
     A layer that cannot be converted right is left as it is, and a warning lists it with the reason:
-    one without a spatial axis (after Dense), with `renorm=True`, or of a subclass with methods of
-    its own, such as `call`. So are those in a custom layer that does more with them than call them.
+    one without a spatial axis (after Dense), with `renorm=True`, that shares a weight with another
+    layer, or of a subclass with methods of its own, such as `call`. So are those in a custom layer
+    that does more with them than call them.
     `conversion_report` lists all layers.
 
     Before anything is returned, the outputs of the copy, at rho = 1, are compared with those of
-    `model` on one generated batch, in inference mode. `model` does not change.
+    `model` on one generated batch, in inference mode. Where `model` holds custom layers or
+    functions, they are compared in training mode as well, and so are the moving statistics after
+    it. `model` does not change.
 
     Args:
         model: a built model; a subclassed one must take one argument.
         rho: the gates that the new layers start with, in [0, 1]: a number, an array with one for
-            each channel, or a function that returns such for a layer of `model`. A function of two
-            arguments gets the depth, too: 0 for the first layer that is converted, 1 for the last.
+            each channel, or a function that returns such for a layer of `model`. A function that
+            needs a second argument gets the depth, too: 0 for the first layer that is converted, 1
+            for the last.
         where: which layers to convert: a name pattern such as `"stage1_*"` for their names or
             paths, or a function that is true for them. `"first"` is the one that is called first,
             where style enters: it alone gives a large share of what BIN gives everywhere, and

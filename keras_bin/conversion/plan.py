@@ -6,14 +6,18 @@ from typing import NamedTuple
 import keras
 
 from keras_bin.conversion.report import LayerConversion
+from keras_bin.conversion.rules import NO_SPATIAL_AXIS
 from keras_bin.conversion.selection import FIRST, Where, is_selected
-from keras_bin.keras_internals import all_layers, calls_in_order
-from keras_bin.networks.graph import as_functional, is_graph
+from keras_bin.keras_internals import all_layers
+from keras_bin.networks.graph import layers_of_graphs
+from keras_bin.networks.shared_variables import holds, variables_of_several_layers
 from keras_bin.networks.signature import named_tensors
+from keras_bin.networks.state import restored
 from keras_bin.sampling.batches import sample_batches
 from keras_bin.sampling.trial import Trial
 
 _NOT_SELECTED = "`where` does not select it"
+_SHARES = "it shares a weight with another layer"
 _USED_OTHERWISE = "the layer that holds it does more with it than call it"
 
 
@@ -74,11 +78,17 @@ def plan(
     """
     layers = [layer for layer, _ in layers_in_order(graph) if isinstance(layer, kind)]
     if where == FIRST:
-        selected = _first(graph, [layer for layer in layers if not why_not(layer)])
+        images = [layer for layer in layers if layer.built and why_not(layer) != NO_SPATIAL_AXIS]
+        selected = _first(graph, images)
     else:
         selected = [layer for layer in layers if is_selected(layer, where)]
-    chosen = set(map(id, selected))
-    reasons = [why_not(layer) if id(layer) in chosen else _NOT_SELECTED for layer in layers]
+    chosen, shared = set(map(id, selected)), variables_of_several_layers(graph)
+    reasons = [
+        _NOT_SELECTED
+        if id(layer) not in chosen
+        else why_not(layer) or (_SHARES if holds(layer, shared) else "")
+        for layer in layers
+    ]
     return Plan(layers, reasons)
 
 
@@ -91,21 +101,11 @@ def layers_in_order(
     that one lists them.
     """
     seen = set()
-    for layer, owner in _layers_of(graph):
-        if id(layer) not in seen:
-            seen.add(id(layer))
-            yield layer, owner
-
-
-def _layers_of(
-    graph: keras.Model,
-) -> Iterator[tuple[keras.layers.Layer, keras.layers.Layer | None]]:
-    for call in calls_in_order(as_functional(graph)):
-        if is_graph(call.operation):
-            yield from _layers_of(call.operation)
-        elif isinstance(call.operation, keras.layers.Layer):
-            for layer in all_layers(call.operation):
-                yield layer, None if layer is call.operation else call.operation
+    for called in layers_of_graphs(graph):
+        for layer in all_layers(called):
+            if id(layer) not in seen:
+                seen.add(id(layer))
+                yield layer, None if layer is called else called
 
 
 def _first(graph: keras.Model, layers: list[keras.layers.Layer]) -> list[keras.layers.Layer]:
@@ -115,5 +115,6 @@ def _first(graph: keras.Model, layers: list[keras.layers.Layer]) -> list[keras.l
         _, batch, *_ = sample_batches(signature)
     except ValueError:  # no text can be generated
         return layers[:1]
-    called = Trial(graph, signature).first_input(layers, batch)
+    with restored(graph):
+        called = Trial(graph, signature).first_input(layers, batch)
     return [called[0]] if called else layers[:1]

@@ -10,6 +10,7 @@ from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.networks.graph import methods_set_on
 
 _CONFIG_METHODS = ("get_config", "from_config")
+NO_SPATIAL_AXIS = "its inputs have no spatial axis"
 _NOT_BUILT = "it is not built; call the model in a way that reaches it first"
 
 
@@ -24,7 +25,7 @@ def why_not_bin(layer: keras.layers.BatchNormalization) -> str:
         return "batch renormalization (`renorm=True`) has no counterpart in BIN"
     rank = layer.input_spec.ndim
     if rank < 3:
-        return "its inputs have no spatial axis"
+        return NO_SPATIAL_AXIS
     if layer.axis % rank == 0:
         return "its channels are on the batch axis"
     try:

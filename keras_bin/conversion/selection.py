@@ -55,7 +55,7 @@ def gates_for(layers: Sequence[keras.layers.Layer], rho: Rho) -> dict[int, NDArr
 
 
 def _value(layer: keras.layers.Layer, rho: Rho, depth: float) -> Any:
-    if not callable(rho):
+    if not callable(rho) or isinstance(rho, keras.initializers.Initializer):
         return rho
     return rho(layer, depth) if _takes_depth(rho) else rho(layer)
 
@@ -73,7 +73,7 @@ def _takes_depth(function: Callable[..., Any]) -> bool:
 
 def _checked(layer: keras.layers.Layer, rho: Any) -> NDArray[np.float64]:
     try:
-        gates = np.asarray(rho, "float64")
+        gates = np.array(np.nan) if isinstance(rho, str) else np.asarray(rho, "float64")
     except (TypeError, ValueError):
         gates = np.array(np.nan)
     channels = layer.moving_mean.shape[0]

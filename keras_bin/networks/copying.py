@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -12,7 +11,6 @@ from keras_bin.keras_internals import (
     LAYERS_MODULE,
     all_layers,
     input_layer_of,
-    lambda_output_shape,
     layers_inside,
     set_own_trainable,
     take_out_of_graphs,
@@ -20,13 +18,20 @@ from keras_bin.keras_internals import (
 )
 from keras_bin.model import BINModel
 from keras_bin.networks.deep_copy import DeepCopies
-from keras_bin.networks.graph import as_functional, is_graph, methods_set_on
+from keras_bin.networks.graph import (
+    as_functional,
+    is_graph,
+    layers_of_graphs,
+    methods_set_on,
+)
 from keras_bin.networks.half_precision import global_policy, in_single_precision, is_half_precision
-from keras_bin.networks.layer_state import copy_own_state, copy_training
-
-
-class CopyError(ValueError):
-    """A layer cannot be copied, or its copy does not run where the layer does."""
+from keras_bin.networks.layer_state import copy_attributes, copy_own_state, copy_training
+from keras_bin.networks.rebuilding import CopyError, not_rebuildable, rebuilt
+from keras_bin.networks.shared_variables import (
+    copied_variable,
+    holds,
+    variables_of_several_layers,
+)
 
 
 class Replacement(Protocol):
@@ -78,6 +83,7 @@ class Copier:
         self._replacements = replacements
         self._inference = inference
         self._single = inference and is_half_precision(graph)
+        self._shared = variables_of_several_layers(graph)
         self._copies: dict[int, Any] = {}
         self._deep = DeepCopies(self._single, self._standing_inside, self._rebuilt_graph)
 
@@ -144,18 +150,17 @@ class Copier:
 
     def _has_faithful_config(self, layer):
         """Tells whether all that a layer holds is of Keras or of keras_bin, and is copied."""
-        return all(map(_is_known, all_layers(layer))) and not any(
-            id(each) in self._replacements for each in layers_inside(layer)
+        return (
+            all(map(_is_known, all_layers(layer)))
+            and not any(id(each) in self._replacements for each in layers_inside(layer))
+            and not holds(layer, self._shared)
         )
 
     def _standing_inside(self, layer):
         """Returns what stands for a layer that is inside another one, or None for a deep copy."""
         if id(layer) not in self._copies and id(layer) not in self._replacements:
             return None
-        new = self._copy_layer(layer)
-        if layer.built and not new.built:
-            new.build_from_config(layer.get_build_config())
-        return new
+        return self._built(layer, self._copy_layer(layer))
 
     def _rebuilt_graph(self, model):
         """Copies a model that a layer holds, and whose layers are copied already."""
@@ -171,33 +176,8 @@ class Copier:
         return keras.Sequential([start, *map(self._copy_layer, model.layers)], name=model.name)
 
     def rebuilt(self, layer: keras.layers.Layer, config: dict[str, Any]) -> keras.layers.Layer:
-        """Makes a layer of the class and the name of `layer` from a config.
-
-        Raises:
-            CopyError: its class cannot.
-        """
-        if isinstance(layer, keras.layers.Lambda):
-            # From its config a Lambda would get marshalled bytecode without its globals.
-            return keras.layers.Lambda(
-                layer.function,
-                output_shape=lambda_output_shape(layer),
-                mask=layer.mask,
-                arguments=layer.arguments,
-                name=layer.name,
-                dtype=config["dtype"],
-            )
-        taken = _taken_by_constructor(layer, config)
-        # A layer whose constructor takes no dtype gets the global policy.
-        policy = (
-            ("float32" if self._single else layer.dtype_policy) if "dtype" not in taken else None
-        )
-        try:
-            with global_policy(policy) if policy else contextlib.nullcontext():
-                new = type(layer).from_config(taken)
-        except Exception as error:
-            raise _not_rebuildable(layer, "from_config", error) from error
-        new.name = layer.name  # which the default config of Keras may lack
-        return new
+        """Makes a layer of the class and the name of `layer` from a config; see `rebuilt`."""
+        return rebuilt(layer, config, "float32" if self._single else layer.dtype_policy)
 
     def _new_operation(self, operation):
         """Copies a stateless operation, without its place in the old graph."""
@@ -216,7 +196,7 @@ class Copier:
         try:
             return self._converted(layer.get_config())
         except NotImplementedError as error:
-            raise _not_rebuildable(layer, "get_config", error) from error
+            raise not_rebuildable(layer, "get_config", error) from error
 
     def dtype(self, layer: keras.layers.Layer) -> Any:
         """Returns the dtype policy that the copy of a layer has, as a config holds it."""
@@ -226,7 +206,9 @@ class Copier:
         return in_single_precision(config) if self._single else config
 
     def _call(self, layer, *args, **kwargs):
-        """Calls a copied layer as the model calls the original, in inference mode."""
+        """Calls a copied layer as the model calls the original."""
+        if any(isinstance(each, keras.Variable) for each in keras.tree.flatten((args, kwargs))):
+            args, kwargs = keras.tree.map_structure(self._argument, (args, kwargs))
         if not isinstance(layer, keras.layers.Layer):
             return layer(*args, **kwargs)
         if self._inference and takes_training(layer) and kwargs.get("training"):
@@ -241,6 +223,28 @@ class Copier:
                 f"with: {error}"
             ) from error
 
+    def _argument(self, value):
+        """Returns what stands for an argument of a call: another variable for a variable."""
+        if not isinstance(value, keras.Variable):
+            return value
+        owners = (layer for layer in layers_of_graphs(self._graph) if holds(layer, [id(value)]))
+        owner = next(owners, None)
+        if owner is None:
+            return value
+        new = self._built(owner, self._copy_layer(owner))
+        copied = copied_variable(value, owner, new)
+        if copied is None:
+            raise CopyError(
+                "A weight that the model uses outside its layer must be in the copy of the layer. "
+                f"Received: {value.path!r}"
+            )
+        return copied
+
+    def _built(self, layer, new):
+        if layer.built and not new.built:
+            new.build_from_config(layer.get_build_config())
+        return new
+
     def _set_state(self, layer, new):
         """Sets weights and assets as loading a saved file would, and what is frozen."""
         if id(layer) in self._replacements:
@@ -249,6 +253,7 @@ class Copier:
             set_own_trainable(new, layer.trainable)
         elif layer not in self._deep:
             for source, target in zip(all_layers(layer), all_layers(new), strict=True):
+                copy_attributes(source, target)  # of those that were made when it was built
                 copy_own_state(source, target)
                 if not self._inference:
                     copy_training(source, target)
@@ -265,22 +270,3 @@ def holds_own_code(model: keras.Model) -> bool:
 def _is_known(layer):
     known = type(layer).__module__.startswith((LAYERS_MODULE, "keras_bin."))
     return known and not methods_set_on(layer)
-
-
-def _not_rebuildable(layer, method, error):
-    return CopyError(
-        "A layer without a bias that is to absorb a normalization layer must be rebuildable from "
-        "its get_config(), to get a bias; give it `use_bias=True`. "
-        f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose {method} failed "
-        f"with: {error}"
-    )
-
-
-def _taken_by_constructor(layer, config):
-    """Leaves out what Keras adds to a config but the constructor of the layer does not take."""
-    parameters = inspect.signature(type(layer).__init__).parameters.values()
-    names = {parameter.name for parameter in parameters}
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return config
-    added = {"name", "trainable", "dtype", "activity_regularizer"} - names
-    return {key: value for key, value in config.items() if key not in added}

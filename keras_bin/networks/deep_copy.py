@@ -87,6 +87,8 @@ class DeepCopies:
                 vars(shell).update((k, self._copied(v)) for k, v in vars(part).items())
         if isinstance(layer, keras.Model):
             dropped = [vars(layer).get(name) for name in _TRAINING]
+            optimizer = keras.optimizers.Optimizer
+            dropped += [each for each in vars(layer).values() if isinstance(each, optimizer)]
             self._memo.update((id(value), None) for value in dropped if value is not None)
 
     def _finish(self, layer):
@@ -102,6 +104,7 @@ class DeepCopies:
             self._fill(layer, self._memo[id(layer)])
 
     def _fill(self, layer, new):
+        self._copy_functions(layer)
         with untracked(new):
             for name, value in vars(layer).items():
                 if name in LEFT_BY_CALLS:
@@ -120,6 +123,16 @@ class DeepCopies:
         except Exception:  # a lock, a file, a table: whatever Python or TensorFlow cannot copy
             return value
 
+    def _copy_functions(self, layer):
+        """Copies each `tf.function` that a layer holds, which `copy.deepcopy` would break."""
+        for value in _values_in(vars(layer)):
+            if _is_tensorflow_function(value):
+                import tensorflow as tf
+
+                function = self._copied(value.python_function)
+                signature = value.input_signature
+                self._memo[id(value)] = tf.function(function, input_signature=signature)
+
     def _converted_policy(self, policy):
         if not self._single:
             return policy
@@ -136,3 +149,16 @@ class DeepCopies:
                 trainable=variable.trainable,
                 name=variable.name,
             )
+
+
+def _values_in(holder):
+    """Yields the values in lists, tuples and dicts, at any depth."""
+    for value in holder.values() if isinstance(holder, dict) else holder:
+        if isinstance(value, (list, tuple, dict)):
+            yield from _values_in(value)
+        else:
+            yield value
+
+
+def _is_tensorflow_function(value):
+    return type(value).__module__.startswith("tensorflow.") and hasattr(value, "python_function")

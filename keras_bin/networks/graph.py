@@ -1,17 +1,20 @@
 """Models that are a graph of layers, from their inputs to their outputs."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
-from keras_bin.keras_internals import MADE_BY_NEW, Functional
+from keras_bin.keras_internals import MADE_BY_NEW, Functional, calls_in_order
 
 
 def is_graph(layer: Any) -> bool:
-    """Tells whether `layer` is a built Functional or Sequential model that inherits `call`."""
+    """Tells whether `layer` is a built Functional or Sequential model that computes its graph."""
     return (
         isinstance(layer, (Functional, keras.Sequential))
         and type(layer).call in (Functional.call, keras.Sequential.call)
+        and type(layer).__call__ in (Functional.__call__, keras.Sequential.__call__)
+        and not methods_set_on(layer)
         and layer.built
     )
 
@@ -102,3 +105,12 @@ def check_model(model: Any) -> None:
             "`model` must be built before it is folded, exported or verified; call it on data, or "
             f"give it a keras.Input. Received: unbuilt model {model.name!r}"
         )
+
+
+def layers_of_graphs(graph: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yields the layers that a graph and the graphs nested in it call, in that order."""
+    for call in calls_in_order(as_functional(graph)):
+        if is_graph(call.operation):
+            yield from layers_of_graphs(call.operation)
+        elif isinstance(call.operation, keras.layers.Layer):
+            yield call.operation

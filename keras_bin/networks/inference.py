@@ -8,10 +8,10 @@ import keras
 from keras_bin.networks.signature import Signature
 
 
-def run_model(model: keras.Model, tensors: Sequence) -> list:
-    """Calls a model in inference mode on its flattened inputs; returns its flattened outputs."""
+def run_model(model: keras.Model, tensors: Sequence, training: bool = False) -> list:
+    """Calls a model on its flattened inputs; returns its flattened outputs."""
     inputs = keras.tree.pack_sequence_as(model.input, list(tensors))
-    return keras.tree.flatten(model(inputs, training=False))
+    return keras.tree.flatten(model(inputs, training=training))
 
 
 def serving_function(model: keras.Model, signature: Signature, weights: Sequence = ()):

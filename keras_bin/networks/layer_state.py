@@ -1,5 +1,6 @@
 """The state of one layer, and how it is copied to another."""
 
+import inspect
 import tempfile
 from typing import Any
 
@@ -13,16 +14,30 @@ def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> No
     store: dict[str, Any] = {}
     source.save_own_variables(store)
     target.load_own_variables({key: _array(value) for key, value in store.items()})
+    if getattr(source, "states", None) and getattr(target, "states", None):  # of stateful RNNs
+        pairs = map(keras.tree.flatten, (source.states, target.states))
+        for old, new in zip(*pairs, strict=True):
+            new.assign(keras.ops.copy(old))
     if hasattr(source, "save_assets"):
         with tempfile.TemporaryDirectory() as folder:
             source.save_assets(folder)
             target.load_assets(folder)
 
 
+def copy_attributes(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
+    """Copies what a config says wrongly or not at all: functions by their names, and switches."""
+    target.supports_masking, target.autocast = source.supports_masking, source.autocast
+    for name in inspect.signature(type(source).__init__).parameters:
+        value = vars(source).get(name)
+        if _is_own_function(value) and vars(target).get(name) is not value:
+            setattr(target, name, value)
+
+
 def copy_training(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
-    """Copies what decides how one layer trains: what is frozen and penalized, and its seeds."""
+    """Copies how one layer trains: its variables, what is frozen and penalized, and its seeds."""
     set_own_trainable(target, source.trainable)
-    for old, new in zip(own_variables(source), own_variables(target), strict=True):
+    for old, new in _pairs(own_variables(source), own_variables(target)):
+        new.assign(keras.ops.copy(old))  # files hold LoRA's matrices as part of the kernel
         copy_variable_training(old, new)
     for old, new in zip(seed_generators(source), seed_generators(target), strict=True):
         new.state.assign(keras.ops.copy(old.state))  # JAX would share the array
@@ -33,6 +48,20 @@ def copy_variable_training(source: keras.Variable, target: keras.Variable) -> No
     target.trainable = source.trainable
     target.regularizer = source.regularizer
     target.constraint = source.constraint
+
+
+def _pairs(sources, targets):
+    """Pairs variables by name if that is possible: layers that change after build reorder them."""
+    named, others = ({each.name: each for each in variables} for variables in (sources, targets))
+    if len(named) == len(sources) and named.keys() == others.keys():
+        return [(named[name], others[name]) for name in named]
+    return list(zip(sources, targets, strict=True))
+
+
+def _is_own_function(value):
+    """Tells whether an argument is a function, and not a layer, initializer or the like."""
+    is_layer = isinstance(value, keras.layers.Layer)
+    return callable(value) and not is_layer and not type(value).__module__.startswith("keras.")
 
 
 def _array(value):

@@ -1,5 +1,7 @@
 """What a converted model is: its class, its files, its training, and what is said of it."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -50,9 +52,27 @@ def test_class_that_is_lost_is_named():
         keras_bin.convert_batch_normalization(classifier(model_class=Own))
 
 
-def test_scale_of_a_bin_model_is_kept():
+@pytest.mark.parametrize(
+    ("model_class", "scale"),
+    [
+        (None, 3.0),
+        (OwnBIN, 3.0),
+        (functools.partial(keras_bin.BINModel, rho_gradient_scale=7.0), 7.0),
+    ],
+    ids=["default", "class", "partial"],
+)
+def test_scale_of_a_bin_model_is_kept_unless_another_is_given(model_class, scale):
     source = classifier(model_class=keras_bin.BINModel, rho_gradient_scale=3.0)
-    assert keras_bin.convert_batch_normalization(source).rho_gradient_scale == 3.0
+    converted = keras_bin.convert_batch_normalization(source, model_class=model_class)
+    assert converted.rho_gradient_scale == scale
+
+
+@pytest.mark.parametrize(
+    "model_class", ["BINModel", lambda *args, name: None], ids=["text", "none"]
+)
+def test_wrong_model_classes_are_refused(model_class):
+    with pytest.raises(TypeError, match=r"`model_class` must .* Received: model_class="):
+        keras_bin.convert_batch_normalization(classifier(), model_class=model_class)
 
 
 def test_nested_bin_model_stays_one():

@@ -80,6 +80,30 @@ def test_first_is_the_first_that_can_be_converted():
     assert names(keras_bin.convert_batch_normalization(model, where="first")) == ["image"]
 
 
+def test_first_is_not_another_one_if_it_cannot_be_converted():
+    inputs = keras.Input(IMAGE)
+    model = randomize(keras.Model(inputs, BN()(BN(renorm=True, name="stem")(inputs))))
+    with pytest.raises(ValueError, match="stem: batch renormalization"):
+        keras_bin.convert_batch_normalization(model, where="first")
+
+
+class Counting(layers.Layer):
+    def build(self, input_shape):
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.calls.assign_add(1.0)
+        return inputs
+
+
+def test_looking_for_the_first_layer_changes_no_state():
+    counting, inputs = Counting(), keras.Input(IMAGE)
+    model = randomize(keras.Model(inputs, BN()(counting(inputs))))
+    before = float(counting.calls)
+    keras_bin.convert_batch_normalization(model, where="first")
+    assert float(counting.calls) == before
+
+
 @pytest.mark.parametrize(
     ("rho", "expected"),
     [
@@ -107,14 +131,25 @@ def test_array_sets_each_channel(source):
     [
         ({"rho": 1.5}, ValueError, r"must be a number from 0 .*Received: rho=1.5 for layer"),
         ({"rho": float("nan")}, ValueError, "Received: rho=nan"),
-        ({"rho": "one"}, ValueError, "Received: rho='one'"),
+        ({"rho": "0.5"}, ValueError, "Received: rho='0.5'"),
+        ({"rho": keras.initializers.Ones()}, ValueError, "Received: rho=<keras"),
         ({"rho": [0.0, 1.0]}, ValueError, r"rho=\[0.0, 1.0\] for layer '.*/stem' with 3 channels"),
         ({"rho": lambda layer: None}, ValueError, "Received: rho=None"),
         ({"where": 3}, TypeError, "must be a name pattern.*Received: where=3"),
         ({"where": "conv*"}, ValueError, r"where='conv\*' for model 'sequential.*stem: `where`"),
         ({"where": lambda layer: False}, ValueError, "that `where` selects"),
     ],
-    ids=["above 1", "nan", "text", "length", "none", "type", "no match", "none true"],
+    ids=[
+        "above 1",
+        "nan",
+        "text",
+        "initializer",
+        "length",
+        "none",
+        "type",
+        "no match",
+        "none true",
+    ],
 )
 def test_wrong_arguments_are_refused(source, arguments, error, match):
     with pytest.raises(error, match=match):
