@@ -66,11 +66,13 @@ class Call(NamedTuple):
 
     Attributes:
         operation: what is called.
-        input_tensors: the tensors among its arguments.
+        arguments: the arguments, those in lists, tuples and dicts one by one.
+        input_tensors: the tensors among them.
         outputs: the tensors that it returns.
     """
 
     operation: Any
+    arguments: list[Any]
     input_tensors: list[Any]
     outputs: list[Any]
 
@@ -80,7 +82,12 @@ def calls_in_order(model: keras.Model) -> list[Call]:
     by_depth = model._nodes_by_depth
     nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
     return [
-        Call(node.operation, node.input_tensors, node.outputs)
+        Call(
+            node.operation,
+            keras.tree.flatten((node.arguments.args, node.arguments.kwargs)),
+            node.input_tensors,
+            node.outputs,
+        )
         for node in nodes
         if not node.is_input
     ]
@@ -246,6 +253,7 @@ __all__ = [
     "LEFT_BY_CALLS",
     "LEFT_BY_TRAINING",
     "MADE_BY_NEW",
+    "Call",
     "Functional",
     "all_layers",
     "call_count",

@@ -56,6 +56,9 @@ def to_bin(
     _check_converted(planned, model, where)
     gates = gates_for(planned.converted, rho)
     copy = _carried_out(model, planned, TO_BIN)
+    if copy.plan != planned:
+        _check_converted(copy.plan, model, where)
+        gates = gates_for(copy.plan.converted, rho)
     for layer in copy.plan.converted:
         new = copy.copier.copy_of(layer)
         new.rho.assign(keras.ops.broadcast_to(gates[id(layer)], new.rho.shape))

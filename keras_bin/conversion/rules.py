@@ -55,10 +55,11 @@ def own_methods(layer: keras.layers.Layer, base: type) -> list[str]:
     A constructor and the methods of configs do not count: they decide what the arguments are, not
     what is done with them.
     """
-    kinds = inspect.getmro(type(layer))
+    kinds, known = inspect.getmro(type(layer)), inspect.getmro(base)
     found = [
         name
-        for kind in kinds[: kinds.index(base)]
+        for kind in kinds
+        if kind not in known
         for name, value in vars(kind).items()
         if (callable(value) or isinstance(value, (property, classmethod, staticmethod)))
         and name not in _CONFIG_METHODS

@@ -20,6 +20,7 @@ from keras_bin.model import BINModel
 from keras_bin.networks.deep_copy import DeepCopies
 from keras_bin.networks.graph import (
     as_functional,
+    calls_of_graphs,
     is_graph,
     layers_of_graphs,
     methods_set_on,
@@ -261,9 +262,13 @@ class Copier:
 
 def holds_own_code(model: keras.Model) -> bool:
     """Tells whether a model has code in it that is neither of Keras nor of keras_bin."""
-    return any(
+    own_layer = any(
         isinstance(layer, keras.layers.Lambda) or not (is_graph(layer) or _is_known(layer))
         for layer in all_layers(model)
+    )
+    # Operations such as `keras.ops.map` are called with functions.
+    return own_layer or any(
+        callable(argument) for call in calls_of_graphs(model) for argument in call.arguments
     )
 
 

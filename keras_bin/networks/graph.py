@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_bin.keras_internals import MADE_BY_NEW, Functional, calls_in_order
+from keras_bin.keras_internals import MADE_BY_NEW, Call, Functional, calls_in_order
 
 
 def is_graph(layer: Any) -> bool:
@@ -107,10 +107,17 @@ def check_model(model: Any) -> None:
         )
 
 
-def layers_of_graphs(graph: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yields the layers that a graph and the graphs nested in it call, in that order."""
+def calls_of_graphs(graph: keras.Model) -> Iterator[Call]:
+    """Yields the calls of a graph, in order, with those of nested graphs in their place."""
     for call in calls_in_order(as_functional(graph)):
         if is_graph(call.operation):
-            yield from layers_of_graphs(call.operation)
-        elif isinstance(call.operation, keras.layers.Layer):
+            yield from calls_of_graphs(call.operation)
+        else:
+            yield call
+
+
+def layers_of_graphs(graph: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Yields the layers that a graph and the graphs nested in it call, in that order."""
+    for call in calls_of_graphs(graph):
+        if isinstance(call.operation, keras.layers.Layer):
             yield call.operation

@@ -94,6 +94,18 @@ def test_layers_that_their_owner_uses_otherwise_are_left_with_the_reason():
     assert [layer.name for layer in layers_of(converted, BN)] == ["norm"]
 
 
+def test_nothing_is_converted_if_all_is_used_otherwise():
+    with pytest.raises(ValueError, match=r"counts/norm: the layer that holds it does more"):
+        keras_bin.convert_batch_normalization(around(Counts(name="counts")))
+
+
+def test_depth_counts_what_is_converted():
+    source = around(BN(name="first"), Counts(), BN(name="last"))
+    with pytest.warns(UserWarning, match="does more"):
+        converted = keras_bin.convert_batch_normalization(source, lambda layer, depth: depth)
+    assert [float(layer.rho[0]) for layer in layers_of(converted, BIN)] == [0.0, 1.0]
+
+
 OUTSIDE = BN(name="outside")
 
 

@@ -54,6 +54,15 @@ class Mixed(Mixin, BN):
     pass
 
 
+class Behind(layers.Layer):
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+
+class MixedBehind(BN, Behind):
+    pass
+
+
 def patched():
     norm = BN(name="norm")
     norm.call = lambda inputs, training=None, mask=None: 2 * inputs
@@ -68,11 +77,12 @@ def patched():
         (Rectified, IMAGE, "it overrides `call`"),
         (OwnMoments, IMAGE, "it overrides `_moments`"),
         (Mixed, IMAGE, "it overrides `compute_mask`"),
+        (MixedBehind, IMAGE, "it overrides `compute_mask`"),
         (patched, IMAGE, "it overrides `call`"),
         (lambda: BN(epsilon=0.0), IMAGE, "does not take its arguments: `epsilon` must be"),
         (lambda: BN(momentum=1.5), IMAGE, "does not take its arguments: `momentum` must be"),
     ],
-    ids=["Dense", "renorm", "call", "moments", "mixin", "patched", "epsilon", "momentum"],
+    ids=["Dense", "renorm", "call", "moments", "mixin", "behind", "patched", "epsilon", "momentum"],
 )
 def test_layer_is_left_with_the_reason(make, shape, reason):
     found = conversion_of(make(), shape)

@@ -118,6 +118,13 @@ def test_layers_that_would_train_otherwise_are_left():
     assert [layer.name for layer in layers_of(new, BIN)] == ["outer"]
 
 
+def test_function_of_an_operation_over_a_layer_is_refused():
+    dense, inputs = layers.Dense(3), keras.Input((4, 3))
+    x = ops.map(lambda row: dense(row), dense(BN()(inputs)))
+    with pytest.raises(ValueError, match="uses the weights of"):
+        keras_bin.convert_batch_normalization(randomize(keras.Model(inputs, x)))
+
+
 class Inference(keras.Model):
     """A Functional model that is always in inference mode."""
 
