@@ -104,11 +104,6 @@ def take_out_of_graphs(operation: keras.Operation) -> None:
     operation._outbound_nodes = []
 
 
-def input_layer_of(tensor: Any) -> keras.layers.InputLayer:
-    """Returns the layer of a tensor that is an input of a Functional model. Public: none."""
-    return tensor._keras_history.operation
-
-
 def set_own_trainable(layer: keras.layers.Layer, trainable: bool) -> None:
     """Freezes or unfreezes a layer. Public: `trainable`, which also sets all that is inside it."""
     layer._trainable = trainable
@@ -142,7 +137,10 @@ def track_loss(model: keras.Model, loss: Any, sample_weight: Any) -> None:
 
 
 def tracked_samples(model: keras.Model) -> keras.Variable:
-    """Returns the number of samples in the metric `loss` since it was reset. Public: none."""
+    """Returns the number of samples in the metric `loss` since it was reset.
+
+    Public: `model.metrics`, where a metric of the user may have the same name.
+    """
     return model._loss_tracker.count
 
 
@@ -263,7 +261,6 @@ __all__ = [
     "copy_tracked",
     "exclude_too",
     "fill_in_config",
-    "input_layer_of",
     "lambda_output_shape",
     "layers_held",
     "layers_inside",

@@ -10,7 +10,6 @@ import keras
 from keras_bin.keras_internals import (
     LAYERS_MODULE,
     all_layers,
-    input_layer_of,
     layers_inside,
     set_own_trainable,
     take_out_of_graphs,
@@ -107,9 +106,16 @@ class Copier:
         if isinstance(model, keras.Sequential) and not self._inference:
             return self._rebuilt_sequential(model)
         graph = as_functional(model)  # clone_model would compile its clone like `model`
+        starts = {
+            id(layer.output): layer
+            for layer in graph.layers
+            if isinstance(layer, keras.layers.InputLayer)
+        }
         clone = keras.models.clone_model(
             graph,
-            input_tensors=keras.tree.map_structure(self._new_input, graph.input),
+            input_tensors=keras.tree.map_structure(
+                lambda tensor: self._new_input(tensor, starts[id(tensor)]), graph.input
+            ),
             clone_function=self._copy_layer,
             call_function=self._call,
         )
@@ -118,10 +124,9 @@ class Copier:
             return BINModel(clone.input, clone.output, name=clone.name, rho_gradient_scale=scale)
         return clone
 
-    def _new_input(self, tensor):
+    def _new_input(self, tensor, layer):
         if not self._inference:
-            config = input_layer_of(tensor).get_config()
-            new = keras.layers.InputLayer.from_config(config).output
+            new = keras.layers.InputLayer.from_config(layer.get_config()).output
             new.name = tensor.name  # which differs from the layer's if the user gave none
             return new
         return keras.Input(
