@@ -102,8 +102,8 @@ def check_model(model: Any) -> None:
         )
     if not model.built:
         raise ValueError(
-            "`model` must be built before it is folded, exported or verified; call it on data, or "
-            f"give it a keras.Input. Received: unbuilt model {model.name!r}"
+            "`model` must be built; call it on data, or give it a keras.Input. "
+            f"Received: unbuilt model {model.name!r}"
         )
 
 
