@@ -72,14 +72,25 @@ def add_parser(commands) -> None:
 
 def _inspect(options, output):
     if options.plot is not None:
-        refuse_remote(options.plot)
+        _check_picture(options.plot)
     with output.status(f"reading {options.path}"):
         found = describe(options.path)
         if options.plot is not None:
             _plot(found, options.plot)
             output.data["plot"] = str(options.plot)
     output.show(*_RESULTS[type(found)](found))
+    if options.plot is not None:
+        output.show(f"\n{options.plot}: distribution of rho")
     output.data.update(found.as_dict())
+
+
+def _check_picture(path):
+    refuse_remote(path)
+    if not path.suffix:  # matplotlib would add one
+        raise ValueError(
+            "--plot needs a file name whose ending tells the format, such as rho.png. "
+            f"Received: {str(path)!r}"
+        )
 
 
 def _plot(found, path):

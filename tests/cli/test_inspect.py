@@ -140,10 +140,21 @@ def test_gates_of_an_artifact_are_not_drawn(path, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("path", ["keras"], indirect=True)
+def test_picture_is_named_after_the_tables(path, tmp_path, capsys):
+    assert main(["inspect", str(path), "--plot", str(tmp_path / "rho.svg")]) == 0
+    assert capsys.readouterr().out.endswith(f"\n{tmp_path / 'rho.svg'}: distribution of rho\n")
+
+
+@pytest.mark.parametrize("path", ["keras"], indirect=True)
 @pytest.mark.parametrize(
     ("target", "message"),
-    [("gs://bucket/rho.png", "gs:/bucket"), ("missing/rho.png", "missing"), ("rho.abc", "abc")],
-    ids=["remote", "folder", "format"],
+    [
+        ("gs://bucket/rho.png", "gs:/bucket"),
+        ("missing/rho.png", "missing"),
+        ("rho.abc", "abc"),
+        ("rho", "such as rho.png. Received: 'rho'"),
+    ],
+    ids=["remote", "folder", "format", "no format"],
 )
 def test_picture_that_cannot_be_written_is_one_line(path, target, message, capsys, monkeypatch):
     monkeypatch.chdir(path.parent)
