@@ -42,7 +42,7 @@ def add_parser(commands) -> None:
     parser.add_argument(
         "--where",
         metavar="PATTERN",
-        help="convert only layers with such a name or path, such as 'stage1_*'; the word first "
+        help="convert only the layers whose name or path matches, as in 'stage1_*'; the word first "
         "means the one that is called first (default: all)",
     )
     parser.add_argument(

@@ -35,7 +35,7 @@ def convert_batch_normalization(
     `get_config`: it cannot be loaded from a `.keras` file, whose config knows nothing of the
     conversion. Save its weights, and load them into another conversion.
 
-    A layer that cannot be converted right is left as it is, and a warning lists it with the reason:
+    A layer that cannot be converted exactly is left, and a warning lists it with the reason:
     one without a spatial axis (after Dense), with `renorm=True`, that shares a weight with another
     layer, or of a subclass with methods of its own, such as `call`. So are those in a custom layer
     that does more with them than call them.
@@ -55,7 +55,7 @@ def convert_batch_normalization(
         where: which layers to convert: a name pattern such as `"stage1_*"` for their names or
             paths, or a function that is true for them. `"first"` is the one that is called first,
             where style enters: it alone gives a large share of what BIN gives everywhere, and
-            costs next to nothing when it is served. None means all.
+            costs little when it is served. None means all.
         model_class: makes the result, as `model_class(inputs, outputs, name=...)`. The default is
             `BINModel`; a subclassed model keeps its class.
 
@@ -84,7 +84,7 @@ def convert_batch_normalization(
 def revert_to_batch_normalization(
     model: keras.Model, model_class: ModelClass = None
 ) -> keras.Model:
-    """Returns a copy of a model with batch normalization in place of the BIN layers that are it.
+    """Returns a copy of a model with batch normalization in place of BIN layers whose rho is 1.
 
     A BIN layer whose rho is 1 in every channel becomes a `keras.layers.BatchNormalization` with its
     weights and arguments; the rest is as in `convert_batch_normalization`, the comparison included.
@@ -117,7 +117,8 @@ def revert_to_batch_normalization(
 def conversion_report(model: keras.Model, where: Where = None) -> list[LayerConversion]:
     """Tells what `convert_batch_normalization` makes of each batch normalization layer, and why.
 
-    Nothing is copied. In rare cases the conversion leaves more: see what it says of custom layers.
+    Nothing is copied. The conversion itself may leave more layers, inside custom layers that do
+    more with them than call them.
 
     Args:
         model: as for `convert_batch_normalization`.
