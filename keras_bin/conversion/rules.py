@@ -21,7 +21,7 @@ def why_not_bin(layer: keras.layers.BatchNormalization) -> str:
     methods = own_methods(layer, keras.layers.BatchNormalization)
     if methods:
         return f"it overrides {_listed(methods)}"
-    if getattr(layer, "renorm", False):  # Keras >= 3.10
+    if getattr(layer, "renorm", False):  # not in Keras 3.9
         return "batch renormalization (`renorm=True`) has no counterpart in BIN"
     rank = layer.input_spec.ndim
     if rank < 3:
