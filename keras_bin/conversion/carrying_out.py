@@ -8,7 +8,7 @@ import keras
 from keras_bin.comparing import Comparison, Tolerance, compare
 from keras_bin.conversion.plan import Plan, plan
 from keras_bin.conversion.replacements import TO_BATCH_NORMALIZATION, TO_BIN, Converted
-from keras_bin.conversion.report import LayerConversion
+from keras_bin.conversion.report import LayerConversion, by_reason
 from keras_bin.conversion.rules import why_not_batch_normalization, why_not_bin
 from keras_bin.conversion.selection import Rho, Where, check_where, gates_for
 from keras_bin.gates.finding import bin_layers
@@ -99,10 +99,10 @@ def _check_converted(planned: Plan, model: keras.Model, where: Where) -> None:
             "`model` must hold a BatchNormalization layer; only those are converted. "
             f"Received: model {model.name!r}, which holds none"
         )
-    found = "; ".join(f"{each.layer}: {each.reason}" for each in planned.report)
     raise ValueError(
         "`model` must hold a BatchNormalization layer that can be converted, and that `where` "
-        f"selects. Received: where={where!r} for model {model.name!r}, whose layers are: {found}"
+        f"selects. Received: where={where!r} for model {model.name!r}, whose layers are left: "
+        f"{by_reason(planned.report)}"
     )
 
 
@@ -158,12 +158,11 @@ def _finished(
             "data of your own."
         )
     if copy.plan.refused:
-        listed = "; ".join(f"{each.layer}: {each.reason}" for each in copy.plan.refused)
-        notes.append(f"These layers were left as they are: {listed}")
+        notes.append(f"These layers were left as they are: {by_reason(copy.plan.refused)}")
     if model_class is None and is_graph(model) and not _is_plain(model):
         notes.append(
-            f"The model was a {type(model).__name__} and became a {default.__name__}: methods of "
-            "its class, such as `train_step`, are gone. Pass `model_class` to keep them."
+            f"The model's class, {type(model).__name__}, became {default.__name__}: methods of its "
+            "own, such as `train_step`, are gone. Pass `model_class` to keep them."
         )
     return Conversion(_of_class(model, copy, model_class, default), copy.plan.report, notes)
 

@@ -88,7 +88,8 @@ def revert_to_batch_normalization(
 
     A BIN layer whose rho is 1 in every channel becomes a `keras.layers.BatchNormalization` with its
     weights and arguments; the rest is as in `convert_batch_normalization`, the comparison included.
-    Other layers are left, and a warning lists each with the reason.
+    Other layers are left, and a warning lists each with the reason; without BIN layers the result
+    is a copy.
 
     Args:
         model: a built model.

@@ -1,10 +1,12 @@
 """What a conversion makes of each normalization layer."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import keras
 
 CONVERTED, LEFT = "converted", "left"
+_NAMED = 8
 
 
 class LayerConversion(NamedTuple):
@@ -43,3 +45,16 @@ class LayerConversion(NamedTuple):
             LEFT if reason else CONVERTED,
             reason,
         )
+
+
+def by_reason(layers: Iterable[LayerConversion]) -> str:
+    """Names layers by the reason that they were left for, the first few of each."""
+    names: dict[str, list[str]] = {}
+    for each in layers:
+        names.setdefault(each.reason, []).append(each.layer)
+    return "; ".join(f"{_shortened(each)}: {reason}" for reason, each in names.items())
+
+
+def _shortened(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -48,7 +48,7 @@ def test_class_is_the_one_that_is_asked_for(model_class, expected):
 
 
 def test_class_that_is_lost_is_named():
-    with pytest.warns(UserWarning, match="was a Own and became a BINModel: methods of its class"):
+    with pytest.warns(UserWarning, match="class, Own, became BINModel: methods of its own"):
         keras_bin.convert_batch_normalization(classifier(model_class=Own))
 
 

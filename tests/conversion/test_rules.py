@@ -200,3 +200,11 @@ def test_frozen_model_stays_frozen():
     assert not converted.trainable_weights
     converted.trainable = True
     assert len(converted.trainable_weights) == 3
+
+
+def test_many_layers_that_are_left_are_named_in_part():
+    norms = [BN(name=f"norm{i}") for i in range(10)]
+    model = keras.Sequential([keras.Input((4,)), *norms])
+    message = r"norm0, .*norm7 and 2 more: its inputs have no spatial axis$"
+    with pytest.raises(ValueError, match=message):
+        keras_bin.convert_batch_normalization(model)

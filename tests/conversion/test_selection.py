@@ -136,7 +136,11 @@ def test_array_sets_each_channel(source):
         ({"rho": [0.0, 1.0]}, ValueError, r"rho=\[0.0, 1.0\] for layer '.*/stem' with 3 channels"),
         ({"rho": lambda layer: None}, ValueError, "Received: rho=None"),
         ({"where": 3}, TypeError, "must be a name pattern.*Received: where=3"),
-        ({"where": "conv*"}, ValueError, r"where='conv\*' for model 'sequential.*stem: `where`"),
+        (
+            {"where": "conv*"},
+            ValueError,
+            r"where='conv\*' for model 'sequential.*last: `where`",
+        ),
         ({"where": lambda layer: False}, ValueError, "that `where` selects"),
     ],
     ids=[
