@@ -109,11 +109,16 @@ def to_markdown(run: Mapping) -> str:
     ]
     for section in run["sections"]:
         lines += ["", f"## {section['name']}: {section['title']}", "", section["method"], ""]
-        if section["rows"]:
-            lines += [_line(section["columns"]), _line(["---"] * len(section["columns"]))]
-        for row in section["rows"]:
-            lines.append(_line(cell(row.get(column)) for column in section["columns"]))
+        lines += table_lines(section["columns"], section["rows"])
     return "\n".join(lines).rstrip() + "\n"
+
+
+def table_lines(columns: Sequence[str], rows: Sequence[Mapping]) -> list[str]:
+    """Returns the lines of a table in Markdown; none without rows."""
+    if not rows:
+        return []
+    lines = [_line(columns), _line(["---"] * len(columns))]
+    return lines + [_line(cell(row.get(column)) for column in columns) for row in rows]
 
 
 def _line(cells):

@@ -64,7 +64,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         metavar="NAME",
         help=f"which, of {', '.join(NETS)} (default: all)",
     )
-    parser.add_argument("--no-export", action="store_true", help="stop after folding")
+    parser.add_argument("--no-export", action="store_true", help="neither fold nor export")
     parser.add_argument(
         "--limit", type=float, default=1800.0, help="seconds that one may take (default: 1800)"
     )

@@ -53,7 +53,7 @@ class Conversion:
         """Returns all steps by name, to be taken in that order.
 
         Args:
-            export: whether there are those after `fold`.
+            export: whether there are those with gates drawn at random.
         """
         steps = {
             "build": self.build,
@@ -68,7 +68,7 @@ class Conversion:
             "ONNX": lambda: self._exports.onnx(),
             "SavedModel": lambda: self._exports.saved_model(),
         }
-        return steps if export else dict(list(steps.items())[:-2])
+        return steps if export else dict(list(steps.items())[:-4])
 
     def build(self) -> dict:
         """Builds it, with random weights if it has none of its own."""
@@ -169,7 +169,7 @@ def main() -> None:
     """Converts and writes."""
     parser = argparse.ArgumentParser(description="Convert one network.")
     parser.add_argument("net", choices=NETS, help="which network")
-    parser.add_argument("--no-export", action="store_true", help="stop after folding")
+    parser.add_argument("--no-export", action="store_true", help="stop before gates are drawn")
     parser.add_argument("--to", type=Path, required=True, help="the JSON file to write")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.oracle import Arrays, call, difference
 from keras_bin import BatchInstanceNormalization
 from keras_bin.conversion.plan import layers_in_order
-from keras_bin.keras_internals import all_layers, own_parts
+from keras_bin.keras_internals import own_parts
 from keras_bin.networks.graph import as_functional
 
 NORMALIZATIONS = (keras.layers.BatchNormalization, BatchInstanceNormalization)
@@ -77,18 +77,19 @@ def train(model: keras.Model, inputs: Sequence[np.ndarray]) -> dict[str, Arrays]
 
 
 def seeds(model: keras.Model) -> list[np.ndarray]:
-    """Returns the states of the generators in a model, in order."""
+    """Returns the states of the generators in the layers that a model calls, in order."""
     return [keras.ops.convert_to_numpy(seed.state) for seed in _generators(model)]
 
 
 def set_seeds(model: keras.Model, states: Sequence[np.ndarray]) -> None:
-    """Sets the states of the generators in a model, in order."""
+    """Sets these states; see `seeds`."""
     for seed, state in zip(_generators(model), states, strict=True):
         seed.state.assign(state)
 
 
 def _generators(model):
-    parts = dict.fromkeys(part for layer in all_layers(model) for part in own_parts(layer))
+    layers = (layer for layer, _ in layers_in_order(as_functional(model)))
+    parts = dict.fromkeys(part for layer in layers for part in own_parts(layer))
     return [part for part in parts if isinstance(part, keras.random.SeedGenerator)]
 
 
