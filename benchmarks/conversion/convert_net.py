@@ -55,7 +55,7 @@ class Conversion:
         Args:
             export: whether there are those with gates drawn at random.
         """
-        steps = {
+        compared = {
             "build": self.build,
             "convert": self.convert,
             "float64": self.float64,
@@ -63,12 +63,14 @@ class Conversion:
             "float32": self.float32,
             "time": self.time,
             "revert": self.revert,
+        }
+        exported = {
             "gates": self.gates,
             "fold": lambda: self._exports.fold(),
             "ONNX": lambda: self._exports.onnx(),
             "SavedModel": lambda: self._exports.saved_model(),
         }
-        return steps if export else dict(list(steps.items())[:-4])
+        return {**compared, **exported} if export else compared
 
     def build(self) -> dict:
         """Builds it, with random weights if it has none of its own."""
