@@ -43,14 +43,16 @@ def group(name: str) -> str:
 
 
 def _summed(name, rows):
+    made = [row for row in rows if "converted" in row]
     return {
-        "networks": f"{name} ({len(rows)})" if len(rows) > 1 else name,
-        "layers": f"{sum(row['converted'] for row in rows)} of {sum(row['BN'] for row in rows)}",
-        "float64": _largest(rows, "float64"),
-        "training": _largest(rows, "training", "statistics"),
-        "float32 / rounding": _largest(rows, "float32 / rounding"),
-        "convert / clone_model": _largest(rows, "convert / clone_model"),
-        **{step: _right(rows, step) for step in ("fold", "ONNX", "SavedModel")},
+        "networks": name,
+        "converted": f"{len(made)} of {len(rows)}",
+        "layers": f"{sum(row['converted'] for row in made)} of {sum(row['BN'] for row in made)}",
+        "float64": _largest(made, "float64"),
+        "training": _largest(made, "training", "statistics"),
+        "float32 / rounding": _largest(made, "float32 / rounding"),
+        "convert / clone_model": _largest(made, "convert / clone_model"),
+        **{step: _right(made, step) for step in ("fold", "ONNX", "SavedModel")},
     }
 
 
@@ -61,14 +63,14 @@ def _largest(rows: Iterable[Mapping], *columns: str) -> float | None:
 
 def _right(rows, step):
     tried = [row[step].status == "ok" for row in rows if step in row]
-    return f"{sum(tried)} of {len(tried)}"
+    return f"{sum(tried)} of {len(tried)}" if tried else None
 
 
 def recorded_table() -> str:
     """Returns the table of the newest recorded results, as Markdown."""
     newest = max(RESULTS.glob("*-conversion.json"))
     (section,) = json.loads(newest.read_text())["sections"]
-    rows = [read_row(row) for row in section["rows"] if "converted" in row]
+    rows = [read_row(row) for row in section["rows"]]
     groups = summary(rows)
     return "\n".join(table_lines(list(groups[0]), groups))
 

@@ -14,7 +14,6 @@ from benchmarks.conversion.convert_net import Conversion
 from benchmarks.conversion.gates import draw_gates
 from benchmarks.conversion.nets import NETS, NOT_EXPORTED
 from benchmarks.conversion.row import NOT_FINITE, counts, held, row
-from benchmarks.conversion.summary import group, summary
 from benchmarks.conversion.twins import float64_twin, low_precision_layers
 from benchmarks.report import to_json
 from benchmarks.zoo.net import Net
@@ -22,7 +21,7 @@ from benchmarks.zoo.outcome import read_row
 from benchmarks.zoo.packages import requirement
 from benchmarks.zoo.steps import take
 from keras_bin import BatchInstanceNormalization
-from tests.benchmarks.test_zoo import REFUSED, RIGHT, fake_run
+from tests.benchmarks.test_zoo import RIGHT, fake_run
 
 FOUND = {
     "build": {"parameters": 7, "normalizations": 3},
@@ -246,46 +245,6 @@ def test_each_step_is_taken(tmp_path):
     assert [found[step].get("error") for step in steps] == [None] * len(steps)
     assert found["convert"]["passes"] == 2
     assert found["time"]["of clone"] > 0
-
-
-@pytest.mark.parametrize(
-    ("name", "listed"),
-    [
-        ("apps/ResNet101V2", "ResNetV2"),
-        ("apps/ResNet101", "ResNet"),
-        ("apps/EfficientNetV2S", "EfficientNetV2"),
-        ("apps/EfficientNetB3", "EfficientNet"),
-        ("apps/InceptionResNetV2", "InceptionResNetV2"),
-        ("apps/MobileNetV3Large", "MobileNetV3"),
-        ("hub/XceptionBackbone", "KerasHub"),
-        ("opennsfw2", "others"),
-    ],
-)
-def test_networks_are_listed_by_family_or_package(name, listed):
-    assert group(name) == listed
-
-
-def test_summary_holds_the_worst_of_each_figure():
-    other = {**FOUND, "float64": {"low": 0, "apart": 5e-13}, "ONNX": REFUSED}
-    rows = [row("apps/ResNet50", FOUND), row("apps/ResNet101", other)]
-    assert summary(rows) == [
-        {
-            "networks": "ResNet (2)",
-            "layers": "4 of 6",
-            "float64": 5e-13,
-            "training": 3e-13,
-            "float32 / rounding": 4.5,
-            "convert / clone_model": 2.0,
-            "fold": "2 of 2",
-            "ONNX": "0 of 1",
-            "SavedModel": "0 of 0",
-        }
-    ]
-
-
-def test_summary_of_one_network_leaves_out_what_it_has_not():
-    (found,) = summary([row("hub/x", {**FOUND, "float64": {"error": "no"}})])
-    assert (found["networks"], found["float64"]) == ("KerasHub", None)
 
 
 @pytest.mark.slow
