@@ -204,3 +204,12 @@ def test_store_of_batch_normalization_says_it_too():
     classifier().get_layer("norm").save_own_variables(store)
     with pytest.raises(ValueError, match=r"call keras_bin\.convert.*4 of 5 weights"):
         layer.load_own_variables(store)
+
+
+def test_model_that_rounds_a_lot_on_other_inputs_is_compared_on_inputs_that_suit_it():
+    inputs = keras.Input(IMAGE)
+    source = keras.Model(inputs, ops.sin(BN(epsilon=1e-9, name="norm")(inputs)))
+    norm = source.get_layer("norm")
+    norm.moving_mean.assign(np.full(3, 300.0))
+    norm.moving_variance.assign(np.full(3, 1e-8))  # other inputs are 3e6 deviations away
+    assert len(layers_of(keras_bin.convert_batch_normalization(source), BIN)) == 1
