@@ -208,8 +208,7 @@ def test_store_of_batch_normalization_says_it_too():
 
 def test_model_that_rounds_a_lot_on_other_inputs_is_compared_on_inputs_that_suit_it():
     inputs = keras.Input(IMAGE)
-    source = keras.Model(inputs, ops.sin(BN(epsilon=1e-9, name="norm")(inputs)))
-    norm = source.get_layer("norm")
-    norm.moving_mean.assign(np.full(3, 300.0))
-    norm.moving_variance.assign(np.full(3, 1e-8))  # other inputs are 3e6 deviations away
+    source = keras.Model(inputs, ops.sin(BN(epsilon=1e-13, name="norm")(inputs)))
+    source.get_layer("norm").gamma.assign([0.9, 1.0, 1.1])
+    source.get_layer("norm").moving_variance.assign(np.full(3, 1e-12))  # others are 1e6 away
     assert len(layers_of(keras_bin.convert_batch_normalization(source), BIN)) == 1
