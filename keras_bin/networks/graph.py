@@ -14,7 +14,7 @@ def is_graph(layer: Any) -> bool:
         isinstance(layer, (Functional, keras.Sequential))
         and type(layer).call in (Functional.call, keras.Sequential.call)
         and type(layer).__call__ in (Functional.__call__, keras.Sequential.__call__)
-        and not methods_set_on(layer)
+        and "call" not in vars(layer)
         and layer.built
     )
 

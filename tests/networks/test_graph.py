@@ -159,3 +159,12 @@ def test_what_is_no_model_is_refused(thing):
 def test_unbuilt_model_is_refused():
     with pytest.raises(ValueError, match=r"must be built.*unbuilt model 'affine'"):
         check_model(Affine())
+
+
+@pytest.mark.parametrize("kind", ["functional", "sequential", "binmodel"])
+def test_compiled_and_fitted_models_are_graphs(kind):
+    model = KINDS[kind]()
+    model.compile("sgd", keras.losses.MeanSquaredError(), metrics=["mae"])
+    (x,) = arrays(model, 2)
+    model.fit(x, model(x), verbose=0)
+    assert is_graph(model)
