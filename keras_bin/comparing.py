@@ -20,7 +20,7 @@ SMALLEST, SMALLEST_DOUBLE = 1e-6, 1e-15
 # A net that amplifies the rounding of its inputs also amplifies that of its weights, which a copy
 # may round anew in each layer. The limits are shares again: beyond them, errors could hide.
 ROUNDING_FACTOR = 10
-LARGEST_ROUNDING, LARGEST_HALF_ROUNDING = 0.01, 0.1
+LARGEST_ROUNDING, LARGEST_HALF_ROUNDING, LARGEST_TRAINING_ROUNDING = 0.01, 0.1, 0.5
 # Share of the elements of an integer output, such as the class of each pixel.
 INTEGERS = 0.01
 
@@ -181,6 +181,8 @@ class _Original:
     def rounding(self, batch: Batch, expected: Outputs) -> dict[str, float]:
         """Returns by how much each output may differ, given what rounding the inputs changes."""
         largest = LARGEST_HALF_ROUNDING if self._half else LARGEST_ROUNDING
+        if self._trained is not None:  # small variances of a small batch amplify without end
+            largest = LARGEST_TRAINING_ROUNDING
         rng = np.random.default_rng(0)
         nudged = {
             name: (x * (1 + self._epsilon * rng.choice([-1, 1], x.shape))).astype(x.dtype)
