@@ -20,7 +20,7 @@ from keras_bin.networks.graph import as_functional, check_model, is_graph
 from keras_bin.networks.rebuilding import CopyError
 
 TOLERANCE = Tolerance(half=0.03, single=1e-4, double=1e-11)
-# Statistics of a batch of three amplify rounding.
+# Statistics of a small batch amplify rounding.
 TRAINING_TOLERANCE = Tolerance(half=0.3, single=1e-2, double=1e-6)
 
 ModelClass = Callable[..., keras.Model] | None

@@ -212,3 +212,18 @@ def test_model_that_rounds_a_lot_on_other_inputs_is_compared_on_inputs_that_suit
     source.get_layer("norm").gamma.assign([0.9, 1.0, 1.1])
     source.get_layer("norm").moving_variance.assign(np.full(3, 1e-12))  # others are 1e6 away
     assert len(layers_of(keras_bin.convert_batch_normalization(source), BIN)) == 1
+
+
+class NeedsSquareOf48(layers.Layer):
+    """Runs at one size only, on values and on shapes alike."""
+
+    def call(self, inputs):
+        if inputs.shape[1] not in (None, 48):
+            raise ValueError
+        return inputs
+
+
+def test_model_that_runs_at_few_sizes_is_compared_at_one_of_them():
+    inputs = keras.Input((None, None, 3))
+    source = randomize(keras.Model(inputs, BN()(NeedsSquareOf48()(inputs))))
+    assert len(layers_of(keras_bin.convert_batch_normalization(source), BIN)) == 1
