@@ -11,31 +11,16 @@ and nets of the zoo's other packages. Each runs in a fresh process. Prints a tab
 
 import argparse
 import dataclasses
-import json
 import os
-import tempfile
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 from benchmarks.conversion.nets import NETS, NOT_EXPORTED
 from benchmarks.conversion.row import counts, row
-from benchmarks.environment import installed
-from benchmarks.processes import run_limited
-from benchmarks.report import (
-    RESULTS,
-    Section,
-    command_line,
-    document,
-    rich_table,
-    wide_console,
-    write,
-)
-from benchmarks.zoo.outcome import rows_of_today
-from benchmarks.zoo.packages import INSTALL, requirement
+from benchmarks.report import Section
+from benchmarks.zoo.networks import measure_all, measured, network_parser
 
+COMMAND = "benchmarks.conversion"
 SECTION = "conversion"
 
 
@@ -54,36 +39,16 @@ class ConversionPlan:
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.conversion", description="Convert networks that others wrote."
-    )
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        choices=NETS,
-        metavar="NAME",
-        help=f"which, of {', '.join(NETS)} (default: all)",
-    )
+    parser = network_parser(COMMAND, "Convert networks that others wrote.", NETS)
     parser.add_argument("--no-export", action="store_true", help="neither fold nor export")
-    parser.add_argument(
-        "--limit", type=float, default=1800.0, help="seconds that one may take (default: 1800)"
-    )
     return parser.parse_args(arguments)
 
 
 def convert_net(name: str, plan: ConversionPlan) -> dict:
     """Converts a network in a fresh process; returns its row."""
-    net = NETS[name]
-    if not installed(net.module):
-        missing = f"package missing: {requirement(net.module)}; {INSTALL}"
-        return {"net": name, "note": missing}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "found.json"
-        options = [] if plan.export and name not in NOT_EXPORTED else ["--no-export"]
-        ended = run_limited(
-            plan.limit, "benchmarks.conversion.convert_net", name, *options, "--to", str(path)
-        )
-        return row(name, json.loads(path.read_text()) if path.exists() else {}, ended)
+    options = [] if plan.export and name not in NOT_EXPORTED else ["--no-export"]
+    command = ("benchmarks.conversion.convert_net", name, *options)
+    return measured(NETS[name], name, command, plan.limit, row)
 
 
 def conversion_section(rows: dict[str, dict]) -> Section:
@@ -112,23 +77,15 @@ def conversion_section(rows: dict[str, dict]) -> Section:
 def main(arguments: list[str] | None = None) -> None:
     """Converts, and shows and writes the results."""
     options = parse_arguments(arguments)
-    console = wide_console()
-    names = [name for name in NETS if not options.only or name in options.only]
     plan = ConversionPlan(options.limit, not options.no_export)
-    rows = rows_of_today(plan, SECTION, RESULTS) if options.only else {}
-    columns = (TextColumn("{task.description:30}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(names))
-        for name in names:
-            progress.update(task, description=name)
-            rows[name] = convert_net(name, plan)
-            section = conversion_section(rows)
-            run = document([section], plan, command_line("benchmarks.conversion"), None)
-            paths = write(run, [SECTION], RESULTS)
-            progress.advance(task)
-    console.print(rich_table(section))
-    for path in paths:
-        console.print(f"Written: {path}")
+    measure_all(
+        COMMAND,
+        [name for name in NETS if not options.only or name in options.only],
+        plan,
+        lambda name: convert_net(name, plan),
+        conversion_section,
+        more=bool(options.only),
+    )
 
 
 if __name__ == "__main__":

@@ -14,31 +14,17 @@ names what they import. A network whose package is missing is listed as such.
 
 import argparse
 import dataclasses
-import json
 import os
-import tempfile
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-from benchmarks.environment import installed
 from benchmarks.oracle import ALLOWED, ROUNDINGS
-from benchmarks.processes import run_limited
-from benchmarks.report import (
-    RESULTS,
-    Section,
-    command_line,
-    document,
-    rich_table,
-    wide_console,
-    write,
-)
+from benchmarks.report import Section, wide_console
 from benchmarks.zoo.nets import NETS
-from benchmarks.zoo.outcome import counts, row, rows_of_today
-from benchmarks.zoo.packages import INSTALL, requirement
+from benchmarks.zoo.networks import measure_all, measured, network_parser
+from benchmarks.zoo.outcome import counts, row
 
+COMMAND = "benchmarks.zoo"
 SECTION = "zoo"
 
 
@@ -55,19 +41,7 @@ class ZooPlan:
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.zoo", description="Export networks that others wrote."
-    )
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        choices=NETS,
-        metavar="NAME",
-        help=f"which, of {', '.join(NETS)} (default: all)",
-    )
-    parser.add_argument(
-        "--limit", type=float, default=1800.0, help="seconds that one may take (default: 1800)"
-    )
+    parser = network_parser(COMMAND, "Export networks that others wrote.", NETS)
     return parser.parse_args(arguments)
 
 
@@ -78,14 +52,7 @@ def export_net(name: str, limit: float) -> dict:
         name: of the network.
         limit: seconds after which the process is ended.
     """
-    net = NETS[name]
-    if not installed(net.module):
-        missing = f"package missing: {requirement(net.module)}; {INSTALL}"
-        return {"net": name, "note": missing}
-    with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "found.json"
-        ended = run_limited(limit, "benchmarks.zoo.export_net", name, "--to", str(found))
-        return row(name, json.loads(found.read_text()) if found.exists() else {}, ended)
+    return measured(NETS[name], name, ("benchmarks.zoo.export_net", name), limit, row)
 
 
 def zoo_section(rows: dict[str, dict]) -> Section:
@@ -111,25 +78,15 @@ def zoo_section(rows: dict[str, dict]) -> Section:
 def main(arguments: list[str] | None = None) -> None:
     """Exports, and shows and writes the results."""
     options = parse_arguments(arguments)
-    console = wide_console()
-    names = [name for name in NETS if not options.only or name in options.only]
-    plan = ZooPlan(options.limit)
-    rows = rows_of_today(plan, SECTION, RESULTS) if options.only else {}
-    columns = (TextColumn("{task.description:30}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("", total=len(names))
-        for name in names:
-            progress.update(task, description=name)
-            rows[name] = export_net(name, options.limit)
-            section = zoo_section(rows)
-            paths = write(
-                document([section], plan, command_line("benchmarks.zoo"), None), [SECTION], RESULTS
-            )
-            progress.advance(task)
-    console.print(rich_table(section))
-    for path in paths:
-        console.print(f"Written: {path}")
-    console.print(counts(section.rows))
+    section = measure_all(
+        COMMAND,
+        [name for name in NETS if not options.only or name in options.only],
+        ZooPlan(options.limit),
+        lambda name: export_net(name, options.limit),
+        zoo_section,
+        more=bool(options.only),
+    )
+    wide_console().print(counts(section.rows))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from benchmarks.conversion.nets import NETS, NOT_EXPORTED
 from benchmarks.conversion.row import NOT_FINITE, counts, held, row
 from benchmarks.conversion.twins import float64_twin, low_precision_layers
 from benchmarks.report import to_json
+from benchmarks.zoo import networks
 from benchmarks.zoo.net import Net
 from benchmarks.zoo.outcome import read_row
 from benchmarks.zoo.packages import requirement
@@ -222,13 +223,13 @@ def test_counts_are_of_the_networks_that_have_the_figure():
 
 
 def test_missing_package_is_told_with_the_way_to_get_it(monkeypatch):
-    monkeypatch.setattr(program, "installed", lambda module: False)
+    monkeypatch.setattr(networks, "installed", lambda module: False)
     note = program.convert_net("kimm/ResNet18", program.ConversionPlan(1.0, False))["note"]
     assert note.startswith("package missing: kimm==")
 
 
 def test_only_adds_to_the_rows_of_the_same_day(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(program, "RESULTS", tmp_path)
+    monkeypatch.setattr(networks, "RESULTS", tmp_path)
     monkeypatch.setattr(subprocess, "run", fake_run(FOUND, 0))
     for name in ("apps/Xception", "apps/MobileNet"):
         program.main(["--only", name])

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.report import to_json
 from benchmarks.zoo import __main__ as program
-from benchmarks.zoo import packages
+from benchmarks.zoo import networks, packages
 from benchmarks.zoo.net import Net
 from benchmarks.zoo.nets import NETS
 from benchmarks.zoo.outcome import LONGEST, Outcome, counts, headline, outcome, read_row, row
@@ -95,7 +95,7 @@ def test_counts_are_of_all_networks():
 
 def test_missing_package_is_told_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setitem(program.NETS, "x", Net(lambda: None, "kimm"))
-    monkeypatch.setattr(program, "installed", lambda module: False)
+    monkeypatch.setattr(networks, "installed", lambda module: False)
     note = program.export_net("x", 1.0)["note"]
     assert note.startswith("package missing: kimm==")
     assert "pip install --no-deps" in note
@@ -129,7 +129,7 @@ def test_process_that_ends_too_early_keeps_what_it_wrote(monkeypatch, end, messa
 
 
 def test_only_adds_to_the_rows_of_the_same_day(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(program, "RESULTS", tmp_path)
+    monkeypatch.setattr(networks, "RESULTS", tmp_path)
     monkeypatch.setattr(subprocess, "run", fake_run({**BUILT, "fold": RIGHT}, 0))
     for name in ("apps/VGG16", "apps/MobileNet"):
         program.main(["--only", name])
