@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_bin.networks.arrays import is_text
+from keras_bin.arrays import is_text
 from keras_bin.networks.graph import check_model
 
 from .models.exported_model import ExportedModel

@@ -1,11 +1,13 @@
 """Comparing a copy of a model with its original."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 
+from keras_bin.arrays import array
 from keras_bin.keras_internals import all_layers, layers_held, layers_inside
 from keras_bin.networks.copying import holds_own_code
 from keras_bin.networks.graph import as_functional
@@ -15,6 +17,7 @@ from keras_bin.networks.signature import named_tensors
 from keras_bin.sampling.batches import sample_batches
 from keras_bin.sampling.scaling import is_float
 from keras_bin.sampling.trial import Batch
+from keras_bin.traces import functions_run_eagerly
 
 SMALLEST, SMALLEST_DOUBLE = 1e-6, 1e-15
 # A net that amplifies the rounding of its inputs also amplifies that of its weights, which a copy
@@ -176,7 +179,7 @@ class _Original:
             return bool(self.differences(self._outputs(batch), expected))
         weights = {id(weight) for weight in self._model.weights}
         seeds = [
-            (variable, keras.ops.convert_to_numpy(variable) + 1)
+            (variable, array(variable) + 1)
             for variable in self._model.variables
             if id(variable) not in weights and "int" in variable.dtype
         ]
@@ -233,7 +236,8 @@ class _Original:
     def _run(self, model, batch, state):
         """Runs a model with other values of some variables, and changes none of them."""
         inputs = [batch[info.name] for info in self._signature.inputs]
-        with keras.StatelessScope(state_mapping=state) as scope:
+        eager = contextlib.nullcontext() if self._isolated else functions_run_eagerly()
+        with eager, keras.StatelessScope(state_mapping=state) as scope:
             outputs = run_model(model, inputs, training=self._trained is not None)
             statistics = self._moving_statistics(scope, is_copy=model is not self._model)
         infos = self._signature.outputs
@@ -251,9 +255,7 @@ class _Original:
             for name in ("moving_mean", "moving_variance"):
                 variable = getattr(pair[is_copy], name)
                 value = scope.get_current_value(variable)
-                # Of a copy: NumPy 2 warns of a variable of TensorFlow.
-                value = keras.ops.copy(variable if value is None else value)
-                found[f"{name} of {pair[0].path}"] = keras.ops.convert_to_numpy(value)
+                found[f"{name} of {pair[0].path}"] = array(variable if value is None else value)
         return found
 
     def differences(self, got: Outputs, expected: Outputs, rounding=None) -> list[str]:

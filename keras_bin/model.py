@@ -1,11 +1,9 @@
 """A Keras model whose train step scales the steps of rho."""
 
-import contextlib
 import math
 import numbers
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import keras
@@ -22,6 +20,7 @@ from keras_bin.keras_internals import (
 )
 from keras_bin.rho_update import RhoUpdate, check_optimizer
 from keras_bin.rho_watch import RhoWatch
+from keras_bin.traces import outside_of_trace
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -171,7 +170,10 @@ class BINModel(keras.Model):
     def _prepare_rho_update(self) -> RhoUpdate:
         """Builds the optimizer, and returns the `RhoUpdate` of the rhos that are trainable now."""
         if not self.optimizer.built:
-            with _outside_of_trace():
+            # ScheduleFreeAdamW copies the weights when it is built. Traced, the copy would come too
+            # late for the first step, which would then start from 0 instead of the weights (Keras
+            # 3.15).
+            with outside_of_trace():
                 self.optimizer.build(self.trainable_variables)
         rhos = trainable_rhos(self)
         if self._rho_update is None or not self._rho_update.updates(rhos):
@@ -241,20 +243,6 @@ _TRAIN_STEPS: dict[str, Callable[..., Any]] = {
     "jax": BINModel._jax_train_step,
     "torch": BINModel._torch_train_step,
 }
-
-
-def _outside_of_trace() -> AbstractContextManager[None]:
-    """Runs a `with` block outside the function that TensorFlow is tracing.
-
-    ScheduleFreeAdamW copies the weights when it is built. Traced, the copy would come too late
-    for the first step, which would then start from 0 instead of the weights (Keras 3.15).
-    """
-    if keras.backend.backend() != "tensorflow":
-        return contextlib.nullcontext()
-    import tensorflow as tf
-
-    scope: AbstractContextManager[None] = tf.init_scope()
-    return scope
 
 
 def _check_scale(scale: Any) -> None:

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from keras_bin.arrays import array
 from keras_bin.gates.finding import bin_layers, trainable_rhos
 from keras_bin.keras_internals import calls_of, tracked_samples
 from keras_bin.layer import BatchInstanceNormalization
@@ -59,8 +60,8 @@ class RhoWatch(keras.callbacks.Callback):
         if layers and optimizer is not None:
             self._start = _Start(
                 layers,
-                [_value(layer.rho) for layer in layers],
-                [_value(layer.moving_mean) for layer in layers],
+                [array(layer.rho) for layer in layers],
+                [array(layer.moving_mean) for layer in layers],
                 optimizer,
                 _number(calls_of(optimizer)),
                 _number(optimizer.iterations),
@@ -98,19 +99,15 @@ class RhoWatch(keras.callbacks.Callback):
 
 def _changed(variables: list[keras.Variable], values: list[NDArray[Any]]) -> bool:
     pairs = zip(variables, values, strict=True)
-    return any(not np.array_equal(_value(variable), value) for variable, value in pairs)
-
-
-def _value(variable: keras.Variable) -> NDArray[Any]:
-    return np.array(keras.ops.convert_to_numpy(variable))  # a copy, also on PyTorch
+    return any(not np.array_equal(array(variable), value) for variable, value in pairs)
 
 
 def _number(scalar: Any) -> int:
-    return int(keras.ops.convert_to_numpy(scalar))  # `int` does not take the variables of replicas
+    return int(array(scalar))  # `int` does not take the variables of replicas
 
 
 def _learning_rate(rho: keras.Variable, optimizer: keras.optimizers.Optimizer) -> float:
-    return float(keras.ops.convert_to_numpy(optimizer_of(rho, optimizer).learning_rate))
+    return float(array(optimizer_of(rho, optimizer).learning_rate))
 
 
 def _one_sample(model: keras.Model) -> str:

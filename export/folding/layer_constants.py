@@ -5,9 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_bin.arrays import array, float64
 from keras_bin.folded import FoldedBatchInstanceNormalization
 from keras_bin.layer import BatchInstanceNormalization
-from keras_bin.networks.arrays import array, float64
 
 from ..models.rho_tolerance import snap
 from .constants import Constants, bin_constants

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_bin.networks.arrays import float64
+from keras_bin.arrays import float64
 
 _DENSE = (layers.Dense,)
 _CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)

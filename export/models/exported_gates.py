@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from keras_bin.arrays import array
 from keras_bin.gates.finding import bin_layers
 from keras_bin.gates.summaries import RhoSummary, rho_summary
 from keras_bin.layer import BatchInstanceNormalization
-from keras_bin.networks.arrays import array
 
 from ..results.layer_report import GateChange
 from .rho_tolerance import snap

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import keras
 import numpy as np
 
-from keras_bin.networks.arrays import is_text
+from keras_bin.arrays import is_text
 from keras_bin.networks.inference import run_model, serving_function
 from keras_bin.networks.state import restored
 from keras_bin.sampling.batches import rows

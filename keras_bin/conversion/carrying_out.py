@@ -12,8 +12,9 @@ from keras_bin.conversion.report import LayerConversion, by_reason
 from keras_bin.conversion.rules import why_not_batch_normalization, why_not_bin
 from keras_bin.conversion.selection import Rho, Where, check_where, gates_for
 from keras_bin.gates.finding import bin_layers
-from keras_bin.keras_internals import Functional, set_own_trainable
+from keras_bin.keras_internals import Functional, all_layers, set_own_trainable
 from keras_bin.layer import BatchInstanceNormalization
+from keras_bin.messages import listed
 from keras_bin.model import BINModel
 from keras_bin.networks.copying import Copier, holds_own_code
 from keras_bin.networks.graph import as_functional, check_model, is_graph
@@ -45,6 +46,7 @@ class _Copy(NamedTuple):
     plan: Plan
     copier: Copier
     compared: bool
+    unbuilt: list[keras.layers.Layer]
 
 
 def to_bin(
@@ -127,11 +129,14 @@ def _copied(graph: keras.Model, planned: Plan, conversion: Converted) -> _Copy:
     copy = copier.copy()
     found = compare(graph, copy, TOLERANCE)
     _check_same(graph, found, "inference")
-    # Layers of Keras alone do in training what they did.
-    if found.ran and holds_own_code(graph):
-        norms = [(layer, copier.copy_of(layer)) for layer in planned.layers if layer.built]
+    if not (found.ran and holds_own_code(graph)):  # layers of Keras alone train as they did
+        return _Copy(copy, planned, copier, found.ran, [])
+    # A run in training mode would build them.
+    unbuilt = [layer for layer in all_layers(graph) if not layer.built]
+    if not unbuilt:
+        norms = [(layer, copier.copy_of(layer)) for layer in planned.layers]
         _check_same(graph, compare(graph, copy, TRAINING_TOLERANCE, trained=norms), "training")
-    return _Copy(copy, planned, copier, found.ran)
+    return _Copy(copy, planned, copier, found.ran, unbuilt)
 
 
 def _check_same(graph: keras.Model, found: Comparison, mode: str) -> None:
@@ -156,6 +161,13 @@ def _finished(
             f"Model {model.name!r} was converted, but its outputs could not be compared: it does "
             "not run on generated inputs, or its outputs are random or not finite. Compare them on "
             "data of your own."
+        )
+    reported = set(map(id, copy.plan.layers))
+    unbuilt = [layer.path or layer.name for layer in copy.unbuilt if id(layer) not in reported]
+    if unbuilt:
+        notes.append(
+            f"Model {model.name!r} was compared in inference mode only, as these layers are not "
+            f"built: {listed(unbuilt)}. Call it in a way that reaches them first."
         )
     if copy.plan.refused:
         notes.append(f"These layers were left as they are: {by_reason(copy.plan.refused)}")

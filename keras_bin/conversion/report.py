@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import keras
 
+from keras_bin.messages import listed
+
 CONVERTED, LEFT = "converted", "left"
-_NAMED = 8
 
 
 class LayerConversion(NamedTuple):
@@ -52,9 +53,4 @@ def by_reason(layers: Iterable[LayerConversion]) -> str:
     names: dict[str, list[str]] = {}
     for each in layers:
         names.setdefault(each.reason, []).append(each.layer)
-    return "; ".join(f"{_shortened(each)}: {reason}" for reason, each in names.items())
-
-
-def _shortened(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    return "; ".join(f"{listed(each)}: {reason}" for reason, each in names.items())

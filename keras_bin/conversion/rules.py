@@ -5,6 +5,7 @@ import inspect
 import keras
 import numpy as np
 
+from keras_bin.arrays import array
 from keras_bin.conversion.replacements import TO_BIN
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.networks.graph import methods_set_on
@@ -42,7 +43,7 @@ def why_not_batch_normalization(layer: BatchInstanceNormalization) -> str:
     methods = own_methods(layer, BatchInstanceNormalization)
     if methods:
         return f"it overrides {_listed(methods)}"
-    rho = keras.ops.convert_to_numpy(layer.rho)
+    rho = array(layer.rho)
     below = np.count_nonzero(rho != 1)
     if below:
         return f"rho is not 1 in {below} of {rho.size} channels"

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
+from keras_bin.arrays import float64
 from keras_bin.keras_internals import all_layers
 from keras_bin.layer import BatchInstanceNormalization
 
@@ -58,5 +59,5 @@ def named_gates(model: keras.layers.Layer) -> dict[str, NDArray[Any]]:
             numbered = (f"{layer.path}_{number}" for number in itertools.count(1))
             names = itertools.chain([layer.path], numbered)
             name = next(name for name in names if name not in gates)
-            gates[name] = keras.ops.convert_to_numpy(layer.rho).astype("float64")
+            gates[name] = float64(layer.rho)
     return gates

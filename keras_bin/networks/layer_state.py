@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_bin.arrays import array
 from keras_bin.keras_internals import own_variables, seed_generators, set_own_trainable
 
 
@@ -13,7 +14,7 @@ def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> No
     """Copies the weights and assets of one layer, without those of the layers inside it."""
     store: dict[str, Any] = {}
     source.save_own_variables(store)
-    target.load_own_variables({key: _array(value) for key, value in store.items()})
+    target.load_own_variables({key: array(value) for key, value in store.items()})
     if getattr(source, "states", None) and getattr(target, "states", None):  # of stateful RNNs
         pairs = map(keras.tree.flatten, (source.states, target.states))
         for old, new in zip(*pairs, strict=True):
@@ -62,8 +63,3 @@ def _is_own_function(value):
     """Tells whether an argument is a function, and not a layer, initializer or the like."""
     is_layer = isinstance(value, keras.layers.Layer)
     return callable(value) and not is_layer and not type(value).__module__.startswith("keras.")
-
-
-def _array(value):
-    # Of a copy, as the `__array__` of a variable knows no `copy`, and NumPy 2 warns.
-    return keras.ops.convert_to_numpy(keras.ops.copy(value))

@@ -2,9 +2,8 @@
 
 import keras
 
-from keras_bin.keras_internals import calls_in_order
 from keras_bin.layer import BatchInstanceNormalization
-from keras_bin.networks.graph import as_functional, graphs_of
+from keras_bin.networks.graph import layers_of_graphs
 
 NORMALIZATIONS = (BatchInstanceNormalization, keras.layers.BatchNormalization)
 OVERRIDDEN_CALL = "it overrides `call`, so it stays as it is"
@@ -19,9 +18,7 @@ def is_foldable(layer: keras.layers.Layer) -> bool:
 
 def normalizations_of(model: keras.Model) -> list[keras.layers.Layer]:
     """Returns the normalization layers that are called in a graph, each once, in order."""
-    found = {}
-    for graph in map(as_functional, graphs_of(model)):
-        for node in calls_in_order(graph):
-            if isinstance(node.operation, NORMALIZATIONS):
-                found[id(node.operation)] = node.operation
+    found = {
+        id(layer): layer for layer in layers_of_graphs(model) if isinstance(layer, NORMALIZATIONS)
+    }
     return list(found.values())

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_bin.keras_internals import all_layers
+from keras_bin.networks.graph import check_model
 from keras_bin.networks.normalizations import NORMALIZATIONS
 from keras_bin.networks.state import restored
 from keras_bin.recalibration.batch_statistics import (
@@ -103,17 +104,7 @@ def recalibrate(
 
 
 def _normalization_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    if not isinstance(model, keras.Model):
-        raise TypeError(
-            "`model` must be a keras.Model; put a layer into one, such as keras.Sequential. "
-            f"Received: model={model!r}"
-        )
-    if not model.built:
-        raise ValueError(
-            "`model` must be built; give it a keras.Input, or call it on a batch first. "
-            f"Received: model={model.name!r}, which is not built"
-        )
-    # A dict, as a shared layer is found more than once.
+    check_model(model)
     found = {
         id(layer): layer
         for layer in all_layers(model)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_bin.networks.arrays import float64
+from keras_bin.arrays import float64
 from keras_bin.networks.signature import Signature, TensorInfo
 from keras_bin.sampling.trial import Batch, Trial
 

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_bin.messages import listed
 from keras_bin.torch_weights.entries import ChannelWeights, channel_weights, normalizations
-from keras_bin.torch_weights.names import Place, by_layer, listed, match, places
+from keras_bin.torch_weights.names import Place, by_layer, match, places
 
 Names = Mapping[str, str | None] | Callable[[keras.layers.Layer], str | None]
 Count = float | Mapping[str, float] | Callable[[keras.layers.Layer], float]

@@ -8,6 +8,7 @@ import keras
 
 from keras_bin.keras_internals import layers_held
 from keras_bin.layer import BatchInstanceNormalization
+from keras_bin.messages import listed
 
 
 class Place(NamedTuple):
@@ -135,9 +136,3 @@ def _prefixes_by_name(place: Place, known: Mapping[tuple[str, ...], list[str]]) 
 
 def _words(name: str) -> tuple[str, ...]:
     return tuple(re.split(r"[./_]", name))
-
-
-def listed(names: Collection[str], limit: int = 8) -> str:
-    """Returns names for a message, the first of them if they are many."""
-    shown = ", ".join(repr(name) for name in list(names)[:limit]) or "none"
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

@@ -117,7 +117,7 @@ def test_written_model_is_bin_and_computes_the_same(source, tmp_path, capsys):
         ["norm2", "BatchNormalization", "5", "converted", ""],
         ["norm3", "BatchNormalization", "2", "left", "its inputs have no spatial axis"],
     ]
-    assert "warning: These layers were left as they are: norm3: its inputs" in printed.err
+    assert "warning: These layers were left as they are: 'norm3': its inputs" in printed.err
 
 
 def test_where_and_rho_reach_the_conversion(source, tmp_path, run_json):

@@ -133,7 +133,7 @@ def test_subclass_that_is_called_otherwise_is_left():
     source = classifier(Doubles)
     (found,) = keras_bin.conversion_report(source)
     assert found.reason == "it overrides `__call__`"
-    with pytest.raises(ValueError, match=r"can be converted.*norm: it overrides `__call__`"):
+    with pytest.raises(ValueError, match=r"can be converted.*norm': it overrides `__call__`"):
         keras_bin.convert_batch_normalization(source)
 
 
@@ -169,7 +169,7 @@ def test_layers_whose_rho_is_not_1_are_not_reverted():
     x = BIN(name="bn", rho_regularizer="l2")(inputs)
     source = randomize(keras_bin.BINModel(inputs, BIN(name="bin")(x)), rho=1.0)
     source.get_layer("bin").rho.assign([1.0, 0.5, 0.99])
-    with pytest.warns(UserWarning, match=r"bin: rho is not 1 in 2 of 3 channels$"):
+    with pytest.warns(UserWarning, match=r"bin': rho is not 1 in 2 of 3 channels$"):
         reverted = keras_bin.revert_to_batch_normalization(source)
     assert isinstance(reverted, keras_bin.BINModel)
     assert [type(reverted.get_layer(name)) for name in ("bn", "bin")] == [BN, BIN]

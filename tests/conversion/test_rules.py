@@ -205,6 +205,6 @@ def test_frozen_model_stays_frozen():
 def test_many_layers_that_are_left_are_named_in_part():
     norms = [BN(name=f"norm{i}") for i in range(10)]
     model = keras.Sequential([keras.Input((4,)), *norms])
-    message = r"norm0, .*norm7 and 2 more: its inputs have no spatial axis$"
+    message = r"norm0', .*norm7' and 2 more: its inputs have no spatial axis$"
     with pytest.raises(ValueError, match=message):
         keras_bin.convert_batch_normalization(model)

@@ -83,7 +83,7 @@ def test_first_is_the_first_that_can_be_converted():
 def test_first_is_not_another_one_if_it_cannot_be_converted():
     inputs = keras.Input(IMAGE)
     model = randomize(keras.Model(inputs, BN()(BN(epsilon=0.0, name="stem")(inputs))))
-    with pytest.raises(ValueError, match="stem: BatchInstanceNormalization does not take"):
+    with pytest.raises(ValueError, match="'stem': BatchInstanceNormalization does not take"):
         keras_bin.convert_batch_normalization(model, where="first")
 
 
@@ -139,7 +139,7 @@ def test_array_sets_each_channel(source):
         (
             {"where": "conv*"},
             ValueError,
-            r"where='conv\*' for model 'sequential.*last: `where`",
+            r"where='conv\*' for model 'sequential.*last': `where`",
         ),
         ({"where": lambda layer: False}, ValueError, "that `where` selects"),
     ],

@@ -192,8 +192,42 @@ class Compiled(layers.Layer):
         return self.functions["norm"](inputs, bool(training))
 
 
+class HelpedInTraining(layers.Layer):
+    """Calls one of its layers in training only."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm, self.help = BN(), layers.Dense(3, name="help")
+
+    def build(self, input_shape):
+        self.norm.build(input_shape)
+
+    def call(self, inputs, training=None):
+        x = self.norm(inputs, training=training)
+        return x + self.help(x) if training else x
+
+
+def test_layers_that_only_training_reaches_are_not_built_for_a_comparison():
+    model = around(HelpedInTraining())
+    with pytest.warns(UserWarning, match=r"in inference mode only, .* not built: '.*help'\."):
+        keras_bin.convert_batch_normalization(model)
+    assert not model.layers[-1].help.built
+
+
 def test_functions_of_tensorflow_are_copied():
     assert len(layers_of(converted(around(Compiled())), BIN)) == 1
+
+
+def test_traces_of_the_source_move_none_of_its_statistics():
+    model = around(Compiled())
+    (norm,) = layers_of(model, BN)
+    model(arrays(model, 4)[0], training=True)
+    before = [np.array(norm.moving_mean), np.array(norm.moving_variance)]
+    new = converted(model)
+    for weight, value in zip((norm.moving_mean, norm.moving_variance), before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    assert not tf.config.functions_run_eagerly()
+    assert len(layers_of(new, BIN)) == 1
 
 
 def test_layers_that_share_a_weight_are_left():
@@ -201,7 +235,7 @@ def test_layers_that_share_a_weight_are_left():
     model = randomize(keras.Model(inputs, BN(name="third")(second(first(inputs)))))
     tracker_of(second).unlock()
     second.gamma = first.gamma
-    with pytest.warns(UserWarning, match="are: first, second: it shares a weight"):
+    with pytest.warns(UserWarning, match="are: 'first', 'second': it shares a weight"):
         new = keras_bin.convert_batch_normalization(model)
     assert [layer.name for layer in layers_of(new, BIN)] == ["third"]
     assert new.get_layer("first").gamma is new.get_layer("second").gamma

@@ -225,13 +225,13 @@ def test_unrolled_steps_are_pooled():
             lambda: BatchNormalization(),
             images,
             TypeError,
-            "put a layer into one.*Received: model=<B",
+            "must be a keras.Model.*Received: <BatchNormalization",
         ),
         (
             lambda: keras.Sequential([BatchNormalization()], name="new"),
             images,
             ValueError,
-            "must be built.*Received: model='new'",
+            "must be built.*Received: unbuilt model 'new'",
         ),
         (
             lambda: sequential(keras.layers.ReLU(), name="plain"),

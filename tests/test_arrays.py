@@ -1,11 +1,13 @@
 """Variables as arrays, of any precision, inside a traced function too."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bin.networks.arrays import array, float64, is_text
+from keras_bin.arrays import array, float64, is_text
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int32"])
@@ -29,6 +31,12 @@ def test_value_is_known_while_a_function_is_traced():
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int32"])
 def test_array_keeps_its_dtype(dtype):
     assert array(keras.Variable([1, 2], dtype=dtype)).dtype == dtype
+
+
+def test_nothing_is_deprecated():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(array(keras.Variable([1.0, 2.0])), [1, 2])
 
 
 @pytest.mark.parametrize(
