@@ -22,12 +22,13 @@ from benchmarks.zoo.steps import take
 from benchmarks.zoo.weights import batch
 from keras_bin import (
     BatchInstanceNormalization,
-    comparing,
     conversion_report,
     convert_batch_normalization,
     revert_to_batch_normalization,
     rho_weights,
 )
+from keras_bin.comparing import original
+from keras_bin.comparing.compare import Comparison
 from keras_bin.conversion import carrying_out
 
 TRAINED_IMAGES = 4
@@ -83,7 +84,7 @@ class Conversion:
     def convert(self) -> dict:
         """Converts it, counts what became of its layers, and times the comparison."""
         _warm_up()
-        with Clock(carrying_out, "compare") as comparison, Clock(comparing, "run_model") as passes:
+        with Clock(carrying_out, "compare") as comparison, Clock(original, "run_model") as passes:
             self._converted, peak = raised_peak(lambda: convert_batch_normalization(self._source))
         reasons = [each.reason for each in conversion_report(self._converted) if each.reason]
         return {
@@ -134,7 +135,7 @@ class Conversion:
             "convert": lambda: convert_batch_normalization(self._source),
             "clone": lambda: keras.models.clone_model(self._source),
         }
-        ran = comparing.Comparison(ran=True)
+        ran = Comparison(ran=True)
         with mock.patch.object(carrying_out, "compare", return_value=ran), only_new_garbage():
             rounds = [
                 {name: cpu_seconds(run) for name, run in functions.items()} for _ in range(ROUNDS)

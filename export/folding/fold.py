@@ -2,7 +2,8 @@
 
 import keras
 
-from keras_bin.comparing import Tolerance, compare
+from keras_bin.comparing.compare import compare
+from keras_bin.comparing.original import Tolerance
 from keras_bin.gates.finding import bin_layers
 from keras_bin.networks.copying import copy_model
 from keras_bin.networks.graph import as_functional, check_model

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from keras_bin.comparing import compare
+from keras_bin.comparing.compare import compare
 from keras_bin.conversion.carrying_out import TOLERANCE
 from keras_bin.export.files.publish import publish_file, refuse_existing, staging
 from keras_bin.export.files.remote import refuse_remote

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import keras
 
-from keras_bin.comparing import Comparison, Tolerance, compare
+from keras_bin.comparing.compare import Comparison, compare
+from keras_bin.comparing.original import Tolerance
 from keras_bin.conversion.plan import Plan, plan
 from keras_bin.conversion.replacements import TO_BATCH_NORMALIZATION, TO_BIN, Converted
 from keras_bin.conversion.report import LayerConversion, by_reason
@@ -23,6 +24,15 @@ from keras_bin.networks.rebuilding import CopyError
 TOLERANCE = Tolerance(half=0.03, single=1e-4, double=1e-11)
 # Statistics of a small batch amplify rounding.
 TRAINING_TOLERANCE = Tolerance(half=0.3, single=1e-2, double=1e-6)
+
+_NOT_COMPARED = (
+    "The model was converted, but its outputs could not be compared{mode}: it does not run on "
+    "generated inputs, or its outputs are random or not finite. Compare them on data of your own."
+)
+_NOT_BUILT = (
+    "The model was compared in inference mode only, as these layers are not built: {layers}. Call "
+    "it in a way that reaches them first."
+)
 
 ModelClass = Callable[..., keras.Model] | None
 
@@ -45,8 +55,7 @@ class _Copy(NamedTuple):
     model: keras.Model
     plan: Plan
     copier: Copier
-    compared: bool
-    unbuilt: list[keras.layers.Layer]
+    notes: list[str]
 
 
 def to_bin(
@@ -129,14 +138,21 @@ def _copied(graph: keras.Model, planned: Plan, conversion: Converted) -> _Copy:
     copy = copier.copy()
     found = compare(graph, copy, TOLERANCE)
     _check_same(graph, found, "inference")
-    if not (found.ran and holds_own_code(graph)):  # layers of Keras alone train as they did
-        return _Copy(copy, planned, copier, found.ran, [])
+    if not found.ran:
+        return _Copy(copy, planned, copier, [_NOT_COMPARED.format(mode="")])
+    if not holds_own_code(graph):  # layers of Keras alone train as they did
+        return _Copy(copy, planned, copier, [])
     # A run in training mode would build them.
     unbuilt = [layer for layer in all_layers(graph) if not layer.built]
-    if not unbuilt:
-        norms = [(layer, copier.copy_of(layer)) for layer in planned.layers]
-        _check_same(graph, compare(graph, copy, TRAINING_TOLERANCE, trained=norms), "training")
-    return _Copy(copy, planned, copier, found.ran, unbuilt)
+    if unbuilt:
+        others = [layer.path or layer.name for layer in unbuilt if layer not in planned.layers]
+        notes = [_NOT_BUILT.format(layers=listed(others))] if others else []
+        return _Copy(copy, planned, copier, notes)
+    norms = [(layer, copier.copy_of(layer)) for layer in planned.layers]
+    trained = compare(graph, copy, TRAINING_TOLERANCE, trained=norms)
+    _check_same(graph, trained, "training")
+    notes = [] if trained.ran else [_NOT_COMPARED.format(mode=" in training mode")]
+    return _Copy(copy, planned, copier, notes)
 
 
 def _check_same(graph: keras.Model, found: Comparison, mode: str) -> None:
@@ -155,20 +171,7 @@ def _finished(
     model: keras.Model, copy: _Copy, model_class: ModelClass, default: type[keras.Model]
 ) -> Conversion:
     """Makes a model of the class that was asked for, and says what is to be said."""
-    notes = []
-    if not copy.compared:
-        notes.append(
-            f"Model {model.name!r} was converted, but its outputs could not be compared: it does "
-            "not run on generated inputs, or its outputs are random or not finite. Compare them on "
-            "data of your own."
-        )
-    reported = set(map(id, copy.plan.layers))
-    unbuilt = [layer.path or layer.name for layer in copy.unbuilt if id(layer) not in reported]
-    if unbuilt:
-        notes.append(
-            f"Model {model.name!r} was compared in inference mode only, as these layers are not "
-            f"built: {listed(unbuilt)}. Call it in a way that reaches them first."
-        )
+    notes = list(copy.notes)
     if copy.plan.refused:
         notes.append(f"These layers were left as they are: {by_reason(copy.plan.refused)}")
     if model_class is None and is_graph(model) and not _is_plain(model):

@@ -1,4 +1,4 @@
-"""Comparing a copy of a model with its original."""
+"""A model that was copied, beside its copies."""
 
 import contextlib
 from collections.abc import Sequence
@@ -45,77 +45,15 @@ class Tolerance(NamedTuple):
     double: float
 
 
-class Comparison(NamedTuple):
-    """How the copy of a model compares with its original.
-
-    Attributes:
-        ran: whether the original runs on generated inputs, with finite outputs that are the same
-            each time; nothing was compared if not.
-        differences: one line for each output that differs.
-        uses: paths of layers of the original whose weights the copy reads.
-    """
-
-    ran: bool
-    differences: Sequence[str] = ()
-    uses: Sequence[str] = ()
-
-
-def compare(
-    model: keras.Model,
-    copy: keras.Model,
-    tolerance: Tolerance,
-    state: Sequence = (),
-    trained: Norms | None = None,
-) -> Comparison:
-    """Compares a copy with its original on one generated batch, in inference or training mode.
-
-    Each runs once, and more often only where they differ: a float may also differ by what rounding
-    the inputs changes in it, and a few integers may differ. If that is not enough in inference
-    mode, the comparison is made on inputs that suit the model: on others, depth may amplify its
-    rounding without limit. Neither model changes.
+class Original:
+    """A model that was copied, and how it and its copies run.
 
     Args:
         model: the original.
-        copy: the copy, Functional.
         tolerance: see `Tolerance`.
-        state: variables of the original and the values that they have in the comparison.
-        trained: in training mode, the normalization layers of both, in pairs; their moving
-            statistics are compared as well. None means inference mode.
+        state: variables and the values that they have in the comparison.
+        trained: see `compare`.
     """
-    original = _Original(model, tolerance, state, trained)
-    batch, expected = original.first_outputs()
-    if batch is None:
-        batch, expected = original.first_outputs(suited=True)
-    if batch is None:
-        return Comparison(ran=False)
-    found = _compare_on(batch, expected, original, copy)
-    # In training mode layers normalize whatever they get, and what suits the model hides whether
-    # they take statistics of the batch.
-    if found.differences and trained is None:
-        suited, outputs = original.first_outputs(suited=True)
-        if suited is not None and not _compare_on(suited, outputs, original, copy).differences:
-            return Comparison(ran=True)
-    if found.differences:
-        return found._replace(uses=original.uses(copy, batch))
-    return found
-
-
-def _compare_on(
-    batch: Batch, expected: Outputs, original: "_Original", copy: keras.Model
-) -> Comparison:
-    try:
-        got = original.run_copy(copy, batch)
-    except Exception as error:  # the copy of a custom layer may fail in any way
-        return Comparison(True, [f"all outputs; running it failed with: {error}"])
-    if not original.differences(got, expected):
-        return Comparison(ran=True)
-    if original.is_random(batch, expected):
-        return Comparison(ran=False)
-    return Comparison(True, original.differences(got, expected, original.rounding(batch, expected)))
-
-
-class _Original:
-    """The model that was copied, with other values of some variables."""
 
     def __init__(self, model, tolerance, state, trained):
         self._model = as_functional(model)
@@ -237,7 +175,7 @@ class _Original:
         """Runs a model with other values of some variables, and changes none of them."""
         inputs = [batch[info.name] for info in self._signature.inputs]
         eager = contextlib.nullcontext() if self._isolated else functions_run_eagerly()
-        with eager, keras.StatelessScope(state_mapping=state) as scope:
+        with eager, _same_draws(), keras.StatelessScope(state_mapping=state) as scope:
             outputs = run_model(model, inputs, training=self._trained is not None)
             statistics = self._moving_statistics(scope, is_copy=model is not self._model)
         infos = self._signature.outputs
@@ -277,6 +215,22 @@ class _Original:
             if wrong:
                 found.append(f"{name!r}: by up to {worst:.3g}, of values up to {largest:.3g}")
         return found
+
+
+def _same_draws():
+    """Makes dropout on PyTorch, which takes no seed of Keras's, draw the same in each run."""
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    return _seeded()
+
+
+@contextlib.contextmanager
+def _seeded():
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
 
 
 def _is_double(model):

@@ -1,0 +1,1 @@
+"""Comparing a copy of a model with its original."""
