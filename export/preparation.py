@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_bin.arrays import is_text
 from keras_bin.networks.graph import check_model
+from keras_bin.networks.tensor_names import Names
 
 from .models.exported_model import ExportedModel
 from .models.rho_tolerance import check_rho_tolerance
@@ -33,9 +34,11 @@ class Preparation:
         model: the model to export.
         rho_tolerance: see `fold`.
         samples: see `keras_bin.export.verify`.
+        input_names: see `keras_bin.export.export_saved_model`.
+        output_names: likewise.
 
     Raises:
-        TypeError: `model` is not a Keras model.
+        TypeError: `model` is not a Keras model, or see `ExportedModel`.
         ValueError: `model` is not built, or see `ExportedModel`.
 
     Attributes:
@@ -47,10 +50,12 @@ class Preparation:
         model: keras.Model,
         rho_tolerance: float = 0.0,
         samples: Mapping[str, np.ndarray] | None = None,
+        input_names: Names | None = None,
+        output_names: Names | None = None,
     ):
         self._begun = time.perf_counter()
         check_model(model)
-        self.exported = ExportedModel(model, rho_tolerance)
+        self.exported = ExportedModel(model, rho_tolerance, input_names, output_names)
         self._samples = samples
         self._graphs: dict[bool, ExportGraph] = {}
         if self.exported.is_half:

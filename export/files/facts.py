@@ -33,6 +33,9 @@ GATES = [
         "near_one": int,
     }
 ]
+TENSORS = [{"name": str, "shape": [int], "dtype": str}]
+# Names that a caller gave, in the order of the model's inputs or outputs.
+GIVEN_NAMES = {"inputs": [str], "outputs": [str]}
 _NAMES = {str: "text", int: "an integer", float: "a number", list: "a list", dict: "an object"}
 
 

@@ -7,6 +7,7 @@ import keras
 from keras_bin.networks.graph import as_functional
 from keras_bin.networks.half_precision import is_half_precision
 from keras_bin.networks.signature import model_signature
+from keras_bin.networks.tensor_names import Names
 
 from .exported_gates import ExportedGates
 
@@ -17,22 +18,37 @@ class ExportedModel:
     Args:
         model: a built Keras model; see `keras_bin.networks.graph.as_functional`.
         rho_tolerance: see `fold`; None leaves every rho as it is.
+        input_names: see `keras_bin.export.export_saved_model`.
+        output_names: likewise.
 
     Raises:
-        ValueError: what `model` is called on is not known, an output has no name or that of an
-            input, or a rho is not finite.
+        TypeError: `input_names` or `output_names` is not a list or dict.
+        ValueError: what `model` is called on is not known, `input_names` or `output_names` do not
+            fit it, an output has no name or that of an input, or a rho is not finite.
 
     Attributes:
         model: a Functional model over the same layers.
         signature: the signature of an artifact.
+        given_names: the names of all inputs under `"inputs"`, those of all outputs under
+            `"outputs"`, in the order of the signature; None where no name was given.
         rho_tolerance: see above.
         gates: the `ExportedGates` that are in force.
         is_half: whether the model computes in half precision.
     """
 
-    def __init__(self, model: keras.Model, rho_tolerance: float | None = 0.0):
+    def __init__(
+        self,
+        model: keras.Model,
+        rho_tolerance: float | None = 0.0,
+        input_names: Names | None = None,
+        output_names: Names | None = None,
+    ):
         self.model = as_functional(model)
-        self.signature = model_signature(self.model)
+        self.signature = model_signature(self.model, input_names, output_names)
+        self.given_names = {
+            side: None if names is None else [info.name for info in getattr(self.signature, side)]
+            for side, names in (("inputs", input_names), ("outputs", output_names))
+        }
         self.rho_tolerance = rho_tolerance
         self.gates = ExportedGates(self.model, rho_tolerance)
         self.is_half = is_half_precision(self.model)

@@ -1,25 +1,22 @@
-"""What an ONNX file says about its own export: who wrote it, from what."""
+"""Writing what an ONNX file says about its own export: who wrote it, from what."""
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 
 import keras_bin
 from keras_bin.gates.summaries import RhoSummary
 
-from ..files.facts import GATES, LAYERS, check_facts, parse_json
+from ..files.metadata import VERSION
+from ..models.exported_model import ExportedModel
 from ..results.layer_report import LayerFold
 from ..results.plain import plain
-
-VERSION = "keras_bin"  # the key that only an export of keras_bin has
-FACTS = {"layers": LAYERS, "rho": GATES}  # values that are JSON
 
 
 def write_metadata(
     proto,
-    name: str,
+    exported: ExportedModel,
     opset: int,
     lowering: str,
     layers: Sequence[LayerFold],
@@ -34,7 +31,7 @@ def write_metadata(
     proto.doc_string = ""
     del proto.opset_import[:]  # tf2onnx also states domains that nothing is used of
     proto.opset_import.add(domain="", version=opset)
-    proto.graph.name = name
+    proto.graph.name = exported.model.name
     onnx.helper.set_model_props(
         proto,
         {
@@ -42,25 +39,8 @@ def write_metadata(
             "keras": keras.__version__,
             "tf2onnx": tf2onnx.__version__,
             "lowering": lowering,
+            "given_names": json.dumps(exported.given_names),
             "layers": json.dumps(plain(layers)),
             "rho": json.dumps(plain(rho)),
         },
     )
-
-
-def read_metadata(proto, path: Path) -> dict[str, str]:
-    """Reads the metadata of an ONNX model.
-
-    Args:
-        proto: the model.
-        path: its file, for the error.
-
-    Raises:
-        ValueError: a value has another type than `write_metadata` writes.
-    """
-    metadata = {pair.key: pair.value for pair in proto.metadata_props}
-    for key, expected in FACTS.items() if VERSION in metadata else ():
-        if key in metadata:
-            where = f"The value of {key!r} in the metadata of {str(path)!r}"
-            check_facts(parse_json(metadata[key], where), expected, path, key)
-    return metadata

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..extras import require_onnx
+from ..files.metadata import facts_in
 from ..results.plain import plain
-from .metadata import read_metadata
 from .proto import read_proto
 from .size import onnx_size
 
@@ -72,6 +72,8 @@ def describe_onnx(path: Path) -> OnnxFile:
         )
     constants = {tensor.name for tensor in proto.graph.initializer}
     counts = collections.Counter(_operators(proto.graph))
+    metadata = {pair.key: pair.value for pair in proto.metadata_props}
+    facts_in(metadata, path)  # raises if they are damaged
     return OnnxFile(
         path=path,
         size=onnx_size(path),
@@ -80,7 +82,7 @@ def describe_onnx(path: Path) -> OnnxFile:
         inputs=tuple(_tensor(x) for x in proto.graph.input if x.name not in constants),
         outputs=tuple(_tensor(x) for x in proto.graph.output),
         operators=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
-        metadata=read_metadata(proto, path),
+        metadata=metadata,
     )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_bin.networks.tensor_names import Names
+
 from ..extras import require_onnx, require_tensorflow
 from ..files.publish import refuse_existing, staging
 from ..files.remote import refuse_remote
@@ -34,6 +36,8 @@ def export_onnx(
     lowering: str = DEFAULT_LOWERING,
     rho_tolerance: float = 0.0,
     overwrite: bool = False,
+    input_names: Names | None = None,
+    output_names: Names | None = None,
     samples: dict[str, np.ndarray] | None = None,
     atol: float | None = None,
     rtol: float | None = None,
@@ -43,12 +47,12 @@ def export_onnx(
     What is written is the graph that the model itself traces in inference mode, so that it
     computes what `model.predict` does.
 
-    Inputs and outputs keep the model's names, the batch axis is free and called `batch`, and
-    only operators of ONNX's own domain are used. The file is written under a hidden name
-    beside `path`, checked by `onnx.checker`, run with ONNX Runtime and compared with `model`,
-    and only then renamed: a failed export leaves nothing. A model whose weights are too large for
-    one file (2 GB) gets a second one beside `path`, `<path>.<8 hex digits>.data`, which ONNX
-    Runtime finds; copy the two together.
+    Inputs and outputs have the model's names, or those that are given. The batch axis is free
+    and called `batch`, and only operators of ONNX's own domain are used. The file is written under
+    a hidden name beside `path`, checked by `onnx.checker`, run with ONNX Runtime and compared with
+    `model`, and only then renamed: a failed export leaves nothing. A model whose weights are too
+    large for one file (2 GB) gets a second one beside `path`, `<path>.<8 hex digits>.data`, which
+    ONNX Runtime finds; copy the two together.
 
     Args:
         model: a built Functional or Sequential model, or a subclass that was called on one
@@ -60,6 +64,8 @@ def export_onnx(
             quantizers know, `"instance_normalization"`, or by arithmetic, `"reduce_mean"`.
         rho_tolerance: see `fold`.
         overwrite: whether to replace `path` if it exists.
+        input_names: see `keras_bin.export.export_saved_model`.
+        output_names: see `keras_bin.export.export_saved_model`.
         samples: see `keras_bin.export.verify`.
         atol: see `keras_bin.export.verify`.
         rtol: see `keras_bin.export.verify`.
@@ -75,10 +81,11 @@ def export_onnx(
         OSError: the disk is full, or fails.
         PermissionError: the folder of `path` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow.
-        TypeError: `model` is not a Keras model.
+        TypeError: `model` is not a Keras model, or `input_names` or `output_names` not a list or
+            dict.
         ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `opset`,
-            `lowering` or a tolerance is out of range, `samples` cannot be used, or `path` is an
-            address of an object store.
+            `lowering` or a tolerance is out of range, `input_names`, `output_names` or `samples`
+            cannot be used, or `path` is an address of an object store.
         VerificationError: the written file differs from `model`, or ONNX has no operators for it
             (OperatorError); a ValueError.
 
@@ -94,7 +101,7 @@ def export_onnx(
     """
     check_onnx_export(path, opset, lowering, overwrite)
     check_settings(rho_tolerance, atol, rtol)
-    prepared = Preparation(model, rho_tolerance, samples)
+    prepared = Preparation(model, rho_tolerance, samples, input_names, output_names)
     return write_onnx(prepared, Path(path), opset, lowering, overwrite, atol, rtol)
 
 
@@ -160,7 +167,7 @@ def _write(
 
     external = ExternalWeights(prepared.exported.model)
     proto, layers = convert(prepared, opset, lowering, external)
-    write_metadata(proto, prepared.exported.model.name, opset, lowering, layers, prepared.rho)
+    write_metadata(proto, prepared.exported, opset, lowering, layers, prepared.rho)
     external.write(proto, path)
     onnx.save(proto, path, format="protobuf")  # whatever the name of `path` ends in
     _check(path)

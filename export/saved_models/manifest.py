@@ -1,35 +1,18 @@
-"""`keras_bin.json`: what the folder of a version holds, and what was checked."""
+"""Writing `keras_bin.json`: what the folder of a version holds, and what was checked."""
 
 import datetime
 import hashlib
 import json
 import platform
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 
 import keras_bin
 
-from ..files.facts import GATES, LAYERS, check_facts, parse_json
+from ..files.manifest import FORMAT, MANIFEST_FILE
 from ..files.remote import refuse_remote
-
-MANIFEST_FILE = "keras_bin.json"
-FORMAT = 1
-# The types of what is read, as `files.facts` describes them.
-FACTS = {
-    "exported": str,
-    "versions": {str: str},
-    "source": {str: str},
-    "checks": {
-        "structure": [str],
-        "values": {"max_abs": float, "samples": int, "atol": float, "rtol": float},
-        "warm_up": {"records": int},
-    },
-    "layers": LAYERS,
-    "rho": GATES,
-}
 
 
 def manifest(
@@ -37,6 +20,7 @@ def manifest(
     name: str,
     inputs: list[dict],
     outputs: list[dict],
+    given_names: dict[str, list[str] | None],
     checks: dict,
     layers: list[dict],
     rho: list[dict],
@@ -48,6 +32,7 @@ def manifest(
         name: name of the model.
         inputs: name, shape and dtype of each; None stands for a free size.
         outputs: likewise.
+        given_names: see `keras_bin.export.models.exported_model.ExportedModel`.
         checks: what was checked before the version was published, with figures.
         layers: what became of each layer.
         rho: a summary of the gates of each BIN layer.
@@ -57,7 +42,12 @@ def manifest(
 
     return {
         "format": FORMAT,
-        "model": {"name": name, "inputs": inputs, "outputs": outputs},
+        "model": {
+            "name": name,
+            "inputs": inputs,
+            "outputs": outputs,
+            "given_names": given_names,
+        },
         "exported": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "versions": {
             "keras_bin": keras_bin.__version__,
@@ -81,33 +71,6 @@ def write_manifest(folder: Path, content: dict) -> None:
     """
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
     (folder / MANIFEST_FILE).write_text(f"{text}\n", encoding="utf-8")
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Returns the manifest in the folder of a SavedModel, None if it has none.
-
-    Raises:
-        ValueError: it is damaged, or a value has another type than an export writes.
-    """
-    path = folder / MANIFEST_FILE
-    if not path.is_file():
-        return None
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            "The manifest of a SavedModel must be text in UTF-8; export the model again. "
-            f"Received: {str(path)!r}, of which the decoder says: {error}"
-        ) from error
-    content = parse_json(text, f"The manifest of a SavedModel, {str(path)!r},")
-    if not isinstance(content, dict):
-        raise ValueError(
-            "The manifest of a SavedModel must be a JSON object; export the model again. "
-            f"Received: {str(path)!r}, which holds {content!r}"
-        )
-    if content.get("format") == FORMAT:
-        check_facts(content, FACTS, path)
-    return content
 
 
 def source_file(path: Path) -> dict:

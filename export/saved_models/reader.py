@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from keras_bin.networks.signature import TensorInfo
 
+from ..files.manifest import read_manifest
 from ..files.saved_model import SAVED_MODEL_PB
 from ..files.size import size_on_disk
 from ..results.plain import plain
 from ..tensorflow_internals import known_dtypes
-from .manifest import read_manifest
 from .meta_graph import read_graph, signatures
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_bin.networks.signature import Signature
+from keras_bin.networks.tensor_names import Names
 from keras_bin.sampling.batches import rows
 from keras_bin.sampling.generated import SMALL_BATCHES
 from keras_bin.sampling.trial import Batch
@@ -39,6 +41,8 @@ def export_saved_model(
     *,
     rho_tolerance: float = 0.0,
     overwrite: bool = False,
+    input_names: Names | None = None,
+    output_names: Names | None = None,
     samples: dict[str, np.ndarray] | None = None,
     atol: float | None = None,
     rtol: float | None = None,
@@ -68,6 +72,10 @@ def export_saved_model(
         version: integer above 0, by default one more than the highest in `base`.
         rho_tolerance: see `fold`.
         overwrite: whether to replace `base/<version>` if it exists.
+        input_names: names of the inputs in the artifact, in place of the model's: a list with one
+            for each input, in the order of `model.inputs`, or a dict from the model's names to new
+            ones. Letters, digits and `_`, a letter first. `samples` go by these names.
+        output_names: likewise for the outputs, in the order of `model.outputs`; any text.
         samples: see `keras_bin.export.verify`.
         atol: see `keras_bin.export.verify`.
         rtol: see `keras_bin.export.verify`.
@@ -85,10 +93,12 @@ def export_saved_model(
         PermissionError: `base` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow, or `sys.executable` names no Python that
             could be started.
-        TypeError: `model` is not a Keras model.
+        TypeError: `model` is not a Keras model, or `input_names` or `output_names` not a list or
+            dict.
         ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `version` is
-            not an integer above 0, a tolerance is out of its range, or a path is an address of an
-            object store.
+            not an integer above 0, `input_names` or `output_names` hold a name that is unknown,
+            impossible or given twice, or too many or too few, a tolerance is out of its range, or
+            a path is an address of an object store.
         VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
             could not serve it (OperatorError, ShapeError); a ValueError.
 
@@ -105,7 +115,7 @@ def export_saved_model(
     check_saved_model_export(base, version, overwrite)
     check_settings(rho_tolerance, atol, rtol)
     file = None if source is None else source_file(Path(source))
-    prepared = Preparation(model, rho_tolerance, samples)
+    prepared = Preparation(model, rho_tolerance, samples, input_names, output_names)
     return write_saved_model(prepared, Path(base), version, overwrite, atol, rtol, file)
 
 
@@ -140,6 +150,7 @@ def write_saved_model(
         rtol: see `export_saved_model`.
         file: what `source_file` says of the .keras file, or None.
     """
+    _refuse_names_equal_but_for_case(prepared.exported.signature)
     with staging(base) as staged, serving_process(staged) as serving:
         expected = prepared.expected
         written = staged / "model"
@@ -160,6 +171,7 @@ def write_saved_model(
                 name=prepared.exported.model.name,
                 inputs=[info._asdict() for info in artifact.signature.inputs],
                 outputs=[info._asdict() for info in artifact.signature.outputs],
+                given_names=prepared.exported.given_names,
                 checks=checks,
                 layers=plain(layers),
                 rho=plain(prepared.rho),
@@ -168,6 +180,18 @@ def write_saved_model(
         )
         path = publish_version(written, base, version, overwrite)
     return prepared.report(path, layers, found, snapping, size_on_disk(path))
+
+
+def _refuse_names_equal_but_for_case(signature: Signature) -> None:
+    """Checks what the arguments of TensorFlow's signatures need, and ONNX files do not."""
+    names = [info.name for info in signature.inputs]
+    folded = [name.lower() for name in names]
+    wrong = [name for name in names if folded.count(name.lower()) > 1]
+    if wrong:
+        raise ValueError(
+            "Inputs of a SavedModel must have names that differ in more than upper and lower case; "
+            f"pass others as `input_names`. Received: {wrong}"
+        )
 
 
 def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:

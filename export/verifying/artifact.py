@@ -1,7 +1,8 @@
 """Artifacts as they are read back: their signature, and a function that runs them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy as np
 from keras_bin.networks.signature import Signature, TensorInfo
 
 from ..extras import require_onnx, require_tensorflow
+from ..files.manifest import read_manifest
+from ..files.metadata import facts_in
 from ..files.saved_model import is_saved_model
 from ..results.errors import VerificationError
 
@@ -18,12 +21,14 @@ class Artifact(NamedTuple):
 
     Attributes:
         signature: names, shapes and dtypes as the file states them.
+        given_names: names that the export gave; see `ExportedModel`.
         run: maps a dict of input arrays to a dict of output arrays. It raises a
             VerificationError where the runtime cannot run the artifact on them.
     """
 
     signature: Signature
     run: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
+    given_names: Mapping[str, list[str] | None] = MappingProxyType({})
 
 
 def load_artifact(path: Path) -> Artifact:
@@ -69,6 +74,7 @@ def _load_saved_model(path):
     return Artifact(
         Signature(infos(serve.structured_input_signature[1]), infos(serve.structured_outputs)),
         _in_words(run, "TensorFlow"),
+        ((read_manifest(path) or {}).get("model") or {}).get("given_names") or {},
     )
 
 
@@ -103,6 +109,7 @@ def _load_onnx(path):
     return Artifact(
         Signature(infos(session.get_inputs()), infos(session.get_outputs())),
         _in_words(run, "ONNX Runtime"),
+        facts_in(session.get_modelmeta().custom_metadata_map, path).get("given_names") or {},
     )
 
 

@@ -4,11 +4,13 @@ import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
-from keras_bin.networks.graph import check_model
+from keras_bin.networks.graph import as_functional, check_model
+from keras_bin.networks.tensor_names import Names
 from keras_bin.sampling.batches import rows
 
 from ..files.remote import refuse_remote
@@ -26,6 +28,8 @@ def verify(
     model: keras.Model,
     samples: Mapping[str, np.ndarray] | None = None,
     *,
+    input_names: Names | None = None,
+    output_names: Names | None = None,
     atol: float | None = None,
     rtol: float | None = None,
 ) -> Verification:
@@ -55,9 +59,13 @@ def verify(
     Args:
         artifact: a SavedModel directory (`base/<version>`) or an ONNX file.
         model: the built model that it was exported from.
-        samples: maps input names to arrays with at least 3 rows, to use in place of generated
-            inputs, in batches of 1, 3 and all rows (at most 64); needed where an input is text, or
-            where the model wants values that nobody can guess.
+        samples: maps input names, as the artifact has them, to arrays with at least 3 rows, to use
+            in place of generated inputs, in batches of 1, 3 and all rows (at most 64); needed
+            where an input is text, or where the model wants values that nobody can guess.
+        input_names: names of the inputs in the artifact, where they are not the model's; see
+            `keras_bin.export.export_saved_model`. If left out, those with which it was exported,
+            as it says itself.
+        output_names: likewise for the outputs.
         atol: absolute tolerance, at least 0, in output units. If it or `rtol` is given,
             they hold as they stand, and rounding gets no allowance.
         rtol: relative tolerance, at least 0, of outputs that are not integers.
@@ -73,8 +81,10 @@ def verify(
         DtypeError: an input or output has another dtype.
         ValuesError: an output differs by more than is allowed, or is not finite. Where the
             model's outputs are finite, its attribute `verification` is the `Verification`.
-        ValueError: `model`, `samples` or a tolerance cannot be used, or `artifact` is an address
-            of an object store.
+        TypeError: `model` is not a Keras model, or `input_names` or `output_names` not a list or
+            dict.
+        ValueError: `model`, a name, `samples` or a tolerance cannot be used, or `artifact` is an
+            address of an object store.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -91,7 +101,18 @@ def verify(
     check_model(model)
     check_tolerances(atol, rtol)
     loaded = load_artifact(Path(artifact))
-    return compare(loaded, Expected(ExportedModel(model), samples), atol, rtol)
+    graph = as_functional(model)
+    exported = ExportedModel(
+        graph,
+        input_names=_names(input_names, loaded.given_names.get("inputs"), graph.inputs),
+        output_names=_names(output_names, loaded.given_names.get("outputs"), graph.outputs),
+    )
+    return compare(loaded, Expected(exported, samples), atol, rtol)
+
+
+def _names(given: Names | None, recorded: list[str] | None, tensors: list[Any]) -> Names | None:
+    """Returns the names that are given, or else those that an artifact of this model records."""
+    return recorded if given is None and len(recorded or ()) == len(tensors) else given
 
 
 def compare(

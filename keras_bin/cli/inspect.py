@@ -1,17 +1,16 @@
 """The command `keras-bin inspect`."""
 
 import contextlib
-import json
 from pathlib import Path
 
 from keras_bin.cli.arguments import add_command
 from keras_bin.cli.tables import table_of, titled_table
 from keras_bin.export.describe import VersionsFolder, describe
+from keras_bin.export.files.manifest import FORMAT
+from keras_bin.export.files.metadata import VERSION, facts_in
 from keras_bin.export.files.remote import refuse_remote
 from keras_bin.export.models.keras_file import KerasFile, load_keras_file
-from keras_bin.export.onnx_files.metadata import FACTS, VERSION
 from keras_bin.export.onnx_files.reader import OnnxFile
-from keras_bin.export.saved_models.manifest import FORMAT
 from keras_bin.export.saved_models.reader import SavedModelFolder
 from keras_bin.gates.plots import plot_rho
 
@@ -131,11 +130,11 @@ def _onnx_file(found):
         f"{found.path}: ONNX file, {found.size:,} bytes, written by {found.producer}; "
         f"operator sets: {opsets}"
     )
-    facts = dict(found.metadata)
-    if VERSION in facts:
-        yield from _export_facts({key: json.loads(facts.pop(key)) for key in FACTS if key in facts})
-    if facts:
-        yield from _pairs("metadata", facts)
+    facts = facts_in(found.metadata, found.path)
+    if VERSION in found.metadata:
+        yield from _export_facts(facts)
+    if texts := {key: text for key, text in found.metadata.items() if key not in facts}:
+        yield from _pairs("metadata", texts)
     yield from _tensors("", found.inputs, found.outputs)
     yield from _operators("", found.operators)
 

@@ -1,13 +1,11 @@
 """Names, shapes and dtypes of the inputs and outputs of a model and its artifacts."""
 
-import itertools
-import keyword
-import re
 from typing import NamedTuple
 
 import keras
 
 from keras_bin.networks.half_precision import HALF_DTYPES
+from keras_bin.networks.tensor_names import Names, argument_name, renamed, unique
 
 
 class TensorInfo(NamedTuple):
@@ -31,7 +29,9 @@ class Signature(NamedTuple):
     outputs: tuple[TensorInfo, ...]
 
 
-def model_signature(model: keras.Model) -> Signature:
+def model_signature(
+    model: keras.Model, input_names: Names | None = None, output_names: Names | None = None
+) -> Signature:
     """Returns the signature of the artifacts that a Functional model is exported to.
 
     Inputs and outputs in a dict are named by their keys, joined by `_` if nested. Other inputs
@@ -40,22 +40,31 @@ def model_signature(model: keras.Model) -> Signature:
     ASCII letters, digits and `_` becomes `_`, as in Keras's own export. The batch axis is free,
     and half precision becomes float32.
 
+    Args:
+        model: the model.
+        input_names: other names for the inputs; see `keras_bin.networks.tensor_names.renamed`.
+        output_names: likewise for the outputs.
+
     Raises:
-        ValueError: an output has an empty name, or an input and an output share a name.
+        TypeError: `input_names` or `output_names` is not a list or dict.
+        ValueError: they do not fit the model, an output has an empty name, or an input and an
+            output share a name.
     """
     inputs, outputs = named_tensors(model)
+    own_inputs = unique([argument_name(info.name) for info in inputs])
+    inputs = _with_names(inputs, renamed(own_inputs, input_names, "input"))
+    own_outputs = [info.name for info in outputs]
+    outputs = _with_names(outputs, renamed(own_outputs, output_names, "output"))
     if "" in (info.name for info in outputs):
         raise ValueError(
-            "Names of outputs must not be empty; give each output of the dict a key. "
-            f"Received: {[info.name for info in outputs]}"
+            "Names of outputs must not be empty; give each output of the dict a key, or pass "
+            f"`output_names`. Received: {own_outputs}"
         )
-    names = _unique([_argument(info.name) for info in inputs])
-    inputs = tuple(info._replace(name=name) for info, name in zip(inputs, names, strict=True))
     shared = {info.name for info in inputs} & {info.name for info in outputs}
     if shared:
         raise ValueError(
-            "Inputs and outputs must have different names; rename the layer or the key. "
-            f"Received: {sorted(shared)} as names of both"
+            "Inputs and outputs must have different names; rename the layer or the key, or pass "
+            f"`input_names` or `output_names`. Received: {sorted(shared)} as names of both"
         )
     return Signature(tuple(map(_as_exported, inputs)), tuple(map(_as_exported, outputs)))
 
@@ -68,11 +77,8 @@ def named_tensors(model: keras.Model) -> Signature:
     )
 
 
-def _argument(name):
-    """Returns a name that an argument can have."""
-    name = re.sub("[^A-Za-z0-9_]", "_", name)
-    starts_right = re.match("[A-Za-z]", name) and name != "self"
-    return name if starts_right and not keyword.iskeyword(name) else f"input_{name}"
+def _with_names(infos, names):
+    return tuple(info._replace(name=name) for info, name in zip(infos, names, strict=True))
 
 
 def _as_exported(info):
@@ -88,16 +94,5 @@ def _named(structure, default_names):
     ]
     return tuple(
         TensorInfo(name, tuple(tensor.shape), keras.backend.standardize_dtype(tensor.dtype))
-        for name, (_, tensor) in zip(_unique(names), paths, strict=True)
+        for name, (_, tensor) in zip(unique(names), paths, strict=True)
     )
-
-
-def _unique(names):
-    """Numbers repeated names, so that all differ."""
-    unique = []
-    for name in names:
-        if name in unique:
-            numbered = (f"{name}_{number}" for number in itertools.count(1))
-            name = next(new for new in numbered if new not in {*names, *unique})
-        unique.append(name)
-    return unique

@@ -7,7 +7,7 @@ import pytest
 
 from keras_bin.export import export_saved_model
 from keras_bin.export.files.facts import GATES, LAYERS, check_facts, parse_json
-from keras_bin.export.saved_models.manifest import FACTS, MANIFEST_FILE
+from keras_bin.export.files.manifest import FACTS, MANIFEST_FILE
 from tests.export.kinds import classifier
 
 PATH = Path("models", "1", MANIFEST_FILE)

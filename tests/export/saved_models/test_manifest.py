@@ -11,18 +11,14 @@ import pytest
 import tensorflow as tf
 
 import keras_bin
-from keras_bin.export.saved_models.manifest import (
-    MANIFEST_FILE,
-    manifest,
-    read_manifest,
-    source_file,
-    write_manifest,
-)
+from keras_bin.export.files.manifest import MANIFEST_FILE
+from keras_bin.export.saved_models.manifest import manifest, source_file, write_manifest
 
 CONTENT = {
     "name": "net",
     "inputs": [{"name": "größer", "shape": [None, 2], "dtype": "float32"}],
     "outputs": [{"name": "y", "shape": [None], "dtype": "string"}],
+    "given_names": {"inputs": ["größer"], "outputs": None},
     "checks": {"values": {"max_abs": 1e-7}, "structure": ["signatures are equal"]},
     "layers": [{"layer": "bin", "became": "affine map"}],
     "rho": [{"layer": "bin", "mean": 0.5}],
@@ -41,7 +37,9 @@ def written(folder, **changes):
 def test_what_was_given_is_read_back(tmp_path):
     content = written(tmp_path, source={"file": "net.keras", "sha256": "00"})
     assert MANIFEST_FILE == "keras_bin.json"
-    assert content["model"] == {key: CONTENT[key] for key in ("name", "inputs", "outputs")}
+    assert content["model"] == {
+        key: CONTENT[key] for key in ("name", "inputs", "outputs", "given_names")
+    }
     assert {key: content[key] for key in ("checks", "layers", "rho")} == {
         key: CONTENT[key] for key in ("checks", "layers", "rho")
     }
@@ -63,28 +61,6 @@ def test_time_is_now_in_utc(tmp_path):
     assert exported.utcoffset() == datetime.timedelta(0)
     now = datetime.datetime.now(datetime.timezone.utc)
     assert abs(now - exported) < datetime.timedelta(minutes=1)
-
-
-def test_folder_without_a_manifest_has_none(tmp_path):
-    assert read_manifest(tmp_path) is None
-
-
-@pytest.mark.parametrize(
-    ("content", "match"),
-    [
-        (b"{", r", '.*keras_bin\.json', must be JSON"),
-        (b"", r", '.*keras_bin\.json', must be JSON"),
-        (b"[" * 100_000, r", '.*keras_bin\.json', must be JSON"),
-        (b"\xff", " must be text in UTF-8"),
-        (b"[]", r" must be a JSON object.*holds \[\]"),
-    ],
-    ids=lambda value: str(value)[:6],
-)
-def test_damaged_manifest_is_refused(content, match, tmp_path):
-    (tmp_path / MANIFEST_FILE).write_bytes(content)
-    with pytest.raises(ValueError, match=rf"manifest of a SavedModel{match}") as caught:
-        read_manifest(tmp_path)
-    assert str(tmp_path / MANIFEST_FILE) in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)

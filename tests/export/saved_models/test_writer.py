@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from keras_bin.export import ExportReport, VerificationError, export_saved_model
+from keras_bin.export.files.manifest import MANIFEST_FILE
 from keras_bin.export.files.publish import PREFIX
 from keras_bin.export.saved_models import manifest, warm_up, writer
 from keras_bin.export.saved_models.structure import check_structure
@@ -164,7 +165,7 @@ def test_whole_version_has_its_name_at_once(model, tmp_path, monkeypatch):
 
 
 def read_manifest(path):
-    return json.loads((path / manifest.MANIFEST_FILE).read_text("utf-8"))
+    return json.loads((path / MANIFEST_FILE).read_text("utf-8"))
 
 
 def test_manifest_says_what_was_written_and_checked(model, tmp_path):

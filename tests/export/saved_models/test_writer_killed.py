@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from keras_bin.export import export_saved_model, prune
-from keras_bin.export.saved_models.manifest import MANIFEST_FILE
+from keras_bin.export.files.manifest import MANIFEST_FILE
 from keras_bin.export.saved_models.structure import check_structure
 from tests.export.folders import contents
 from tests.export.kinds import bin_model

@@ -1,0 +1,84 @@
+"""Names of inputs and outputs: made distinct, made arguments of TensorFlow, given by a caller."""
+
+import itertools
+import keyword
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+# A name for each tensor, or new names by those so far.
+Names: TypeAlias = list[str] | tuple[str, ...] | Mapping[str, str]
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Numbers repeated names, so that all differ."""
+    found: list[str] = []
+    for name in names:
+        if name in found:
+            numbered = (f"{name}_{number}" for number in itertools.count(1))
+            name = next(new for new in numbered if new not in {*names, *found})
+        found.append(name)
+    return found
+
+
+def argument_name(name: str) -> str:
+    """Returns a name that an argument can have."""
+    name = re.sub("[^A-Za-z0-9_]", "_", name)
+    starts_right = re.match("[A-Za-z]", name) and name != "self"
+    return name if starts_right and not keyword.iskeyword(name) else f"input_{name}"
+
+
+def renamed(names: Sequence[str], given: Names | None, side: str) -> list[str]:
+    """Returns names with those that a caller gives in their place.
+
+    Args:
+        names: the names so far, in the order in which Keras flattens inputs or outputs.
+        given: a name for each of them, or a mapping from names so far to new ones, or None.
+        side: `"input"` or `"output"`.
+
+    Raises:
+        TypeError: `given` is something else.
+        ValueError: a name is unknown, impossible or given twice, or there are too many or too few.
+    """
+    if given is None:
+        return list(names)
+    argument = f"{side}_names"
+    received = f"Received: {argument}={given!r}"
+    if isinstance(given, Mapping):
+        if unknown := [name for name in given if name not in names]:
+            raise ValueError(
+                f"`{argument}` must map names that the {side}s have so far to new ones; they are "
+                f"{list(names)}. {received}, of which {unknown} are unknown"
+            )
+        found = [given.get(name, name) for name in names]
+    elif isinstance(given, (list, tuple)):
+        if len(given) != len(names):
+            raise ValueError(
+                f"`{argument}` must hold a name for each {side}; so far they are {list(names)}. "
+                f"To rename some of them, pass a dict from old names to new ones. {received}"
+            )
+        found = list(given)
+    else:
+        raise TypeError(
+            f"`{argument}` must be a list with a name for each {side}, or a dict from old names "
+            f"to new ones; so far they are {list(names)}. {received}"
+        )
+    if wrong := [name for name in found if not _is_possible(name, side)]:
+        rule = (
+            "text of ASCII letters, digits and '_' that starts with a letter and is not 'self' "
+            "or a keyword of Python, as TensorFlow makes arguments of them"
+            if side == "input"
+            else "printable text that is not empty"
+        )
+        raise ValueError(f"Names of {side}s must be {rule}. {received}, of which {wrong} are not")
+    if doubled := sorted({name for name in found if found.count(name) > 1}):
+        raise ValueError(
+            f"Names of {side}s must differ. {received}, with which {doubled} would name several"
+        )
+    return found
+
+
+def _is_possible(name: Any, side: str) -> bool:
+    if not isinstance(name, str):
+        return False
+    return name == argument_name(name) if side == "input" else bool(name) and name.isprintable()
