@@ -1,8 +1,12 @@
 """Describing model files and artifacts."""
 
+import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import h5py
 
 from .files.remote import refuse_remote
 from .files.saved_model import is_saved_model
@@ -44,19 +48,24 @@ class VersionsFolder(NamedTuple):
         return {"kind": "versions", **plain(self)}
 
 
-def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | VersionsFolder:
+def describe(
+    path: str | Path, imports: Sequence[str | os.PathLike[str]] = (), unsafe: bool = False
+) -> KerasFile | SavedModelFolder | OnnxFile | VersionsFolder:
     """Describes a model file or an artifact from its files, without running it.
 
     Args:
         path: a `.keras` file, a SavedModel directory (`base/<version>`), the folder of its
             versions (`base`), or an ONNX file.
+        imports: for a `.keras` file, see `load_keras_file`.
+        unsafe: for a `.keras` file, see `load_keras_file`.
 
     Returns:
         A description of plain values, of a class for each kind; `as_dict` returns them for JSON.
 
     Raises:
         FileNotFoundError: `path` is not a file or folder.
-        ImportError: it is an ONNX file, and a package of the `onnx` extra is missing.
+        ImportError: it is an ONNX file, and a package of the `onnx` extra is missing; or a module
+            of `imports` cannot be imported.
         ValueError: it is something else, or damaged, or `path` is an address of an object store.
 
     Example:
@@ -81,8 +90,8 @@ def describe(path: str | Path) -> KerasFile | SavedModelFolder | OnnxFile | Vers
             "A path must lead to a .keras file, an ONNX file or a SavedModel directory; check its "
             f"spelling. Received: {str(path)!r}, which is not a file or folder"
         )
-    if path.suffix == ".keras" or zipfile.is_zipfile(path):
-        return describe_keras_file(path)
+    if path.suffix == ".keras" or zipfile.is_zipfile(path) or h5py.is_hdf5(path):
+        return describe_keras_file(path, imports, unsafe)
     return describe_onnx(path)
 
 

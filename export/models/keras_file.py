@@ -1,13 +1,18 @@
-"""Reading `.keras` files, and describing them."""
+"""Reading files of Keras models, and describing them."""
 
+import os
+import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import keras
 
 from keras_bin.gates.summaries import RhoSummary, rho_summary
 from keras_bin.keras_internals import layers_inside
+from keras_bin.messages import listed
 from keras_bin.networks.graph import as_functional, is_graph
 from keras_bin.networks.signature import TensorInfo, named_tensors
 
@@ -15,12 +20,16 @@ from ..files.facts import parse_json
 from ..files.remote import refuse_remote
 from ..files.size import size_on_disk
 from ..results.plain import plain
+from .keras_config import functions_of_keras, own_objects, read_config
+from .load_errors import why_not_loaded
+from .user_modules import import_modules
 
 _METADATA = "metadata.json"
+_H5_METADATA = ("keras_version", "backend")
 
 
 class KerasFile(NamedTuple):
-    """What is in a `.keras` file.
+    """What is in a `.keras` or `.h5` file.
 
     Attributes:
         path: the file.
@@ -48,37 +57,83 @@ class KerasFile(NamedTuple):
         return {"kind": "keras", **plain(self)}
 
 
-def load_keras_file(path: Path) -> keras.Model:
-    """Loads a model, uncompiled.
+def load_keras_file(
+    path: Path, imports: Sequence[str | os.PathLike[str]] = (), unsafe: bool = False
+) -> keras.Model:
+    """Loads a model, uncompiled, so that it needs no losses, metrics or optimizers of its own.
+
+    Args:
+        path: a `.keras` file, or an `.h5` file with a whole model.
+        imports: modules and files to import before, see `import_modules`. Classes and functions
+            in them that the model holds are found whether they are registered or not.
+        unsafe: whether Python code that is stored in the file, as that of Lambda layers, may run;
+            Keras's `safe_mode=False`.
 
     Raises:
-        FileNotFoundError: there is no file at `path`.
-        ValueError: Keras cannot load it, or `path` is an address of an object store.
+        FileNotFoundError: there is no file at `path`, or at one in `imports`.
+        ImportError: a module cannot be imported.
+        ValueError: Keras cannot load the model, or `path` is an address of an object store.
     """
     refuse_remote(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"A model must be a .keras file. Received: {str(path)!r}, which is not a file"
         )
+    modules = import_modules(imports)
+    config = read_config(path)
+    custom_objects = _found_in(modules, config)
     try:
-        return keras.saving.load_model(path, compile=False)
+        model = keras.saving.load_model(path, custom_objects, compile=False, safe_mode=not unsafe)
     except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers raise
-        raise ValueError(
-            "A model must be a whole .keras file that Keras can load; register a custom class with "
-            "keras.saving.register_keras_serializable, or load the model in Python with "
-            "custom_objects, and export, verify or convert it there. "
-            f"Received: {str(path)!r}; Keras says: {error}"
-        ) from error
+        raise ValueError(why_not_loaded(path, config, custom_objects, unsafe, error)) from error
+    _warn_of_names_of_keras(modules, config)
+    return model
 
 
-def describe_keras_file(path: Path) -> KerasFile:
+def _found_in(modules, config):
+    """Finds the classes and functions of modules that a config names, by these names."""
+    return {
+        each.key: vars(module)[each.name]
+        for module in reversed(modules)
+        for each in own_objects(config)
+        if each.name in vars(module)
+    }
+
+
+def _warn_of_names_of_keras(modules, config):
+    """Warns of functions that a model may have been trained with, and that Keras has replaced."""
+    names = functions_of_keras(config)
+    for module in modules:
+        own = [
+            name
+            for name, value in vars(module).items()
+            if name in names and getattr(value, "__module__", None) == module.__name__
+        ]
+        if own:
+            warnings.warn(
+                f"The model uses Keras's own {listed(own)}, although module {module.__name__!r} "
+                "has such a function, too: Keras saves both by that name. If the model was trained "
+                "with the module's, rename and register that, and save the model again.",
+                stacklevel=3,
+            )
+
+
+def describe_keras_file(
+    path: Path, imports: Sequence[str | os.PathLike[str]] = (), unsafe: bool = False
+) -> KerasFile:
     """Loads a model, and describes it.
+
+    Args:
+        path: as for `load_keras_file`.
+        imports: as for `load_keras_file`.
+        unsafe: as for `load_keras_file`.
 
     Raises:
         FileNotFoundError: as for `load_keras_file`.
+        ImportError: as for `load_keras_file`.
         ValueError: as for `load_keras_file`, or its metadata is not a JSON object.
     """
-    model = load_keras_file(path)
+    model = load_keras_file(path, imports, unsafe)
     inputs, outputs = named_tensors(as_functional(model)) if is_graph(model) else ((), ())
     return KerasFile(
         path=path,
@@ -93,6 +148,9 @@ def describe_keras_file(path: Path) -> KerasFile:
 
 
 def _metadata(path):
+    if h5py.is_hdf5(path):
+        with h5py.File(path) as file:
+            return {key: file.attrs[key] for key in _H5_METADATA if key in file.attrs}
     with zipfile.ZipFile(path) as archive:
         if _METADATA not in archive.namelist():
             return {}

@@ -103,7 +103,15 @@ def test_missing_file_is_refused(tmp_path):
 def test_damaged_file_is_refused(tmp_path):
     path = saved(classifier(), tmp_path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ValueError, match=r"whole .keras.*custom_objects.*model.keras.*Keras says"):
+    with pytest.raises(ValueError, match=r"whole .keras.*model.keras', which is not .* cut off"):
+        load_keras_file(path)
+
+
+def test_h5_file_of_another_name_is_refused(tmp_path):
+    """Keras 2.11 and before wrote HDF5 whatever the name."""
+    keras.Sequential([keras.Input((2,)), layers.Dense(1)]).save_weights(tmp_path / "a.weights.h5")
+    path = (tmp_path / "a.weights.h5").rename(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"rename .* ends in .h5. Received: '.*model.keras'$"):
         load_keras_file(path)
 
 

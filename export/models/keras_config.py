@@ -1,0 +1,112 @@
+"""What the config of a saved model names that is not Keras's own."""
+
+import contextlib
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import keras
+
+# Where Keras finds functions that a config gives by their names alone.
+_FUNCTIONS = (
+    keras.activations,
+    keras.constraints,
+    keras.initializers,
+    keras.losses,
+    keras.metrics,
+    keras.ops,
+    keras.regularizers,
+)
+_MODELS = ("Functional", "Model", "Sequential")
+LAMBDA = "__lambda__"
+
+
+class ConfigObject(NamedTuple):
+    """A class or function that a config names, and that is not Keras's own.
+
+    Attributes:
+        key: what Keras looks it up by: its name, or `package>name` if it was registered.
+        name: its name.
+        module: where it was defined, or an empty string if the config does not tell.
+        layer: name of the layer that it is, or that it belongs to.
+        config: its part of the config.
+    """
+
+    key: str
+    name: str
+    module: str
+    layer: str
+    config: dict[str, Any]
+
+
+def read_config(path: Path) -> Any:
+    """Returns the config in a `.keras` or `.h5` file, or None if there is none that can be read."""
+    # What is wrong with the file, Keras says when it loads it.
+    with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile):
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return json.loads(archive.read("config.json"))
+        with h5py.File(path) as file:
+            return json.loads(file.attrs["model_config"])
+    return None
+
+
+def own_objects(config: Any) -> list[ConfigObject]:
+    """Finds the classes and functions that are not Keras's own, and lambdas; inner ones first."""
+    return [each for each in _named(config, "") if not _is_keras_own(each)]
+
+
+def functions_of_keras(config: Any) -> set[str]:
+    """Finds the functions that a config gives by names that Keras has, too, and thus means.
+
+    Keras saves a function by its name alone: one of the user's that is called `relu` becomes
+    Keras's own when it is loaded.
+    """
+    functions = (each for each in _named(config, "") if each.config["class_name"] == "function")
+    return {each.name for each in functions if _is_keras_own(each)} | set(_activations(config))
+
+
+def _named(value: Any, layer: str) -> Iterator[ConfigObject]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _named(item, layer)
+    if not isinstance(value, dict):
+        return
+    inner = value.get("config")
+    is_object = isinstance(value.get("class_name"), str) and "config" in value
+    if is_object:
+        own_name = inner.get("name") if isinstance(inner, dict) else None
+        layer = next((x for x in (own_name, value.get("name")) if isinstance(x, str)), layer)
+    for key, item in value.items():
+        if key != "compile_config":  # losses and optimizers are not loaded
+            yield from _named(item, layer)
+    if is_object:
+        key = value.get("registered_name") or value["class_name"]
+        name = value["class_name"]
+        if name == "function":
+            name = key = str(inner)
+        name = name.rpartition(">")[2]
+        yield ConfigObject(key, name, value.get("module") or "", layer, value)
+
+
+def _activations(value: Any) -> Iterator[str]:
+    """Yields activations that are given by their names, as Keras gives its own."""
+    items = value.items() if isinstance(value, dict) else enumerate(value or ())
+    for key, item in items:
+        if isinstance(item, dict | list):
+            yield from _activations(item)
+        elif isinstance(item, str) and str(key).endswith("activation"):
+            yield item
+
+
+def _is_keras_own(each: ConfigObject) -> bool:
+    if each.name.startswith("__"):
+        return each.name != LAMBDA
+    if each.module == "builtins":
+        return any(hasattr(functions, each.name) for functions in _FUNCTIONS)
+    if "module" not in each.config:  # a layer in an .h5 file
+        return hasattr(keras.layers, each.key) or each.key in _MODELS
+    return each.module.partition(".")[0] == "keras"

@@ -1,0 +1,97 @@
+"""Why Keras cannot load a model: in short, with the way out."""
+
+import textwrap
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+
+from .keras_config import LAMBDA, ConfigObject, own_objects
+
+# Layers by which Keras 2 saved calls of TensorFlow's functions.
+_OF_KERAS_2 = ("ClassMethod", "InstanceMethod", "InstanceProperty", "SlicingOpLambda", "TFOpLambda")
+_LONGEST = 300  # characters of what Keras says
+_SHOWN = 3
+
+
+def why_not_loaded(
+    path: Path, config: Any, custom_objects: dict[str, Any], unsafe: bool, error: Exception
+) -> str:
+    """Returns the message of an error for a file that Keras cannot load.
+
+    Args:
+        path: the file.
+        config: the model's config, or None if it cannot be read.
+        custom_objects: classes and functions by the names that Keras looks them up by.
+        unsafe: whether Python code in the file was to be run.
+        error: what Keras raised.
+    """
+    own = own_objects(config)
+    lambdas = [each for each in own if each.name == LAMBDA]
+    named = [each for each in own if each.name != LAMBDA]
+    unknown = {each.key: each for each in reversed(named) if _is_unknown(each, custom_objects)}
+    old = [each for each in unknown.values() if each.name in _OF_KERAS_2]
+    if old:
+        return (
+            "Keras 2 saved calls of TensorFlow's functions as layers that Keras 3 does not have; "
+            "build the model by its code, load its weights, and save it as a .keras file. "
+            f"Received: {str(path)!r} with {_listed(old)}"
+        )
+    if unknown:
+        return (
+            "A model's own classes and functions must be imported before it; name their module or "
+            f"file with --import. Received: {str(path)!r} with "
+            f"{_listed(list(reversed(unknown.values())))}"
+        )
+    if lambdas and not unsafe:
+        return (
+            "A Python lambda is code in the model's file; if you trust whoever made it, allow it "
+            f"with --unsafe. Received: {str(path)!r} with a lambda in layer {lambdas[0].layer!r}"
+        )
+    for each in named:
+        try:
+            keras.saving.deserialize_keras_object(each.config, custom_objects)
+        except Exception as inner:  # of the class's own code
+            return (
+                "A class must take the arguments that its `get_config` returns, those of its base "
+                "class included, or have a `from_config` that does. "
+                f"Received: {str(path)!r} with {_listed([each])}: {_says(inner)}"
+            )
+    if h5py.is_hdf5(path) and path.suffix not in (".h5", ".hdf5"):
+        return (
+            "An HDF5 file, as Keras 2 wrote it, needs a name by which Keras knows it; rename it so "
+            f"that it ends in .h5. Received: {str(path)!r}"
+        )
+    says = f"; Keras says: {_says(error)}"
+    if not (zipfile.is_zipfile(path) or h5py.is_hdf5(path)):
+        says = ", which is not a zip archive: it was cut off, or is something else"
+    return (
+        "A model must be a whole .keras file that Keras can load, or a whole model in an .h5 file. "
+        f"Received: {str(path)!r}{says}"
+    )
+
+
+def _is_unknown(each: ConfigObject, custom_objects: dict[str, Any]) -> bool:
+    return keras.saving.get_registered_object(each.key, custom_objects) is None
+
+
+def _listed(objects: list[ConfigObject]) -> str:
+    shown = [
+        f"{each.name!r}{f' of module {each.module!r}' if _has_module(each) else ''} "
+        f"(layer {each.layer!r})"
+        for each in objects[:_SHOWN]
+    ]
+    more = f" and {len(objects) - _SHOWN} more" if len(objects) > _SHOWN else ""
+    return ", ".join(shown) + more
+
+
+def _has_module(each: ConfigObject) -> bool:
+    return each.module not in ("", "builtins")  # Keras writes "builtins" for functions
+
+
+def _says(error: Exception) -> str:
+    """Returns what is at the bottom of an error of Keras, which repeats whole configs."""
+    text = str(error).rpartition("Exception encountered: ")[2] or type(error).__name__
+    return textwrap.shorten(text.partition("Full object config")[0], _LONGEST, placeholder=" …")

@@ -1,0 +1,105 @@
+"""Importing modules that define a model's own layers."""
+
+import importlib
+import importlib.util
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+
+def import_modules(names: Sequence[str | os.PathLike[str]]) -> list[ModuleType]:
+    """Imports modules, so that classes in them are registered with Keras.
+
+    The folder that a file is in, or of the package that it is in, becomes the first on `sys.path`,
+    as for `python FILE`; for names of modules the working directory does, as for
+    `python -m MODULE`. A module that was imported before is not run again.
+
+    Args:
+        names: names of modules, such as `"my.package"`, and paths of files or of the folders of
+            packages, such as `"layers.py"`. What ends in `.py` or has a separator is a path.
+
+    Returns:
+        The modules and, of packages, all submodules that are imported by then.
+
+    Raises:
+        FileNotFoundError: a path leads to no file, and to no folder of a package.
+        ImportError: a module is not found, or its code raises an error.
+    """
+    imported = [_imported(os.fspath(name)) for name in names]
+    inside = tuple(f"{module.__name__}." for module in imported)
+    submodules = [module for name, module in sys.modules.items() if name.startswith(inside)]
+    return [*imported, *submodules]
+
+
+def _imported(name):
+    is_path = name.endswith(".py") or "/" in name or os.sep in name
+    file = _file(name) if is_path else None
+    try:
+        return _from_name(name, Path.cwd()) if file is None else _from_file(file)
+    except (Exception, SystemExit) as error:  # the code of the module raises what it likes
+        raise ImportError(
+            "--import needs a module or file that Python can import; mend it, or install what it "
+            f"needs. Received: {name!r}, which raises {_short(error)}"
+        ) from error
+
+
+def _file(name):
+    path = Path(name, "__init__.py") if os.path.isdir(name) else Path(name)
+    if not path.is_file():
+        raise FileNotFoundError(
+            "--import needs the name of a module, such as my.package, or a Python file, such as "
+            f"layers.py; check its spelling. Received: {name!r}, and there is no file {str(path)!r}"
+        )
+    return path.resolve()
+
+
+def _from_name(name, folder):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    return importlib.import_module(name)
+
+
+def _from_file(file):
+    for module in list(sys.modules.values()):
+        if getattr(module, "__file__", None) == str(file):
+            return module
+    names, folder = ([] if file.stem == "__init__" else [file.stem]), file.parent
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    if folder == file.parent:
+        return _from_single_file(file)
+    module = _from_name(".".join(names), folder)
+    if module.__file__ != str(file):
+        raise ImportError(f"another module is called {module.__name__}: {module.__file__}")
+    return module
+
+
+def _from_single_file(file):
+    if str(file.parent) not in sys.path:
+        sys.path.insert(0, str(file.parent))
+    name = file.stem
+    while name in sys.modules or name in sys.stdlib_module_names:
+        name += "_"
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _short(error):
+    """Returns an error in one line, with the place in the user's code that raised it."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename != __file__ and "importlib" not in frame.filename
+    ]
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"
