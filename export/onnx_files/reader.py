@@ -4,6 +4,8 @@ import collections
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from keras_bin.networks.signature import Signature, TensorInfo
+
 from ..extras import require_onnx
 from ..files.metadata import facts_in
 from ..results.plain import plain
@@ -83,6 +85,27 @@ def describe_onnx(path: Path) -> OnnxFile:
         outputs=tuple(_tensor(x) for x in proto.graph.output),
         operators=dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))),
         metadata=metadata,
+    )
+
+
+def stated_signature(path: Path) -> Signature:
+    """Returns the inputs and outputs of an ONNX file, all free sizes None.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: it is damaged, or no ONNX file.
+    """
+    found = describe_onnx(path)
+    return Signature(
+        *(
+            tuple(
+                TensorInfo(
+                    name, tuple(size if isinstance(size, int) else None for size in shape), dtype
+                )
+                for name, shape, dtype in getattr(found, side)
+            )
+            for side in Signature._fields
+        )
     )
 
 

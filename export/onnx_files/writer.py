@@ -12,6 +12,7 @@ from ..extras import require_onnx, require_tensorflow
 from ..files.publish import refuse_existing, staging
 from ..files.remote import refuse_remote
 from ..preparation import Preparation, check_settings
+from ..results.changes import warn_of_changes
 from ..results.errors import VerificationError
 from ..results.layer_report import LayerFold
 from ..results.report import ExportReport
@@ -22,6 +23,7 @@ from .external import ExternalWeights, publish_with_weights
 from .layout.inner_transposes import inner_transposes
 from .lowering import DEFAULT_LOWERING, check_lowering
 from .metadata import write_metadata
+from .reader import stated_signature
 from .size import onnx_size
 
 OPSETS = range(13, 19)
@@ -136,8 +138,11 @@ def write_onnx(
         expected = prepared.expected
         written = staged / path.name
         layers, transposes = _write(prepared, opset, lowering, written)
-        found = compare(load_artifact(written), expected, atol, rtol)
+        artifact = load_artifact(written)
+        found = compare(artifact, expected, atol, rtol)
         snapping = prepared.snapping_difference
+        if overwrite and path.is_file():
+            warn_of_changes(path, stated_signature, artifact.signature, ordered=True)
         publish_with_weights(written, path, overwrite)
     return prepared.report(path, layers, found, snapping, onnx_size(path), transposes)
 

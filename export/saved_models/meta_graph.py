@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..files.saved_model import SAVED_MODEL_PB
-from ..tensorflow_internals import parse_saved_model
+from ..tensorflow_internals import known_dtypes, parse_saved_model
 
 
 def read_graph(folder: Path):
@@ -35,4 +35,24 @@ def signatures(graph) -> dict:
         name: signature
         for name, signature in sorted(graph.signature_def.items())
         if not name.startswith("__")
+    }
+
+
+def specs(infos) -> dict:
+    """Maps names of inputs or outputs to dtype and shape; None is a free size, or an unknown rank.
+
+    Args:
+        infos: the inputs or outputs of a SignatureDef.
+    """
+    import tensorflow as tf
+
+    known = known_dtypes()  # an output of several tensors has no dtype
+    return {
+        name: (
+            tf.dtypes.as_dtype(info.dtype).name if info.dtype in known else "unknown",
+            None
+            if info.tensor_shape.unknown_rank
+            else tuple(None if axis.size < 0 else axis.size for axis in info.tensor_shape.dim),
+        )
+        for name, info in sorted(infos.items())
     }

@@ -10,8 +10,7 @@ from ..files.manifest import read_manifest
 from ..files.saved_model import SAVED_MODEL_PB
 from ..files.size import size_on_disk
 from ..results.plain import plain
-from ..tensorflow_internals import known_dtypes
-from .meta_graph import read_graph, signatures
+from .meta_graph import read_graph, signatures, specs
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
@@ -81,16 +80,8 @@ def describe_saved_model(path: Path) -> SavedModelFolder:
 
 
 def _tensors(tensors):
-    import tensorflow as tf
-
-    known = known_dtypes()  # an output of several tensors has no dtype
     return tuple(
-        TensorInfo(
-            name,
-            tuple(None if dim.size < 0 else dim.size for dim in tensor.tensor_shape.dim),
-            tf.dtypes.as_dtype(tensor.dtype).name if tensor.dtype in known else "unknown",
-        )
-        for name, tensor in sorted(tensors.items())
+        TensorInfo(name, shape or (), dtype) for name, (dtype, shape) in specs(tensors).items()
     )
 
 

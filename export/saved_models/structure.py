@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..results.errors import OperatorError, ShapeError, VerificationError
 from ..tensorflow_internals import COMPILED, operator_definition
-from .meta_graph import read_graph, signatures
+from .meta_graph import read_graph, signatures, specs
 
 SIGNATURES = ("serving_default", "serve")
 _BUG = "an export always writes that, so please report this as a bug of keras-bin"
@@ -44,7 +44,7 @@ def _serving_graph(path):
 
 def _signatures(graph):
     found = {
-        name: {side: _specs(getattr(signature, side)) for side in ("inputs", "outputs")}
+        name: {side: specs(getattr(signature, side)) for side in ("inputs", "outputs")}
         for name, signature in signatures(graph).items()
     }
     first, second = SIGNATURES
@@ -62,7 +62,7 @@ def _batch_axes(graph):
         f"{name} {side} {key!r}: shape {shape}"
         for name in SIGNATURES
         for side in ("inputs", "outputs")
-        for key, (_, shape) in _specs(getattr(graph.signature_def[name], side)).items()
+        for key, (_, shape) in specs(getattr(graph.signature_def[name], side)).items()
         if not shape or shape[0] is not None
     ]
     if wrong:
@@ -117,18 +117,3 @@ def _nodes(graph):
     for function in graph.graph_def.library.function:
         for node in function.node_def:
             yield f"function {function.signature.name}", node
-
-
-def _specs(infos):
-    """Maps names to dtype and shape; None is a free size, or a shape of unknown rank."""
-    import tensorflow as tf
-
-    return {
-        name: (
-            tf.dtypes.as_dtype(info.dtype).name,
-            None
-            if info.tensor_shape.unknown_rank
-            else tuple(None if axis.size < 0 else axis.size for axis in info.tensor_shape.dim),
-        )
-        for name, info in sorted(infos.items())
-    }

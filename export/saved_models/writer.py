@@ -21,6 +21,7 @@ from ..files.size import size_on_disk
 from ..files.write_errors import tensorflow_writes
 from ..models.weight_size import fits_inside
 from ..preparation import Preparation, check_settings
+from ..results.changes import warn_of_changes
 from ..results.layer_report import LayerFold
 from ..results.plain import plain
 from ..results.report import ExportReport
@@ -28,6 +29,7 @@ from ..results.verification import Verification
 from ..verifying.artifact import Artifact
 from ..verifying.verify import compare
 from .manifest import manifest, source_file, write_manifest
+from .served import served_before, stated_signature
 from .serving_process import serving_process
 from .structure import check_structure
 from .versions import check_version, publish_version
@@ -178,6 +180,8 @@ def write_saved_model(
                 source=file,
             ),
         )
+        if (before := served_before(base, version)) is not None:
+            warn_of_changes(before, stated_signature, artifact.signature)
         path = publish_version(written, base, version, overwrite)
     return prepared.report(path, layers, found, snapping, size_on_disk(path))
 

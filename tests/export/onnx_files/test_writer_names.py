@@ -79,3 +79,22 @@ def test_wrong_names_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match=r"different names.*\['bin'\]"):
         export_onnx(bin_model(), tmp_path / "base" / "x.onnx", input_names=["bin"])
     assert not (tmp_path / "base").exists()
+
+
+def test_changes_of_the_file_that_is_replaced_are_said(model, tmp_path):
+    path = tmp_path / "model.onnx"
+    export_onnx(model, path)
+    assert export_onnx(model, path, overwrite=True).path == path
+    with pytest.warns(
+        UserWarning, match=r"model\.onnx' have to change.*'z' .* → 'first' "
+    ) as warned:
+        export_onnx(model, path, overwrite=True, output_names={"z": "first"})
+    (warning,) = [each for each in warned if each.category is UserWarning]
+    assert warning.filename == __file__
+
+
+def test_other_order_of_outputs_is_a_change(model, tmp_path):
+    path = tmp_path / "model.onnx"
+    export_onnx(model, path)
+    with pytest.warns(UserWarning, match=r"'z' \(.*, 'a' \(.* → 'a' \(.*, 'z' "):
+        export_onnx(model, path, overwrite=True, output_names={"z": "a", "a": "z"})

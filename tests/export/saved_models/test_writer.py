@@ -176,6 +176,7 @@ def test_manifest_says_what_was_written_and_checked(model, tmp_path):
         "name": model.name,
         "inputs": [{"name": "image", **info}],
         "outputs": [{"name": "bin", **info}],
+        "given_names": {"inputs": None, "outputs": None},
     }
     assert content["checks"]["structure"] == check_structure(report.path)
     values = content["checks"]["values"]

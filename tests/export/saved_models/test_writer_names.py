@@ -62,12 +62,6 @@ def test_model_keeps_its_own_names(model, renamed):
     assert verify(renamed, model).passed
 
 
-def test_artifact_without_given_names_says_so(tmp_path):
-    path = export_saved_model(bin_model(), tmp_path).path
-    stated = read_manifest(path)["model"]["given_names"]
-    assert stated == {"inputs": None, "outputs": None}
-
-
 def test_samples_go_by_the_given_names(tmp_path):
     model = bin_model()
     x = arrays(model, 3)[0]
@@ -113,3 +107,31 @@ def test_verify_takes_names_in_place_of_recorded_ones(model, renamed):
 def test_artifact_of_a_model_with_other_inputs_has_wrong_names(renamed):
     with pytest.raises(NamesError, match=r"inputs: expected .'image'., got .'minuend', 'subtr"):
         verify(renamed, bin_model())
+
+
+def test_changes_of_the_version_before_are_said_where_the_user_exports(tmp_path):
+    export_saved_model(bin_model(), tmp_path)
+    with pytest.warns(UserWarning, match="have to change") as warned:
+        export_saved_model(bin_model(shape=(4, 4, 3)), tmp_path, output_names=["normalized"])
+    (warning,) = [each for each in warned if each.category is UserWarning]
+    assert warning.filename == __file__
+    assert str(warning.message) == (
+        f"Clients of '{tmp_path}/1' have to change, as this export has other names, dtypes or "
+        "shapes; pass the old names as `input_names` and `output_names` to keep those. The changes "
+        "are: inputs: 'image' (float32, shape (None, 8, 6, 3)) → 'image' (float32, shape (None, 4, "
+        "4, 3)); outputs: 'bin' (float32, shape (None, 8, 6, 3)) → 'normalized' (float32, shape "
+        "(None, 4, 4, 3))"
+    )
+
+
+def test_names_of_the_version_before_can_be_kept(tmp_path):
+    export_saved_model(bin_model(), tmp_path, input_names=["x"], output_names=["y"])
+    names = {"input_names": ["x"], "output_names": {"bin": "y"}}
+    assert export_saved_model(bin_model(), tmp_path, **names).path.name == "2"
+
+
+def test_changes_that_are_not_wanted_publish_nothing(tmp_path):
+    export_saved_model(bin_model(), tmp_path)
+    with pytest.raises(UserWarning, match="have to change"):  # as warnings are errors here
+        export_saved_model(bin_model(), tmp_path, input_names=["x"])
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]

@@ -1,0 +1,71 @@
+"""What an export changes for the clients of what was there before."""
+
+import itertools
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from keras_bin.networks.signature import Signature, TensorInfo
+
+
+def warn_of_changes(
+    path: Path, read: Callable[[Path], Signature], after: Signature, ordered: bool = False
+) -> None:
+    """Warns if clients of an artifact have to change with an export that takes its place.
+
+    Args:
+        path: the artifact that clients use before the export.
+        read: reads its signature.
+        after: the signature of the new one.
+        ordered: whether the order of inputs and outputs counts as well.
+    """
+    try:
+        lines = changes(read(path), after, ordered)
+    except (OSError, ValueError) as error:
+        message = (
+            f"Whether clients of {str(path)!r} have to change is not known, as it cannot be read: "
+            f"{error}"
+        )
+    else:
+        if not lines:
+            return
+        message = (
+            f"Clients of {str(path)!r} have to change, as this export has other names, dtypes or "
+            "shapes; pass the old names as `input_names` and `output_names` to keep those. "
+            f"The changes are: {'; '.join(lines)}"
+        )
+    warnings.warn(message, stacklevel=4)  # where the user calls the export
+
+
+def changes(before: Signature, after: Signature, ordered: bool = False) -> list[str]:
+    """Returns a line for the inputs and one for the outputs, where they differ: old → new.
+
+    Args:
+        before: what clients use; None stands for a shape that is not known, and fits any.
+        after: what they find then.
+        ordered: whether the order counts as well.
+    """
+    lines = []
+    for side, old, new in zip(Signature._fields, before, after, strict=True):
+        if ordered:
+            pairs = list(itertools.zip_longest(old, new))
+            gone = [x for x, y in pairs if x and not (y and _same(x, y))]
+            added = [y for x, y in pairs if y and not (x and _same(x, y))]
+        else:
+            gone = [x for x in old if not any(_same(x, y) for y in new)]
+            added = [y for y in new if not any(_same(x, y) for x in old)]
+        if gone or added:
+            lines.append(f"{side}: {_listed(gone)} → {_listed(added)}")
+    return lines
+
+
+def _same(old: TensorInfo, new: TensorInfo) -> bool:
+    return old[::2] == new[::2] and old.shape in (None, new.shape)
+
+
+def _listed(infos: Sequence[TensorInfo]) -> str:
+    return ", ".join(f"{x.name!r} ({x.dtype}, {_shape(x)})" for x in infos) or "none"
+
+
+def _shape(info: TensorInfo) -> str:
+    return "any shape" if info.shape is None else f"shape {info.shape}"
