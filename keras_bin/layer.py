@@ -12,6 +12,7 @@ from keras_bin.axes import check_axis, input_axes
 from keras_bin.constraint import UnitInterval
 from keras_bin.formula import check_epsilon
 from keras_bin.inference_form import current_form
+from keras_bin.moving_statistics import update_moving_statistics
 from keras_bin.normalize import normalize
 
 Initializer = str | dict[str, Any] | Callable[..., Any]
@@ -39,8 +40,9 @@ class BatchInstanceNormalization(keras.layers.Layer):
 
         moving_mean = moving_mean * momentum + batch_mean * (1 - momentum)
 
-    and likewise `moving_variance` follow. In inference the batch branch uses these moving
-    statistics, so that a sample's output does not depend on the rest of its batch. With
+    and likewise `moving_variance` follow. Where a batch overflows, a channel keeps both, so that
+    a step which loss scaling skips leaves no trace. In inference the batch branch uses these
+    moving statistics, so that a sample's output does not depend on the rest of its batch. With
     `trainable = False` the layer runs in inference mode and its statistics stay, as for
     `keras.layers.BatchNormalization`. All computation is in float32 at least, whatever the
     compute dtype, and the weights are never autocast.
@@ -227,8 +229,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
             replica_sum=_replica_sum if self.synchronized else None,
         )
         if learns_statistics:
-            for moving, value in zip((self.moving_mean, self.moving_variance), batch, strict=True):
-                _update_average(moving, value, self.momentum)
+            update_moving_statistics((self.moving_mean, self.moving_variance), batch, self.momentum)
         return ops.cast(outputs, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -282,12 +283,6 @@ def _check_momentum(momentum: Any) -> None:
             "`momentum` must be between 0 and 1, the share of the old moving statistics that "
             f"an update keeps. Received: momentum={momentum!r}"
         )
-
-
-def _update_average(moving: keras.Variable, batch: Any, momentum: float) -> None:
-    old = ops.cast(moving, batch.dtype)
-    new = old * momentum + batch * (1 - momentum)
-    moving.assign(ops.cast(new, moving.dtype))
 
 
 def _replica_sum(values: Any) -> Any:

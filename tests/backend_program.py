@@ -1,8 +1,8 @@
 """Trains a BINModel on the backend in KERAS_BACKEND and saves it; run by test_backends.py.
 
 Prints, as JSON, rho's first steps at scale 1 and 10, losses, the gates that RhoHistory recorded,
-what is said of training that cannot move rho, what a frozen rho leaves to learn, the layer's golden
-error, and the gradient of a gradient penalty.
+what is said of training that cannot move rho, what a frozen rho leaves to learn, what an overflow
+leaves in moving statistics, the layer's golden error, and the gradient of a gradient penalty.
 """
 
 import contextlib
@@ -142,6 +142,14 @@ def penalty_gradient():
     return torch.autograd.grad((inner**2).sum(), x)[0]
 
 
+def statistics_after_overflow():
+    """Returns the moving statistics of a layer, new, after a channel of its input overflowed."""
+    layer = keras_bin.BatchInstanceNormalization(momentum=0.0)
+    x = np.stack([np.arange(6.0), np.full(6, np.inf)], -1).reshape(2, 3, 2).astype("float32")
+    layer(keras.ops.convert_to_tensor(x), training=True)
+    return [weight.tolist() for weight in layer.get_weights()[-2:]]
+
+
 def recalibration():
     """Returns new moving statistics of a deeper layer, and whether an error kept the old ones."""
     layer = keras.layers.BatchNormalization(epsilon=EPSILON)
@@ -203,6 +211,7 @@ def main(path):
     results = {
         "golden_error": golden_error(),
         "penalty_gradient": np.asarray(penalty_gradient()).tolist(),
+        "overflow": statistics_after_overflow(),
         "recalibration": recalibration(),
         "conversion": conversion(),
         "history": recorded_gates(),

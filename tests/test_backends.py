@@ -84,6 +84,11 @@ def test_every_weight_was_trained(trained):
 
 
 @pytest.mark.slow
+def test_channel_that_overflows_keeps_its_statistics(trained):
+    np.testing.assert_allclose(trained[0]["overflow"], [[2.5, 0], [35 / 12, 1]], rtol=1e-6)
+
+
+@pytest.mark.slow
 def test_recalibration_computes_statistics_and_keeps_the_model_on_an_error(trained):
     recalibration = trained[0]["recalibration"]
     images = batch()[0].astype("float64")
