@@ -73,7 +73,9 @@ def write_onnx(twins: Twins, images: np.ndarray, folder: Path) -> dict[str, Path
     for name, (model, lowering) in exports.items():
         path = folder / f"{name}.onnx"
         samples = _samples(model, images)
-        files[name] = export_onnx(model, path, lowering=lowering, samples=samples).path
+        files[name] = export_onnx(
+            model, path, lowering=lowering, samples=samples, verbose=False
+        ).path
     return files
 
 
@@ -91,7 +93,9 @@ def write_saved_models(twins: Twins, images: np.ndarray, folder: Path) -> dict[s
     folders = _keras_exports(twins, images, folder, "tf_saved_model", "")
     for name, model in ((OURS, twins.mixed), (ONES, twins.ones)):
         samples = _samples(model, images)
-        folders[name] = export_saved_model(model, folder / name, samples=samples).path
+        folders[name] = export_saved_model(
+            model, folder / name, samples=samples, verbose=False
+        ).path
     return folders
 
 

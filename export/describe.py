@@ -75,7 +75,7 @@ def describe(
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as base:
-    ...     found = describe(export_saved_model(model, base).path)
+    ...     found = describe(export_saved_model(model, base, verbose=False).path)
     >>> [signature.name for signature in found.signatures]
     ['serve', 'serving_default']
     """

@@ -12,6 +12,7 @@ import numpy as np
 from keras_bin.arrays import is_text
 from keras_bin.networks.graph import check_model
 from keras_bin.networks.tensor_names import Names
+from keras_bin.stages import begin_stage
 
 from .models.exported_model import ExportedModel
 from .models.rho_tolerance import check_rho_tolerance
@@ -71,6 +72,7 @@ class Preparation:
         Raises:
             ValueError: see `Expected`.
         """
+        begin_stage("sample")
         return Expected(self.exported, self._samples)
 
     @functools.cached_property
@@ -92,16 +94,23 @@ class Preparation:
             ValueError: see `TracedModel`.
         """
         if weights or keep_variables:
-            traced = TracedModel(self.exported, weights, keep_variables)
+            traced = self._trace(weights, keep_variables)
+            begin_stage("fold")
             return ExportGraph(self.exported, traced, arithmetic)
-        key = arithmetic and self._traced.is_marked
+        traced = self._traced
+        key = arithmetic and traced.is_marked
         if key not in self._graphs:
-            self._graphs[key] = ExportGraph(self.exported, self._traced, arithmetic)
+            begin_stage("fold")
+            self._graphs[key] = ExportGraph(self.exported, traced, arithmetic)
         return self._graphs[key]
 
     @functools.cached_property
     def _traced(self):
-        return TracedModel(self.exported)
+        return self._trace()
+
+    def _trace(self, *arguments):
+        begin_stage("trace")
+        return TracedModel(self.exported, *arguments)
 
     @functools.cached_property
     def snapping_difference(self) -> float | None:

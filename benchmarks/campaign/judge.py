@@ -138,11 +138,11 @@ def try_net(seed: int, folder: Path, saved_model: bool) -> dict:
         return own.judge(lambda inputs: model_outputs(made, inputs))
 
     def onnx() -> Verdict:
-        report = export_onnx(net.model, folder / f"{seed}.onnx")
+        report = export_onnx(net.model, folder / f"{seed}.onnx", verbose=False)
         return judge.judge(load_onnx(report.path))
 
     def saved() -> Verdict:
-        report = export_saved_model(net.model, folder / str(seed))
+        report = export_saved_model(net.model, folder / str(seed), verbose=False)
         return judge.judge(load_saved_model(report.path, output_names(report)))
 
     steps = {"ONNX": onnx, "fold": folded, **({"SavedModel": saved} if saved_model else {})}

@@ -63,12 +63,14 @@ class Exports:
     def onnx(self) -> dict:
         """Exports it to ONNX."""
         path = self._folder / "model.onnx"
-        report = export_onnx(self._model, path, samples=self._samples)
+        report = export_onnx(self._model, path, samples=self._samples, verbose=False)
         return {**count_operators(report.path), **self._compared(load_onnx(report.path))}
 
     def saved_model(self) -> dict:
         """Exports it to a SavedModel."""
-        report = export_saved_model(self._model, self._folder / "model", samples=self._samples)
+        report = export_saved_model(
+            self._model, self._folder / "model", samples=self._samples, verbose=False
+        )
         return self._compared(load_saved_model(report.path, output_names(report)))
 
     def _compared(self, run: Callable) -> dict:

@@ -8,6 +8,7 @@ from keras_bin.gates.finding import bin_layers
 from keras_bin.networks.copying import copy_model
 from keras_bin.networks.graph import as_functional, check_model
 from keras_bin.networks.rebuilding import CopyError
+from keras_bin.stages import begin_stage
 
 from ..models.exported_gates import ExportedGates, exported_rho
 from ..models.rho_tolerance import check_rho_tolerance
@@ -150,9 +151,11 @@ def _folded(model: keras.Model, rho_tolerance: float) -> tuple[keras.Model, Fold
 def _carried_out(
     plan: FoldPlan, graph: keras.Model, rho_tolerance: float
 ) -> tuple[keras.Model, FoldPlan]:
+    begin_stage("fold")
     folded = copy_model(graph, plan.replacements)
     for layer in bin_layers(folded):
         if layer.rho is not None:  # None if another layer holds it, and never calls it
             layer.rho.assign(exported_rho(layer, rho_tolerance))
+    begin_stage("verify")
     check_folded(graph, folded, rho_tolerance)
     return folded, plan

@@ -1,5 +1,7 @@
 """Converting the traced graph of a model to ONNX."""
 
+from keras_bin.stages import begin_stage
+
 from ..preparation import Preparation
 from ..results.errors import OperatorError
 from ..tracing.dilated import join_dilated_convolutions
@@ -27,6 +29,7 @@ def convert(prepared: Preparation, opset: int, lowering: str, external: External
     """
     signature = prepared.exported.signature
     export_graph = prepared.graph(arithmetic=False, weights=external.weights)
+    begin_stage("convert")
     graph = export_graph.graph.copy()
     graph.drop_assignments()
     join_dilated_convolutions(graph)

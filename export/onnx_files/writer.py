@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_bin.networks.tensor_names import Names
+from keras_bin.stages import begin_stage, is_verbose, print_line, stages_printed
 
 from ..extras import require_onnx, require_tensorflow
 from ..files.publish import refuse_existing, staging
@@ -43,6 +44,7 @@ def export_onnx(
     samples: dict[str, np.ndarray] | None = None,
     atol: float | None = None,
     rtol: float | None = None,
+    verbose: bool | None = None,
 ) -> ExportReport:
     """Writes a model, its BIN layers folded, to an ONNX file, verified with ONNX Runtime.
 
@@ -71,6 +73,8 @@ def export_onnx(
         samples: see `keras_bin.export.verify`.
         atol: see `keras_bin.export.verify`.
         rtol: see `keras_bin.export.verify`.
+        verbose: whether to print each stage and its seconds: where the model is traced, folded,
+            converted, verified and published. As in `model.export`, None means True.
 
     Returns:
         An `ExportReport`.
@@ -97,14 +101,18 @@ def export_onnx(
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report = export_onnx(model, f"{folder}/model.onnx")
+    ...     report = export_onnx(model, f"{folder}/model.onnx", verbose=False)
     >>> report.path.name, report.layers_folded
     ('model.onnx', 1)
     """
     check_onnx_export(path, opset, lowering, overwrite)
     check_settings(rho_tolerance, atol, rtol)
-    prepared = Preparation(model, rho_tolerance, samples, input_names, output_names)
-    return write_onnx(prepared, Path(path), opset, lowering, overwrite, atol, rtol)
+    with stages_printed(verbose):
+        prepared = Preparation(model, rho_tolerance, samples, input_names, output_names)
+        report = write_onnx(prepared, Path(path), opset, lowering, overwrite, atol, rtol)
+    if is_verbose(verbose):
+        print_line(f"Saved artifact at {str(report.path)!r}.")
+    return report
 
 
 def check_onnx_export(
@@ -138,11 +146,13 @@ def write_onnx(
         expected = prepared.expected
         written = staged / path.name
         layers, transposes = _write(prepared, opset, lowering, written)
+        begin_stage("verify")
         artifact = load_artifact(written)
         found = compare(artifact, expected, atol, rtol)
         snapping = prepared.snapping_difference
         if overwrite and path.is_file():
             warn_of_changes(path, stated_signature, artifact.signature, ordered=True)
+        begin_stage("publish")
         publish_with_weights(written, path, overwrite)
     return prepared.report(path, layers, found, snapping, onnx_size(path), transposes)
 

@@ -44,7 +44,7 @@ class NamesError(VerificationError):
     >>> model = keras.Model(inputs, keras.layers.Dense(1, name="y")(inputs))
     >>> other = keras.Model(inputs, keras.layers.Dense(1, name="z")(inputs))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = export_onnx(model, f"{folder}/model.onnx").path
+    ...     path = export_onnx(model, f"{folder}/model.onnx", verbose=False).path
     ...     try:
     ...         verify(path, other)
     ...     except NamesError as error:
@@ -63,7 +63,7 @@ class ShapeError(VerificationError):
     >>> model = keras.Model(inputs, keras.layers.Dense(1, name="y")(inputs))
     >>> other = keras.Model(inputs, keras.layers.Dense(2, name="y")(inputs))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = export_onnx(model, f"{folder}/model.onnx").path
+    ...     path = export_onnx(model, f"{folder}/model.onnx", verbose=False).path
     ...     try:
     ...         verify(path, other)
     ...     except ShapeError as error:
@@ -82,7 +82,7 @@ class DtypeError(VerificationError):
     >>> model = keras.Model(inputs, keras.layers.Dense(1, name="y")(inputs))
     >>> other = keras.Model(inputs, keras.layers.Dense(1, name="y", dtype="float64")(inputs))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = export_onnx(model, f"{folder}/model.onnx").path
+    ...     path = export_onnx(model, f"{folder}/model.onnx", verbose=False).path
     ...     try:
     ...         verify(path, other)
     ...     except DtypeError as error:
@@ -101,7 +101,7 @@ class ValuesError(VerificationError):
     >>> model = keras.Model(inputs, keras.layers.Dense(1, name="y")(inputs))
     >>> other = keras.Model(inputs, keras.layers.Dense(1, "relu", name="y")(inputs))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = export_onnx(model, f"{folder}/model.onnx").path
+    ...     path = export_onnx(model, f"{folder}/model.onnx", verbose=False).path
     ...     try:
     ...         verify(path, other)
     ...     except ValuesError as error:
@@ -120,7 +120,7 @@ class OperatorError(VerificationError):
     >>> model = keras.Model(inputs, keras.ops.inv(inputs))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     try:
-    ...         export_onnx(model, f"{folder}/model.onnx")
+    ...         export_onnx(model, f"{folder}/model.onnx", verbose=False)
     ...     except OperatorError as error:
     ...         print(error.differences[0])
     TensorFlow.MatrixInverse

@@ -39,7 +39,7 @@ class ExportReport:
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     report = export_onnx(model, f"{folder}/model.onnx")
+    ...     report = export_onnx(model, f"{folder}/model.onnx", verbose=False)
     >>> report.layers[0].became, report.rho[0].mean, report.inner_transposes
     ('affine map', 1.0, 0)
     >>> report.max_abs_difference < report.atol

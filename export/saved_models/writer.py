@@ -13,6 +13,7 @@ from keras_bin.networks.tensor_names import Names
 from keras_bin.sampling.batches import rows
 from keras_bin.sampling.generated import SMALL_BATCHES
 from keras_bin.sampling.trial import Batch
+from keras_bin.stages import begin_stage, is_verbose, print_line, stages_printed
 
 from ..extras import require_tensorflow
 from ..files.publish import refuse_existing, staging
@@ -49,6 +50,7 @@ def export_saved_model(
     atol: float | None = None,
     rtol: float | None = None,
     source: str | os.PathLike[str] | None = None,
+    verbose: bool | None = None,
 ) -> ExportReport:
     """Writes a model, its BIN layers folded, to `base/<version>/`, as TensorFlow Serving reads it.
 
@@ -83,6 +85,8 @@ def export_saved_model(
         rtol: see `keras_bin.export.verify`.
         source: the .keras file that the model was loaded from, whose SHA-256 digest goes into
             `keras_bin.json`.
+        verbose: whether to print each stage and its seconds: where the model is traced, folded,
+            written, verified and published. As in `model.export`, None means True.
 
     Returns:
         An `ExportReport`.
@@ -110,15 +114,19 @@ def export_saved_model(
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as base:
-    ...     report = export_saved_model(model, base)
+    ...     report = export_saved_model(model, base, verbose=False)
     >>> report.path.name, report.layers_folded
     ('1', 1)
     """
     check_saved_model_export(base, version, overwrite)
     check_settings(rho_tolerance, atol, rtol)
     file = None if source is None else source_file(Path(source))
-    prepared = Preparation(model, rho_tolerance, samples, input_names, output_names)
-    return write_saved_model(prepared, Path(base), version, overwrite, atol, rtol, file)
+    with stages_printed(verbose):
+        prepared = Preparation(model, rho_tolerance, samples, input_names, output_names)
+        report = write_saved_model(prepared, Path(base), version, overwrite, atol, rtol, file)
+    if is_verbose(verbose):
+        print_line(f"Saved artifact at {str(report.path)!r}.")
+    return report
 
 
 def check_saved_model_export(
@@ -157,6 +165,7 @@ def write_saved_model(
         expected = prepared.expected
         written = staged / "model"
         layers = _write(prepared, written)
+        begin_stage("verify")
         structure = check_structure(written)
         artifact = serving.load(written)
         found = _compare_on_cpu(artifact, expected, atol, rtol)
@@ -182,6 +191,7 @@ def write_saved_model(
         )
         if (before := served_before(base, version)) is not None:
             warn_of_changes(before, stated_signature, artifact.signature)
+        begin_stage("publish")
         path = publish_version(written, base, version, overwrite)
     return prepared.report(path, layers, found, snapping, size_on_disk(path))
 
@@ -208,6 +218,7 @@ def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:
 
     model, signature = prepared.exported.model, prepared.exported.signature
     exported = prepared.graph(arithmetic=True, keep_variables=not fits_inside(model))
+    begin_stage("write")
     specs = [tf.TensorSpec(info.shape, info.dtype, name=info.name) for info in signature.inputs]
     module = tf.Module()
     module.serve = exported.graph.function(

@@ -12,6 +12,7 @@ import numpy as np
 from keras_bin.networks.graph import as_functional, check_model
 from keras_bin.networks.tensor_names import Names
 from keras_bin.sampling.batches import rows
+from keras_bin.stages import begin_stage, stages_printed
 
 from ..files.remote import refuse_remote
 from ..models.exported_model import ExportedModel
@@ -32,6 +33,7 @@ def verify(
     output_names: Names | None = None,
     atol: float | None = None,
     rtol: float | None = None,
+    verbose: bool = False,
 ) -> Verification:
     """Checks that an artifact computes what a Keras model computes.
 
@@ -69,6 +71,7 @@ def verify(
         atol: absolute tolerance, at least 0, in output units. If it or `rtol` is given,
             they hold as they stand, and rounding gets no allowance.
         rtol: relative tolerance, at least 0, of outputs that are not integers.
+        verbose: whether to print each stage and its seconds.
 
     Returns:
         A `Verification`: the differences found, by batch and output.
@@ -92,7 +95,7 @@ def verify(
     >>> inputs = keras.Input((8, 8, 3), name="image")
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(inputs))
     >>> with tempfile.TemporaryDirectory() as base:
-    ...     path = export_saved_model(model, base).path
+    ...     path = export_saved_model(model, base, verbose=False).path
     ...     found = verify(path, model, atol=1e-5)
     >>> found.passed, found.max_abs < 1e-5, found.samples
     (True, True, 3)
@@ -100,14 +103,19 @@ def verify(
     refuse_remote(artifact)
     check_model(model)
     check_tolerances(atol, rtol)
-    loaded = load_artifact(Path(artifact))
-    graph = as_functional(model)
-    exported = ExportedModel(
-        graph,
-        input_names=_names(input_names, loaded.given_names.get("inputs"), graph.inputs),
-        output_names=_names(output_names, loaded.given_names.get("outputs"), graph.outputs),
-    )
-    return compare(loaded, Expected(exported, samples), atol, rtol)
+    with stages_printed(verbose):
+        begin_stage("load")
+        loaded = load_artifact(Path(artifact))
+        graph = as_functional(model)
+        exported = ExportedModel(
+            graph,
+            input_names=_names(input_names, loaded.given_names.get("inputs"), graph.inputs),
+            output_names=_names(output_names, loaded.given_names.get("outputs"), graph.outputs),
+        )
+        begin_stage("sample")
+        expected = Expected(exported, samples)
+        begin_stage("verify")
+        return compare(loaded, expected, atol, rtol)
 
 
 def _names(given: Names | None, recorded: list[str] | None, tensors: list[Any]) -> Names | None:

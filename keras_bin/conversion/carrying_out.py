@@ -20,6 +20,7 @@ from keras_bin.model import BINModel
 from keras_bin.networks.copying import Copier, holds_own_code
 from keras_bin.networks.graph import as_functional, check_model, is_graph
 from keras_bin.networks.rebuilding import CopyError
+from keras_bin.stages import begin_stage
 
 TOLERANCE = Tolerance(half=0.03, single=1e-4, double=1e-11)
 # Statistics of a small batch amplify rounding.
@@ -134,8 +135,10 @@ def _carried_out(model: keras.Model, planned: Plan, conversion: Converted) -> _C
 
 
 def _copied(graph: keras.Model, planned: Plan, conversion: Converted) -> _Copy:
+    begin_stage("convert")
     copier = Copier(graph, dict.fromkeys(map(id, planned.converted), conversion), inference=False)
     copy = copier.copy()
+    begin_stage("verify")
     found = compare(graph, copy, TOLERANCE)
     _check_same(graph, found, "inference")
     if not found.ran:
