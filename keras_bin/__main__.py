@@ -1,7 +1,5 @@
-"""Runs the command line as `python -m keras_bin`."""
+"""Runs the command line as `python -m keras_bin`; the library itself does not know it."""
 
-import sys
+import runpy
 
-from keras_bin.cli import main
-
-sys.exit(main())
+runpy.run_module("keras_bin_cli", run_name="__main__")

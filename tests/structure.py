@@ -8,7 +8,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 # The folder of each package in the tree, by its name when it is installed.
-PACKAGES = {"keras_bin": "keras_bin", "keras_bin.export": "export"}
+PACKAGES = {
+    "keras_bin": "keras_bin",
+    "keras_bin.export": "export",
+    "keras_bin_cli": "keras_bin_cli",
+}
 OUTSIDE = ("keras.src", "tensorflow.python", "tensorflow.core", "tf2onnx")
 HELPERS = ("tests", "testing", "benchmarks", "examples")  # folders beside the packages
 PRIVATE = re.compile(r"_[A-Za-z]\w*")

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from keras_bin.cli import main
+from keras_bin_cli.program import main
 from tests.export.kinds import bin_model
 
 

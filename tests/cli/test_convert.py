@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import keras_bin
-from keras_bin.cli import main
+from keras_bin_cli.program import main
 from testing.weights import randomize
 from tests.export.kinds import IMAGE
 
@@ -161,7 +161,7 @@ def test_existing_destination_is_replaced_on_request_alone(destination, source, 
     other.write_text("precious")
     out.symlink_to(other) if destination == "link" else shutil.copy(other, out)
     command = [source, out, "--where", "first"]
-    assert convert(*command) == 1
+    assert convert(*command) == 2
     assert "must not exist; choose another, or pass" in capsys.readouterr().err
     assert out.read_text() == "precious"
     assert convert(*command, "--overwrite") == 0
@@ -170,14 +170,20 @@ def test_existing_destination_is_replaced_on_request_alone(destination, source, 
 
 
 REFUSED = {
-    "not a .keras file": (["bin.h5"], r"ends in .keras, such as bin.keras. Received: '.*bin.h5'"),
+    "not a .keras file": (["bin.h5"], r"ends in .keras, such as bin.keras; .*'.*bin.h5'"),
     "no name": ([".keras"], r"must be the name of a file .* Received: '.*\.keras'"),
     "folder": (["folder.keras", "--overwrite"], r"the name of a file .*folder.keras"),
     "existing file": (["taken.keras"], r"must not exist; .*--overwrite.*taken.keras"),
     "source": (["bn.keras", "--overwrite"], r"must be another file than IN.*bn.keras' for both"),
     "link to the source": (["link.keras", "--overwrite"], r"must be another file than IN"),
-    "rho above 1": (["bin.keras", "--rho", "1.5"], r"--rho must be a number .* Received: 1.5"),
-    "rho is no number": (["bin.keras", "--rho", "nan"], r"--rho must be a number .* Received: nan"),
+    "rho above 1": (
+        ["bin.keras", "--rho", "1.5"],
+        r"'--rho': it must be a number .*: 1.5",
+    ),
+    "rho is no number": (
+        ["bin.keras", "--rho", "nan"],
+        r"'--rho': it must be a number .*: nan",
+    ),
 }
 
 
@@ -189,8 +195,8 @@ def test_wrong_argument_is_refused_before_a_model_is_loaded(
     (tmp_path / "taken.keras").touch()
     os.symlink(source, tmp_path / "link.keras")
     before = sorted(tmp_path.iterdir())
-    monkeypatch.setattr("keras_bin.cli.convert.load_keras_file", None)
-    assert convert(source, tmp_path / arguments[0], *arguments[1:]) == 1
+    monkeypatch.setattr("keras_bin_cli.program._work", None)
+    assert convert(source, tmp_path / arguments[0], *arguments[1:]) == 2
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
     assert re.search(error, printed.err)

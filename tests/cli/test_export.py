@@ -1,6 +1,7 @@
 """The command `keras-bin export`: what it writes, where, and what it refuses."""
 
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
-from keras_bin.cli import main
+from keras_bin_cli.program import main
 from tests.export.kinds import bin_model, classifier
 from tests.export.values import arrays, predict
 
@@ -70,8 +71,8 @@ def test_version_opset_and_overwrite_reach_the_exporter(model_file, tmp_path, ca
     command = ["export", str(model_file), out, "--format", "onnx", "--format", "saved_model"]
     command += ["--version", "7", "--opset", "15"]
     assert main(command) == 0
-    assert main(command) == 1
-    assert "pass overwrite=True" in capsys.readouterr().err
+    assert main(command) == 2
+    assert "pass --overwrite" in capsys.readouterr().err
     assert main([*command, "--overwrite"]) == 0
     assert [path.name for path in (tmp_path / "digits").iterdir()] == ["7"]
     import onnx
@@ -82,7 +83,7 @@ def test_version_opset_and_overwrite_reach_the_exporter(model_file, tmp_path, ca
 def test_nothing_is_written_where_one_destination_is_taken(model_file, tmp_path, capsys):
     (tmp_path / "digits.onnx").touch()
     command = ["export", str(model_file), str(tmp_path / "digits")]
-    assert main([*command, "--format", "saved_model", "--format", "onnx"]) == 1
+    assert main([*command, "--format", "saved_model", "--format", "onnx"]) == 2
     assert "digits.onnx" in capsys.readouterr().err
     assert not (tmp_path / "digits").exists()
 
@@ -103,10 +104,9 @@ def test_onnx_suffix_counts_in_any_case_and_dots_stay(model_file, tmp_path):
 @pytest.mark.parametrize("out", [".", "..", "new/..", ".onnx"])
 def test_out_without_a_name_is_refused(out, model_file, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["export", str(model_file), out, "--format", "onnx"]) == 1
-    assert f"OUT must end in a name, such as models/digits. Received: {out}" in (
-        capsys.readouterr().err
-    )
+    assert main(["export", str(model_file), out, "--format", "onnx"]) == 2
+    error = capsys.readouterr().err
+    assert f"OUT must end in a name, such as models/digits. Received: {str(Path(out))!r}" in error
     assert list(tmp_path.iterdir()) == [model_file]
 
 
@@ -117,7 +117,7 @@ def test_out_without_a_name_is_refused(out, model_file, tmp_path, monkeypatch, c
 )
 def test_bad_values_are_refused_before_anything_is_written(wrong, model_file, tmp_path, capsys):
     command = ["export", str(model_file), str(tmp_path / "new" / "digits")]
-    assert main([*command, "--format", "saved_model", "--format", "onnx", *wrong]) == 1
+    assert main([*command, "--format", "saved_model", "--format", "onnx", *wrong]) == 2
     assert wrong[1] in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
@@ -126,7 +126,7 @@ def test_bad_values_are_refused_before_anything_is_written(wrong, model_file, tm
     "wrong", [["--opset", "17"], ["--format", "onnx", "--version", "1"]], ids=" ".join
 )
 def test_option_of_another_format_is_refused(wrong, model_file, tmp_path, capsys):
-    assert main(["export", str(model_file), str(tmp_path / "new" / "digits"), *wrong]) == 1
+    assert main(["export", str(model_file), str(tmp_path / "new" / "digits"), *wrong]) == 2
     assert "goes with --format" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
@@ -145,14 +145,14 @@ def test_samples_and_tolerances_reach_the_verification(model_file, tmp_path, cap
 def test_file_that_is_no_model_is_one_line_of_error(tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "broken.keras", "w"):
         pass
-    assert main(["export", str(tmp_path / "broken.keras"), str(tmp_path / "out")]) == 1
+    assert main(["export", str(tmp_path / "broken.keras"), str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("keras-bin: error: A model must be a whole .keras file")
-    assert "broken.keras" in error
+    assert error.startswith("keras-bin: error: MODEL must be a .keras file.")
+    assert error.endswith("broken.keras', which is an empty zip archive\n")
 
 
 def test_missing_file_is_one_line_of_error(tmp_path, capsys):
-    assert main(["export", str(tmp_path / "none.keras"), str(tmp_path / "out")]) == 1
+    assert main(["export", str(tmp_path / "none.keras"), str(tmp_path / "out")]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("keras-bin: error: ")
@@ -198,7 +198,7 @@ def test_json_holds_what_was_written_before_an_error(model_file, tmp_path, run_j
     def fail(*_arguments, **_settings):
         raise RuntimeError("no more")
 
-    monkeypatch.setattr("keras_bin.cli.export.write_onnx", fail)
+    monkeypatch.setattr("keras_bin_cli.work.export.write_onnx", fail)
     code, found, error = run_json(
         "export", model_file, tmp_path / "out", "--format", "onnx", "--format", "saved_model"
     )
@@ -223,6 +223,6 @@ def test_options_reach_the_exporter(given, received, model_file, monkeypatch, ca
         assert (overwrite, rtol, file["file"]) == (False, None, model_file.name)
         raise RuntimeError("enough")
 
-    monkeypatch.setattr("keras_bin.cli.export.write_saved_model", write)
-    assert main(["export", str(model_file), "out", *given]) == 1
+    monkeypatch.setattr("keras_bin_cli.work.export.write_saved_model", write)
+    assert main(["export", str(model_file), "out", "--quiet", *given]) == 1
     assert capsys.readouterr().err == "keras-bin: error: enough\n"

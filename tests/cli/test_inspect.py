@@ -5,10 +5,10 @@ import json
 import onnx
 import pytest
 
-from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.describe import describe
 from keras_bin.gates.plots import plot_rho
+from keras_bin_cli.program import main
 from testing.weights import randomize
 from tests.export.kinds import bin_model, classifier
 
@@ -99,7 +99,7 @@ def test_signatures_that_differ_are_shown_apart(path, capsys, monkeypatch):
     found = describe(path)
     first, second = found.signatures
     found = found._replace(signatures=(first, second._replace(operators={"Conv2D": 3})))
-    monkeypatch.setattr("keras_bin.cli.inspect.describe", lambda _path: found)
+    monkeypatch.setattr("keras_bin_cli.work.inspect.describe", lambda _path: found)
     assert main(["inspect", str(path)]) == 0
     printed = capsys.readouterr().out
     assert "\nserve: inputs and outputs\n" in printed
@@ -121,7 +121,7 @@ def test_gates_of_a_keras_file_are_drawn(path, tmp_path, run_json, monkeypatch):
         drawn.append(plot_rho(model))
         return drawn[0]
 
-    monkeypatch.setattr("keras_bin.cli.inspect.plot_rho", record)
+    monkeypatch.setattr("keras_bin_cli.work.inspect.plot_rho", record)
     code, found, error = run_json("inspect", path, "--plot", tmp_path / "rho.png")
     assert (code, error) == (0, "")
     assert found == {"plot": str(tmp_path / "rho.png"), **describe(path).as_dict()}
@@ -132,7 +132,7 @@ def test_gates_of_a_keras_file_are_drawn(path, tmp_path, run_json, monkeypatch):
 
 @pytest.mark.parametrize("path", ["onnx"], indirect=True)
 def test_gates_of_an_artifact_are_not_drawn(path, tmp_path, capsys):
-    assert main(["inspect", str(path), "--plot", str(tmp_path / "rho.png")]) == 1
+    assert main(["inspect", str(path), "--plot", str(tmp_path / "rho.png")]) == 2
     error = capsys.readouterr().err
     assert "--plot needs a .keras file" in error
     assert str(path) in error
@@ -149,16 +149,19 @@ def test_picture_is_named_after_the_tables(path, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("gs://bucket/rho.png", "gs:/bucket"),
-        ("missing/rho.png", "missing"),
-        ("rho.abc", "abc"),
+        ("gs://bucket/rho.png", "gs://bucket"),
+        ("taken/rho.png", "'taken' is not a folder"),
+        ("folder.png", "must be a file, not a folder. Received: 'folder.png'"),
+        ("rho.abc", "such as rho.png. Received: 'rho.abc'"),
         ("rho", "such as rho.png. Received: 'rho'"),
     ],
-    ids=["remote", "folder", "format", "no format"],
+    ids=["remote", "in a file", "folder", "format", "no format"],
 )
 def test_picture_that_cannot_be_written_is_one_line(path, target, message, capsys, monkeypatch):
     monkeypatch.chdir(path.parent)
-    assert main(["inspect", str(path), "--plot", target]) == 1
+    (path.parent / "taken").touch()
+    (path.parent / "folder.png").mkdir()
+    assert main(["inspect", str(path), "--plot", target]) == 2
     printed = capsys.readouterr()
     assert message in printed.err
     assert len(printed.err.splitlines()) == 1
@@ -166,8 +169,8 @@ def test_picture_that_cannot_be_written_is_one_line(path, target, message, capsy
 
 
 def test_other_folder_is_refused(tmp_path, capsys):
-    assert main(["inspect", str(tmp_path)]) == 1
-    assert "A folder must be a SavedModel" in capsys.readouterr().err
+    assert main(["inspect", str(tmp_path)]) == 2
+    assert f"Received: {str(tmp_path)!r}, which is an empty folder" in capsys.readouterr().err
 
 
 def test_model_without_gates_has_an_empty_table(tmp_path, capsys):

@@ -10,8 +10,8 @@ import json
 import onnx
 import pytest
 
-from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model
+from keras_bin_cli.program import main
 from testing.weights import randomize
 from tests.export.kinds import classifier
 

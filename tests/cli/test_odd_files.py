@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_bin.cli import main
+from keras_bin_cli.program import main
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def odd(model_file, tmp_path):
 
 
 def assert_one_line(arguments, capsys):
-    assert main([str(argument) for argument in arguments]) == 1, arguments
+    assert main([str(argument) for argument in arguments]) == 2, arguments
     printed = capsys.readouterr()
     assert printed.out == "", arguments
     assert printed.err.startswith("keras-bin: error: "), arguments

@@ -5,8 +5,8 @@ import json
 import pytest
 from rich.table import Table
 
-from keras_bin.cli.output import Output
 from keras_bin.export import OutputCheck, ValuesError, Verification
+from keras_bin_cli.output import Output
 
 CHECK = OutputCheck("y", 1, (1,), 0.5, 0.25, (0,), 2.0, 2.5, None, False)
 FOUND = Verification((CHECK,), 1e-4, 1e-4)
@@ -16,7 +16,9 @@ ERROR = ValuesError("Values must be right. Wrong are:", ["first", "second"], FOU
 def test_texts_stay_as_they_are_and_tables_are_wide(capsys):
     table = Table("name")
     table.add_row("x" * 150)
-    Output().show("[red] " + "y" * 200, table)
+    output = Output()
+    output.show("[red] " + "y" * 200, table)
+    assert output.close() == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("[red] " + "y" * 200 + "\n")
     assert "x" * 150 in printed.out
@@ -25,8 +27,10 @@ def test_texts_stay_as_they_are_and_tables_are_wide(capsys):
 
 @pytest.mark.parametrize("option", ["json", "quiet"])
 def test_results_are_not_printed(option, capsys):
-    Output(**{option: True}).show("text")
-    assert capsys.readouterr().out == ""
+    output = Output(**{option: True})
+    output.show("text")
+    output.close()
+    assert "text" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("quiet", "lines"), [(False, 1), (True, 0)], ids=["heard", "quiet"])
@@ -55,6 +59,7 @@ def test_differences_that_a_table_shows_are_not_repeated(capsys):
     output = Output()
     output.show(FOUND)
     output.fail(ERROR)
+    assert output.close() == 1
     printed = capsys.readouterr()
     assert "wrong" in printed.out
     assert printed.err == "keras-bin: error: Values must be right. Wrong are in the table\n"
@@ -77,7 +82,7 @@ def test_json_is_one_object_with_the_error(capsys):
     output.data["path"] = "x"
     output.fail(ERROR)
     capsys.readouterr()
-    output.close()
+    assert output.close() == 1
     assert json.loads(capsys.readouterr().out) == {
         "path": "x",
         "error": {"type": "ValuesError", "message": str(ERROR)},

@@ -4,13 +4,15 @@ import contextlib
 import os
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import entry_points
 
 import pytest
 
 import keras_bin
-from keras_bin.cli import main
 from keras_bin.export.describe import describe
+from keras_bin_cli import run
+from keras_bin_cli.program import main
 
 
 @pytest.mark.parametrize(
@@ -29,10 +31,11 @@ from keras_bin.export.describe import describe
     ids=" ".join,
 )
 def test_wrong_usage_exits_with_2(arguments, capsys):
-    with pytest.raises(SystemExit) as exit_info:
-        main(arguments)
-    assert exit_info.value.code == 2
-    assert "usage: keras-bin" in capsys.readouterr().err
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == "" or "--json" in arguments
+    assert printed.err.startswith("keras-bin: error: ")
+    assert printed.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -45,17 +48,14 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
     ],
 )
 def test_help_shows_an_example_and_the_exit_codes(command, example, capsys):
-    with pytest.raises(SystemExit) as exit_info:
-        main([command, "--help"])
-    assert exit_info.value.code == 0
+    assert main([command, "--help"]) == 0
     printed = capsys.readouterr().out
     assert example in printed
-    assert "exit codes:\n  0  success" in printed
+    assert "exit codes:\n    0    success" in printed
 
 
 def test_help_of_the_program_lists_the_commands(capsys):
-    with pytest.raises(SystemExit):
-        main(["--help"])
+    assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     for word in ("export ", "verify ", "inspect ", "convert ", "exit codes:"):
         assert word in printed
@@ -64,7 +64,7 @@ def test_help_of_the_program_lists_the_commands(capsys):
 @pytest.mark.parametrize("command", ["inspect", "verify", "export"])
 def test_missing_file_is_one_line_of_error(command, tmp_path, capsys):
     arguments = {"inspect": 1, "verify": 2, "export": 2}[command] * [str(tmp_path / "none.keras")]
-    assert main([command, *arguments]) == 1
+    assert main([command, *arguments]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("keras-bin: error: ")
@@ -72,29 +72,50 @@ def test_missing_file_is_one_line_of_error(command, tmp_path, capsys):
     assert printed.err.count("\n") == 1
 
 
-def test_debug_prints_the_traceback(tmp_path, capsys):
-    assert main(["inspect", str(tmp_path / "none"), "--debug"]) == 1
+@pytest.fixture
+def broken_file(tmp_path):
+    """A .keras file that is one by its names alone."""
+    with zipfile.ZipFile(tmp_path / "broken.keras", "w") as archive:
+        archive.writestr("config.json", "")
+    return tmp_path / "broken.keras"
+
+
+def test_debug_prints_the_traceback(broken_file, capsys):
+    assert main(["inspect", str(broken_file), "--debug"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("Traceback (most recent call last):\n")
-    assert error.splitlines()[-1].startswith("keras-bin: error: A path must lead to")
+    assert "\nkeras-bin: error: A model must be a whole .keras file" in error
 
 
-def test_error_is_a_json_object(tmp_path, run_json):
-    code, found, error = run_json("inspect", tmp_path / "none")
+def test_error_is_a_json_object(broken_file, run_json):
+    code, found, error = run_json("inspect", broken_file)
     assert code == 1
     assert list(found) == ["error"]
-    assert found["error"]["type"] == "FileNotFoundError"
+    assert found["error"]["type"] == "ValueError"
     assert error == f"keras-bin: error: {found['error']['message']}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["inspect"], ["inspect", "none"], ["inspec"], ["inspect", "--jso"], ["--quiet"]],
+    ids=" ".join,
+)
+def test_wrong_usage_is_a_json_object(arguments, run_json):
+    code, found, error = run_json(*arguments)
+    assert code == 2
+    assert list(found) == ["error"]
+    assert found["error"]["type"] == "UsageError"
+    assert error.startswith(f"keras-bin: error: {found['error']['message']}")
 
 
 def test_quiet_prints_errors_alone(model_file, tmp_path, capsys):
     assert main(["inspect", str(model_file), "--quiet"]) == 0
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", "")
-    assert main(["inspect", str(tmp_path / "none"), "--quiet"]) == 1
+    assert main(["inspect", str(tmp_path / "none"), "--quiet"]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith("keras-bin: error: A path must lead to")
+    assert printed.err.startswith("keras-bin: error: PATH must be a .keras file")
 
 
 def test_what_layers_print_is_no_part_of_the_json(model_file, run_json, monkeypatch):
@@ -102,7 +123,7 @@ def test_what_layers_print_is_no_part_of_the_json(model_file, run_json, monkeypa
         print("chatter")
         raise KeyError("surprise")
 
-    monkeypatch.setattr("keras_bin.cli.inspect.describe", describe)
+    monkeypatch.setattr("keras_bin_cli.work.inspect.describe", describe)
     code, found, error = run_json("inspect", model_file)
     assert (code, found) == (1, {"error": {"type": "KeyError", "message": "'surprise'"}})
     assert error == "chatter\nkeras-bin: error: KeyError: 'surprise' (--debug shows where)\n"
@@ -110,7 +131,9 @@ def test_what_layers_print_is_no_part_of_the_json(model_file, run_json, monkeypa
 
 def test_what_layers_print_is_no_result(model_file, capsys, monkeypatch):
     found = describe(model_file)
-    monkeypatch.setattr("keras_bin.cli.inspect.describe", lambda _path: print("chatter") or found)
+    monkeypatch.setattr(
+        "keras_bin_cli.work.inspect.describe", lambda _path: print("chatter") or found
+    )
     assert main(["inspect", str(model_file), "--quiet"]) == 0
     assert capsys.readouterr().out == ""
 
@@ -119,29 +142,28 @@ def test_interrupt_is_one_line_and_code_130(model_file, run_json, monkeypatch):
     def interrupt(_path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_bin.cli.inspect.describe", interrupt)
+    monkeypatch.setattr("keras_bin_cli.work.inspect.describe", interrupt)
     code, found, error = run_json("inspect", model_file)
     assert (code, error) == (130, "keras-bin: error: interrupted\n")
     assert found["error"]["type"] == "KeyboardInterrupt"
 
 
 def test_version_is_the_packages(capsys):
-    with pytest.raises(SystemExit) as exit_info:
-        main(["--version"])
-    assert exit_info.value.code == 0
+    assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith(f"keras-bin {keras_bin.__version__} (")
 
 
-def test_console_script_is_main():
+def test_console_script_runs_the_program():
     (script,) = entry_points(group="console_scripts", name="keras-bin")
-    assert script.load() is main
+    assert script.load() is run
 
 
 @pytest.mark.slow
-def test_module_runs_as_a_program(model_file, tmp_path):
-    command = [sys.executable, "-m", "keras_bin"]
+@pytest.mark.parametrize("module", ["keras_bin", "keras_bin_cli"])
+def test_module_runs_as_a_program(module, model_file, tmp_path):
+    command = [sys.executable, "-m", module]
     failed = subprocess.run([*command, "export", "none.keras", "out"], cwd=tmp_path, check=False)
-    assert failed.returncode == 1
+    assert failed.returncode == 2
     subprocess.run([*command, "export", model_file, "out"], cwd=tmp_path, check=True)
     assert (tmp_path / "out" / "1" / "saved_model.pb").is_file()
 

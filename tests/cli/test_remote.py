@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_bin.cli import main
+from keras_bin_cli.program import main
 
 ADDRESS = "s3://bucket/model"
 COMMANDS = {
@@ -25,12 +25,12 @@ def test_address_is_refused_before_a_model_is_loaded(
     command, model_file, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    for name in ("export", "verify", "convert"):
-        monkeypatch.setattr(f"keras_bin.cli.{name}.load_keras_file", None)
-    assert main([word.format(file=model_file) for word in command]) == 1
+    monkeypatch.setattr("keras_bin_cli.program._work", None)
+    assert main([word.format(file=model_file) for word in command]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith("keras-bin: error: A path must be that of a local file or folder")
-    assert "s3:/bucket/model" in printed.err
+    assert printed.err.startswith("keras-bin: error: Invalid value for '")
+    assert "it must be the path of a local file or folder" in printed.err
+    assert ADDRESS in printed.err
     assert printed.err.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == [model_file.name]

@@ -7,13 +7,13 @@ import re
 import keras
 import pytest
 
-from keras_bin.cli import main
 from keras_bin.export import export_onnx, export_saved_model, prune
 from keras_bin.export.files.publish import publish_file, publish_folder, staging
 from keras_bin.export.models import weight_size
 from keras_bin.export.onnx_files import external
 from keras_bin.export.onnx_files import writer as onnx_writer
 from keras_bin.export.saved_models import writer as saved_model_writer
+from keras_bin_cli.program import main
 from tests.export.folders import contents, fail, fail_at, file_of, folder_of, no_room
 from tests.export.kinds import bin_model, classifier
 
@@ -152,7 +152,7 @@ def test_error_of_something_else_is_left_as_it_is(error, tmp_path, monkeypatch):
 
 def test_command_line_says_it_in_one_line(model_file, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(onnx_writer, "_write", limited(onnx_writer._write, 100))
-    assert main(["export", str(model_file), str(tmp_path / "out.onnx")]) == 1
+    assert main(["export", str(model_file), str(tmp_path / "out.onnx"), "--quiet"]) == 1
     printed = capsys.readouterr().err
     assert re.match(rf"keras-bin: error: .*{WORDS}", printed)
     assert str(tmp_path / "out.onnx") in printed

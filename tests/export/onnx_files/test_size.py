@@ -5,12 +5,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from keras_bin.cli import main
 from keras_bin.export import export_onnx
 from keras_bin.export.describe import describe
 from keras_bin.export.models import weight_size
 from keras_bin.export.onnx_files import external
 from keras_bin.export.onnx_files.size import onnx_size
+from keras_bin_cli.program import main
 from tests.export.kinds import classifier
 
 

@@ -1,43 +1,14 @@
 """Writing a converted model to a `.keras` file, whole or not at all."""
 
-import os
 from pathlib import Path
 
 import keras
 
 from keras_bin.comparing.compare import compare
 from keras_bin.conversion.carrying_out import TOLERANCE
-from keras_bin.export.files.publish import publish_file, refuse_existing, staging
-from keras_bin.export.files.remote import refuse_remote
+from keras_bin.export.files.publish import publish_file, staging
 from keras_bin.export.models.keras_file import load_keras_file
 from keras_bin.networks.graph import as_functional
-
-
-def check_destination(path: Path, source: Path, overwrite: bool) -> None:
-    """Checks before any work is done that a file can be written to `path`.
-
-    Args:
-        path: the file to write.
-        source: the file that the model comes from.
-        overwrite: whether `path` may exist.
-
-    Raises:
-        FileExistsError: `path` exists and `overwrite` is False.
-        ValueError: `path` is not the name of a `.keras` file, is `source`, or is an address of an
-            object store.
-    """
-    refuse_remote(path)
-    if path.suffix != ".keras" or path.is_dir():
-        raise ValueError(
-            "OUT must be the name of a file that ends in .keras, such as bin.keras. "
-            f"Received: {str(path)!r}"
-        )
-    if path == source or (path.exists() and source.exists() and os.path.samefile(path, source)):
-        raise ValueError(
-            "OUT must be another file than IN, which stays as it is; choose another name. "
-            f"Received: {str(path)!r} for both"
-        )
-    refuse_existing(path, overwrite)
 
 
 def write_converted(model: keras.Model, path: Path, overwrite: bool) -> None:

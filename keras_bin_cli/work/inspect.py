@@ -1,24 +1,17 @@
-"""The command `keras-bin inspect`."""
+"""The work of `keras-bin inspect`."""
 
 import contextlib
-from pathlib import Path
 
-from keras_bin.cli.arguments import add_command
-from keras_bin.cli.tables import table_of, titled_table
 from keras_bin.export.describe import VersionsFolder, describe
 from keras_bin.export.files.manifest import FORMAT
 from keras_bin.export.files.metadata import VERSION, facts_in
-from keras_bin.export.files.remote import refuse_remote
+from keras_bin.export.files.publish import publish_file, staging
 from keras_bin.export.models.keras_file import KerasFile, load_keras_file
 from keras_bin.export.onnx_files.reader import OnnxFile
 from keras_bin.export.saved_models.reader import SavedModelFolder
 from keras_bin.gates.plots import plot_rho
+from keras_bin_cli.work.tables import table_of, titled_table
 
-EXAMPLE = """  keras-bin inspect models/digits/1
-    lists the signatures of a SavedModel, and its operators
-  keras-bin inspect digits.keras --plot rho.png
-    draws the distribution of rho, a row for each layer
-"""
 _LAYERS = {
     "layer": "layer",
     "kind": "class",
@@ -42,63 +35,20 @@ _GATES = {
 }
 
 
-def add_parser(commands) -> None:
-    """Adds the command."""
-    parser = add_command(
-        commands,
-        "inspect",
-        _inspect,
-        help="show what is in a model file or an artifact",
-        description="Shows what is in a file: inputs, outputs, versions and size; the gates of a\n"
-        ".keras model; the operators of a SavedModel or an ONNX file. Artifacts are not run.",
-        example=EXAMPLE,
-    )
-    parser.add_argument(
-        "path",
-        type=Path,
-        metavar="PATH",
-        help="a .keras file, a SavedModel (OUT/<version>), the folder of its versions (OUT), or "
-        "an ONNX file",
-    )
-    parser.add_argument(
-        "--plot",
-        type=Path,
-        metavar="FILE",
-        help="draw the distribution of rho of a .keras file, and write it to FILE (.png, .svg, "
-        ".pdf); needs the extra `plot`",
-    )
-
-
-def _inspect(options, output):
-    if options.plot is not None:
-        _check_picture(options.plot)
-    with output.status(f"reading {options.path}"):
+def run(options, output):
+    """Describes a file, draws its gates if that is asked for, and shows what was found."""
+    with output.stage("read", brief=True):
         found = describe(options.path)
-        if options.plot is not None:
-            _plot(found, options.plot)
-            output.data["plot"] = str(options.plot)
+    if options.plot is not None:
+        with output.stage("plot", brief=True), staging(options.plot.parent, options.plot) as staged:
+            written = staged / options.plot.name
+            plot_rho(load_keras_file(found.path)).savefig(written)
+            publish_file(written, options.plot, overwrite=True)
+        output.data["plot"] = str(options.plot)
     output.show(*_RESULTS[type(found)](found))
     if options.plot is not None:
         output.show(f"\n{options.plot}: distribution of rho")
     output.data.update(found.as_dict())
-
-
-def _check_picture(path):
-    refuse_remote(path)
-    if not path.suffix:  # matplotlib would add one
-        raise ValueError(
-            "--plot needs a file name whose ending tells the format, such as rho.png. "
-            f"Received: {str(path)!r}"
-        )
-
-
-def _plot(found, path):
-    if not isinstance(found, KerasFile):
-        raise ValueError(
-            "--plot needs a .keras file: an artifact holds summaries of rho, not the gates. Give "
-            f"the file that it was exported from. Received: {str(found.path)!r}"
-        )
-    plot_rho(load_keras_file(found.path)).savefig(path)
 
 
 def _keras_file(found):

@@ -1,0 +1,1 @@
+"""Recognizing files by what is in them, without reading them whole."""

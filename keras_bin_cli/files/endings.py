@@ -1,0 +1,38 @@
+"""Endings of files that `keras-bin export` does not write, and how such files are made."""
+
+import difflib
+from pathlib import Path
+
+_WAYS = {
+    "keras_bin.export.fold(model).export(path, format='litert') writes it": ".tflite .litert",
+    "keras_bin.export.fold(model).export(path, format='openvino') writes it": ".xml .bin",
+    "keras_bin.export.fold(model).save(path) writes it, and keras-bin convert a .keras file with "
+    "BIN layers": ".keras .h5 .hdf5",
+    "a SavedModel is a folder, OUT/<version>, with a saved_model.pb in it": ".pb .pbtxt",
+    "coremltools makes it from a SavedModel": ".mlmodel .mlpackage .mlmodelc",
+    "tensorflowjs_converter makes it from a SavedModel": ".json",
+    "python -m onnxruntime.tools.convert_onnx_models_to_ort makes it from an ONNX file": ".ort",
+    "trtexec makes it from an ONNX file": ".engine .plan .trt",
+    "pack the folder when it is written": ".zip .tar .gz .tgz .bz2 .xz .7z .zst .whl",
+    "keras-bin writes no such file": (
+        ".pt .pth .ckpt .safetensors .gguf .ggml .npz .npy .pkl .pickle .joblib .msgpack .index "
+        ".caffemodel .prototxt .textproto .onnxtxt .onnxjson .data .mnn .ncnn .param .rknn .om "
+        ".blob .dlc .hef .mar .uff .pmml .txt .md .rst .csv .tsv .log .yaml .yml .toml .ini .cfg "
+        ".py .ipynb .sh .c .cc .cpp .h .js .html .png .svg .pdf .jpg .jpeg .gif .webp .exe .so .dll"
+    ),
+}
+_WAY_OF = {ending: way for way, endings in _WAYS.items() for ending in endings.split()}
+ONNX = ".onnx"
+
+
+def way_to(path: Path) -> str | None:
+    """Returns how a file of such a name is made, or None for the name of an ONNX file or a folder.
+
+    A dot alone makes no file: `models/v1.2` and `net.v2` are names of folders.
+    """
+    ending = path.suffix.lower()
+    if ending == ONNX:
+        return None
+    if difflib.get_close_matches(ending, [ONNX], cutoff=0.8):
+        return f"did you mean {path.with_suffix(ONNX)}?"
+    return _WAY_OF.get(ending)

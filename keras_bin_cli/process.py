@@ -1,0 +1,168 @@
+"""The process of the console script: what signals do to it, and where its standard error goes."""
+
+import contextlib
+import io
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+# A signal that is repeated within these seconds does not interrupt what the first one made to be
+# cleaned up.
+_PATIENCE = 3.0
+_SHOW_CURSOR = "\r\x1b[2K\x1b[?25h"
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal has interrupted the work.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int = signal.SIGINT):
+        super().__init__(_words(number))
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """What shells expect of a program that the signal has ended."""
+        return _exit_code(self.number)
+
+
+class Process:
+    """Signals and standard error of this process.
+
+    While it starts there is nothing to clean up: a signal ends it at once, so that no library can
+    swallow the exception while it is imported. While it works, a signal raises `Interrupted`. After
+    that, signals are ignored until the process has ended.
+
+    Args:
+        json: whether to print a JSON object when a signal ends the process at once.
+    """
+
+    def __init__(self, json: bool = False):
+        self._json = json
+        self._number: int | None = None
+        self._since = 0.0
+        self._open_standard_streams()
+        self._errors = os.dup(2)
+        # Python writes to the terminal even while file descriptor 2 leads elsewhere.
+        sys.stderr = open(self._errors, "w", buffering=1, errors="backslashreplace")
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        # Signals that the caller ignores, as nohup does, stay ignored.
+        self._signals = [each for each in _SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
+        self._answer(self._end_at_once)
+
+    @contextlib.contextmanager
+    def starting(self, debug: bool) -> Iterator[None]:
+        """Keeps what C and C++ code prints to standard error, and prints it if the start fails.
+
+        Args:
+            debug: whether to print it anyway.
+        """
+        if debug:
+            yield
+            return
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # once TensorFlow has started
+        import tempfile
+
+        with tempfile.TemporaryFile() as log:
+            os.dup2(log.fileno(), 2)
+            try:
+                yield
+            except BaseException:
+                log.seek(0)
+                sys.stderr.write(log.read().decode(errors="replace"))
+                raise
+            finally:
+                os.dup2(self._errors, 2)
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[Callable[[], None]]:
+        """Makes signals raise `Interrupted`; they are ignored afterwards.
+
+        Yields:
+            A function that raises `Interrupted` if there was a signal. Code that calls Python
+            from C++ or while objects are deleted may have swallowed the exception before.
+        """
+        print_unraisable, sys.unraisablehook = sys.unraisablehook, self._raise_again
+        self._answer(self._raise)
+        try:
+            yield self._check
+            self._check()
+        except Exception as error:
+            if self._number is not None:  # what C++ makes of the exception
+                raise Interrupted(self._number) from error
+            raise
+        finally:
+            self._answer(signal.SIG_IGN)
+            sys.unraisablehook = print_unraisable
+
+    def end(self) -> None:
+        """Ignores signals, and leaves nothing to write that would fail when Python ends."""
+        self._answer(signal.SIG_IGN)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+    def _answer(self, handler):
+        for number in self._signals:
+            signal.signal(number, handler)
+
+    def _end_at_once(self, number, _frame):
+        if os.isatty(self._errors):
+            self._write(self._errors, _SHOW_CURSOR)
+        self._write(self._errors, f"keras-bin: error: {_words(number)}\n")
+        if self._json:
+            import json
+
+            error = {"type": "KeyboardInterrupt", "message": _words(number)}
+            self._write(1, f"{json.dumps({'error': error}, indent=2)}\n")
+        os._exit(_exit_code(number))
+
+    def _raise(self, number, _frame):
+        now = time.monotonic()
+        if self._number is None or now > self._since + _PATIENCE:
+            self._number, self._since = number, now
+            raise Interrupted(number)
+
+    def _check(self):
+        if self._number is not None:
+            raise Interrupted(self._number)
+
+    def _raise_again(self, unraisable):
+        """Repeats a signal whose exception nobody can catch, as in a finalizer."""
+        if not isinstance(unraisable.exc_value, Interrupted):
+            sys.__unraisablehook__(unraisable)
+            return
+        import threading
+
+        self._since = -_PATIENCE
+        threading.Timer(0.01, signal.raise_signal, [unraisable.exc_value.number]).start()
+
+    @staticmethod
+    def _open_standard_streams():
+        """Opens standard streams that the caller has closed, so that no file takes their place."""
+        for stream in ("stdin", "stdout", "stderr"):
+            if getattr(sys, stream) is None:
+                setattr(sys, stream, open(os.devnull, "r" if stream == "stdin" else "w"))
+
+    @staticmethod
+    def _write(descriptor, text):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, text.encode())
+
+
+def _words(number):
+    return "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+
+
+def _exit_code(number):
+    return 128 + number

@@ -1,0 +1,88 @@
+"""The program: its commands, its exit code, and how errors and warnings are shown."""
+
+import contextlib
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from keras_bin_cli.command import EXIT_CODES, Request, as_it_is
+from keras_bin_cli.commands.convert import convert
+from keras_bin_cli.commands.export import export
+from keras_bin_cli.commands.inspect import inspect
+from keras_bin_cli.commands.verify import verify
+from keras_bin_cli.output import Output
+from keras_bin_cli.process import Process
+from keras_bin_cli.versions import versions
+
+
+def main(arguments: Sequence[str] | None = None, process: Process | None = None) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: the words after the name of the program, by default those of `sys.argv`.
+        process: this process, if it does nothing else than this.
+
+    Returns:
+        The exit code, which `keras-bin --help` explains.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    output = Output(json="--json" in given)
+    try:
+        request = _program().main(given, "keras-bin", standalone_mode=False)
+        if isinstance(request, Request):
+            options = request.options
+            output = Output(json=options.json, quiet=options.quiet, debug=options.debug)
+            _work(request, output, process)
+        else:  # help or versions, which are printed
+            output = Output()
+    except (Exception, KeyboardInterrupt) as error:  # any failure is one line and an exit code
+        output.fail(error)
+    return output.close()
+
+
+def _work(request, output, process):
+    """Imports what a command needs, and runs it."""
+    module = f"keras_bin_cli.work.{request.command.replace('-', '_')}"
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.showwarning = lambda message, *_args, **_kwargs: output.warn(message)
+        if request.options.json or request.options.quiet:  # what layers print is not a result
+            stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+        if process is None:
+            importlib.import_module(module).run(request.options, output)
+            return
+        with output.stage("start", brief=True), process.starting(request.options.debug):
+            work = importlib.import_module(module)
+        with process.working() as output.check:
+            work.run(request.options, output)
+
+
+def _program():
+    return click.Group(
+        "keras-bin",
+        commands=[export(), verify(), inspect(), convert()],
+        params=[
+            click.Option(
+                ["--version"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_print_versions,
+                help="Print the versions of keras-bin and of what it needs.",
+            )
+        ],
+        help="Batch-Instance Normalization for Keras: model files. keras-bin COMMAND --help shows "
+        "the options of a command, and examples.",
+        no_args_is_help=False,
+        epilog=as_it_is(EXIT_CODES),
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+
+def _print_versions(context, _option, asked):
+    if asked:
+        click.echo(versions())
+        context.exit()

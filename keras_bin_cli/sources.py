@@ -1,0 +1,121 @@
+"""What is wrong with a file that a command is to read, said before any work is done."""
+
+import difflib
+import os
+from pathlib import Path
+
+from keras_bin_cli.errors import WrongArguments
+from keras_bin_cli.files.kinds import ARTIFACTS, MODELS, Found, Kind, find, versions
+
+
+def check_model(path: Path, name: str = "MODEL", other: tuple[Path, str] | None = None) -> None:
+    """Checks that a file is one that Keras can load, as far as that can be told at once.
+
+    Args:
+        path: the file.
+        name: the argument that it is given by.
+        other: another argument that might be the model, and its name.
+
+    Raises:
+        WrongArguments: it is not; the message says what it is, or that the two are swapped.
+    """
+    found = find(path)
+    if found.kind in MODELS:
+        _check_ending(path, name, found)
+        return
+    if other is not None and find(other[0]).kind in MODELS:
+        raise WrongArguments(
+            f"{name} must be a .keras file; {name} and {other[1]} look swapped. "
+            f"Received: {str(path)!r}, which {found.words}, and {str(other[0])!r}, which "
+            f"{find(other[0]).words}"
+        )
+    raise _wrong(f"{name} must be a .keras file", path, found)
+
+
+def check_artifact(path: Path, name: str, model: Path) -> None:
+    """Checks that a file or folder is a SavedModel or an ONNX file.
+
+    Args:
+        path: the file or folder.
+        name: the argument that it is given by.
+        model: the argument MODEL beside it.
+
+    Raises:
+        WrongArguments: it is not, or the two are swapped.
+    """
+    found = find(path)
+    if found.kind in ARTIFACTS:
+        return
+    if found.kind in MODELS and find(model).kind in (*ARTIFACTS, Kind.VERSIONS):
+        raise WrongArguments(
+            f"{name} comes before MODEL; they look swapped. Received: {name} {str(path)!r}, which "
+            f"{found.words}, and MODEL {str(model)!r}, which {find(model).words}"
+        )
+    if found.kind is Kind.VERSIONS:
+        raise _wrong(f"{name} must be one version, such as {versions(path)[-1]}", path, found)
+    raise _wrong(f"{name} must be a SavedModel, OUT/<version>, or an ONNX file", path, found)
+
+
+def check_described(path: Path, name: str) -> None:
+    """Checks that a file or folder is of a kind that can be described.
+
+    Raises:
+        WrongArguments: it is not.
+    """
+    found = find(path)
+    if found.kind in MODELS:
+        _check_ending(path, name, found)
+    elif found.kind not in (*ARTIFACTS, Kind.VERSIONS):
+        rule = f"{name} must be a .keras file, a SavedModel, the folder of its versions, or an ONNX"
+        raise _wrong(f"{rule} file", path, found)
+
+
+def check_samples(path: Path, name: str) -> None:
+    """Checks that a file holds arrays by name.
+
+    Raises:
+        WrongArguments: it does not.
+    """
+    found = find(path)
+    if found.kind is not Kind.ARRAYS:
+        raise _wrong(f"{name} must be an .npz file with an array per input", path, found)
+
+
+def check_versions(path: Path, name: str) -> None:
+    """Checks that a folder may hold versions of a SavedModel.
+
+    Raises:
+        WrongArguments: it is no folder, or a version itself.
+    """
+    found = find(path)
+    if found.kind is Kind.SAVED_MODEL:
+        raise _wrong(f"{name} must be the folder of all versions: {path.parent}", path, found)
+    if not os.path.isdir(path):
+        raise _wrong(f"{name} must be the folder of a SavedModel's versions", path, found)
+
+
+def _check_ending(path, name, found):
+    """Keras tells how to read a file by the end of its name."""
+    endings = (".keras",) if found.kind is Kind.KERAS else (".h5", ".hdf5")
+    if not path.name.endswith(endings):
+        raise _wrong(f"{name} must end in {endings[0]}; rename it", path, found)
+    if path.name.endswith(".weights.h5"):
+        raise WrongArguments(
+            f"{name} must be a whole model; load the weights into one in Python, and save that. "
+            f"Received: {str(path)!r}, which is a file of weights alone"
+        )
+
+
+def _wrong(rule: str, path: Path, found: Found) -> WrongArguments:
+    hint = _neighbour(path) if found.kind is Kind.MISSING else ""
+    return WrongArguments(f"{rule}. Received: {str(path)!r}, which {found.words}{hint}")
+
+
+def _neighbour(path):
+    """Returns a question for the file of the folder whose name is like a path's, or nothing."""
+    try:
+        names = [each.name for each in path.parent.iterdir()]
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f"; did you mean {str(path.with_name(close[0]))!r}?" if close else ""

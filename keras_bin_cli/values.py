@@ -1,0 +1,90 @@
+"""The types of arguments: numbers within a range, local paths, and words of a choice."""
+
+import difflib
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+# As in keras_bin.export.files.remote: pathlib leaves one slash of two, and a single letter is a
+# drive of Windows.
+_ADDRESS = re.compile(r"[A-Za-z][\w+.-]+:[/\\]")
+
+
+class Number(click.ParamType):
+    """A number for which a rule holds.
+
+    Args:
+        kind: int or float.
+        rule: what it must be, as in "must be a finite number from 0 up".
+        holds: whether the rule holds for a finite number.
+    """
+
+    name = "number"
+
+    def __init__(self, kind: Callable[[str], Any], rule: str, holds: Callable[[Any], bool]):
+        self._kind = kind
+        self._rule = rule
+        self._holds = holds
+
+    def convert(self, value, param, ctx):
+        """Returns the number; fails with the rule and the value."""
+        try:
+            number = self._kind(value)
+            right = math.isfinite(number) and self._holds(number)
+        except (ValueError, OverflowError):
+            right = False
+        if not right:
+            self.fail(f"it must be {self._rule}. Received: {value}", param, ctx)
+        return number
+
+
+class LocalPath(click.ParamType):
+    """The path of a local file or folder, which need not exist."""
+
+    name = "path"
+
+    def convert(self, value, param, ctx):
+        """Returns a `Path`; refuses an empty one, and an address of an object store."""
+        if not value:
+            self.fail("it must name a file or folder. Received: ''", param, ctx)
+        if _ADDRESS.match(value):
+            self.fail(
+                "it must be the path of a local file or folder. Copy what is to be read to one "
+                "first; what is written is copied afterwards (gsutil cp -r, or aws s3 cp "
+                f"--recursive), saved_model.pb last. Received: {value}",
+                param,
+                ctx,
+            )
+        return Path(value)
+
+
+class Word(click.Choice):
+    """One of some words; another that is like one of them is taken for a slip.
+
+    Args:
+        words: the words.
+        elsewhere: what to say of words that are wanted, and are to be had in another way.
+    """
+
+    def __init__(self, words: tuple[str, ...], elsewhere: dict[str, str] | None = None):
+        super().__init__(words)
+        self._elsewhere = elsewhere or {}
+
+    def convert(self, value, param, ctx):
+        """Returns the word; fails with those there are, and the one that was meant."""
+        if value in self.choices:
+            return value
+        hint = self._elsewhere.get(value.lower(), "") or did_you_mean(value, self.choices)
+        words = " or ".join(self.choices)
+        self.fail(f"it must be {words}.{hint} Received: {value}", param, ctx)
+
+
+def did_you_mean(word: str, words) -> str:
+    """Returns a question, with a space before it, or nothing if no word is like the given one."""
+    lower = {each.lower(): each for each in words}
+    close = difflib.get_close_matches(word.lower(), lower, n=1)
+    return f" Did you mean {lower[close[0]]}?" if close else ""

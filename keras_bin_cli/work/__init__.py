@@ -1,0 +1,1 @@
+"""The work of the commands; the function `run(options, output)` of each module does it."""

@@ -1,0 +1,41 @@
+"""The work of `keras-bin export`."""
+
+from keras_bin.export.models.keras_file import load_keras_file
+from keras_bin.export.onnx_files.writer import check_onnx_export, write_onnx
+from keras_bin.export.preparation import Preparation, check_settings
+from keras_bin.export.saved_models.manifest import source_file
+from keras_bin.export.saved_models.writer import check_saved_model_export, write_saved_model
+from keras_bin_cli.work.samples import load_samples
+
+
+def run(options, output):
+    """Exports a model to each format, and shows the reports."""
+    check_settings(options.rho_tolerance, options.atol, options.rtol)
+    if "onnx" in options.formats:
+        check_onnx_export(options.onnx_file, options.opset, options.lowering, options.overwrite)
+    if "saved_model" in options.formats:
+        check_saved_model_export(options.base, options.version, options.overwrite)
+    common = {"overwrite": options.overwrite, "atol": options.atol, "rtol": options.rtol}
+    samples = load_samples(options.samples)
+    with output.stage("load"):
+        model = load_keras_file(options.model)
+    with output.stage("prepare"):
+        prepared = Preparation(model, options.rho_tolerance, samples)
+    if "saved_model" in options.formats:
+        with output.stage("export to SavedModel"):
+            file = source_file(options.model)
+            report = write_saved_model(prepared, options.base, options.version, file=file, **common)
+        _show(report, output)
+    if "onnx" in options.formats:
+        with output.stage("export to ONNX"):
+            report = write_onnx(
+                prepared, options.onnx_file, options.opset, options.lowering, **common
+            )
+        _show(report, output)
+    if report.layers:  # the same in both formats
+        output.show(report)
+
+
+def _show(report, output):
+    output.show(str(report))
+    output.data.setdefault("reports", []).append(report.as_dict())
