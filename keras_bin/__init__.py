@@ -16,6 +16,7 @@ from keras_bin.gates.history import RhoHistory
 from keras_bin.gates.plots import plot_rho
 from keras_bin.gates.summaries import RhoSummary, rho_summary
 from keras_bin.layer import BatchInstanceNormalization
+from keras_bin.loops import apply_gradients, stateless_apply
 from keras_bin.model import BINModel
 from keras_bin.recalibration.recalibrate import recalibrate
 from keras_bin.torch_weights.loading import LoadedTorchWeights, load_torch_state_dict
@@ -31,6 +32,7 @@ __all__ = [
     "RhoHistory",
     "RhoSummary",
     "UnitInterval",
+    "apply_gradients",
     "conversion_report",
     "convert_batch_normalization",
     "load_torch_state_dict",
@@ -39,4 +41,5 @@ __all__ = [
     "revert_to_batch_normalization",
     "rho_summary",
     "rho_weights",
+    "stateless_apply",
 ]

@@ -11,6 +11,12 @@ from typing import Any, NamedTuple
 
 import keras
 
+# Public: none. It holds the call that is going on, in this thread.
+from keras.src.backend.common.global_state import get_global_attribute
+
+# Public: none; `keras.constraints.get` looks names up in it.
+from keras.src.constraints import ALL_OBJECTS_DICT as CONSTRAINTS_BY_NAME
+
 # Public: none; `keras.Model(inputs, outputs)` makes one, and its class has no public name.
 from keras.src.models.functional import Functional
 
@@ -56,8 +62,14 @@ def layers_held(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     return list(layer._layers)
 
 
+def outermost_layer() -> keras.layers.Layer | None:
+    """Returns the layer or model whose call led to the one that is going on. Public: none."""
+    call = get_global_attribute("current_call_ctx")
+    return None if call is None else call.entry_layer
+
+
 def takes_training(layer: keras.layers.Layer) -> bool:
-    """Tells whether `call` has an argument `training`. Public: `inspect.signature(layer.call)`."""
+    """Tells whether `call` has an argument `training`. Public: `inspect.signature`."""
     return bool(layer._call_has_training_arg)
 
 
@@ -145,14 +157,17 @@ def tracked_samples(model: keras.Model) -> keras.Variable:
 
 
 # Optimizers.
-
-
 def calls_of(optimizer: keras.optimizers.Optimizer) -> keras.Variable:
     """Returns the variable that counts an optimizer's calls.
 
     Public: `iterations`, which counts updates; under gradient accumulation several calls make one.
     """
     return optimizer._iterations
+
+
+def variables_built_with(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """Returns the variables that an optimizer was built with. Public: none."""
+    return list(optimizer._trainable_variables)
 
 
 def updates(optimizer: keras.optimizers.Optimizer, variable: keras.Variable) -> bool:
@@ -191,8 +206,6 @@ def exclude_too(optimizer: keras.optimizers.Optimizer, variables: list[keras.Var
 
 
 # Tracking of a layer's parts, for copies made attribute by attribute. Public: none.
-
-
 def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
     """Returns the variables of a layer, without those of the layers inside it."""
     return [*layer._trainable_variables, *layer._non_trainable_variables]
@@ -247,6 +260,7 @@ def copy_tracked(
 
 
 __all__ = [
+    "CONSTRAINTS_BY_NAME",
     "LAYERS_MODULE",
     "LEFT_BY_CALLS",
     "LEFT_BY_TRAINING",
@@ -265,6 +279,7 @@ __all__ = [
     "layers_held",
     "layers_inside",
     "moving_average",
+    "outermost_layer",
     "own_parts",
     "own_variables",
     "schedule_free_iterate",
@@ -278,4 +293,5 @@ __all__ = [
     "tracker_of",
     "untracked",
     "updates",
+    "variables_built_with",
 ]

@@ -9,11 +9,12 @@ from keras import ops
 from keras.layers import InputSpec
 
 from keras_bin.axes import check_axis, input_axes
-from keras_bin.constraint import UnitInterval
 from keras_bin.formula import check_epsilon
 from keras_bin.inference_form import current_form
 from keras_bin.moving_statistics import update_moving_statistics
 from keras_bin.normalize import normalize
+from keras_bin.replicas import replica_sum
+from keras_bin.rho_constraint import RhoConstraint
 
 Initializer = str | dict[str, Any] | Callable[..., Any]
 Regularizer = str | dict[str, Any] | Callable[..., Any] | None
@@ -149,11 +150,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
                 "Received: rho_initializer=None"
             )
         self.rho_regularizer = keras.regularizers.get(rho_regularizer)
-        self.rho_constraint = (
-            UnitInterval()
-            if rho_constraint == "unit_interval"
-            else keras.constraints.get(rho_constraint)
-        )
+        self.rho_constraint = keras.constraints.get(rho_constraint)
         self.supports_masking = True
         self.gamma: keras.Variable | None = None
         self.beta: keras.Variable | None = None
@@ -183,7 +180,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
             "rho",
             self._initial_rho,
             regularizer=self.rho_regularizer,
-            constraint=self.rho_constraint,
+            constraint=RhoConstraint(self.rho_constraint),
         )
         self.moving_mean = self._add_channel_weight(
             "moving_mean", self.moving_mean_initializer, trainable=False
@@ -226,7 +223,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
             self.epsilon,
             moving=None if learns_statistics else (self.moving_mean, self.moving_variance),
             valid=self._axes.valid(mask, x),
-            replica_sum=_replica_sum if self.synchronized else None,
+            replica_sum=replica_sum if self.synchronized else None,
         )
         if learns_statistics:
             update_moving_statistics((self.moving_mean, self.moving_variance), batch, self.momentum)
@@ -283,13 +280,3 @@ def _check_momentum(momentum: Any) -> None:
             "`momentum` must be between 0 and 1, the share of the old moving statistics that "
             f"an update keeps. Received: momentum={momentum!r}"
         )
-
-
-def _replica_sum(values: Any) -> Any:
-    """Adds `values` up over the replicas of the current `tf.distribute` strategy."""
-    import tensorflow as tf
-
-    replica = tf.distribute.get_replica_context()
-    if replica is None:
-        return values
-    return replica.all_reduce(tf.distribute.ReduceOp.SUM, values)

@@ -1,7 +1,5 @@
 """A Keras model whose train step scales the steps of rho."""
 
-import math
-import numbers
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_bin.functional_models import check_graph_arguments, functional_class, makes_graph
-from keras_bin.gates.finding import bin_layers, trainable_rhos
+from keras_bin.gates.finding import bin_layers
 from keras_bin.keras_internals import (
     Functional,
     compute_loss,
@@ -18,9 +16,9 @@ from keras_bin.keras_internals import (
     takes_training,
     track_loss,
 )
-from keras_bin.rho_update import RhoUpdate, check_optimizer
+from keras_bin.loops import apply_gradients, build, check_scale, rho_update_of
+from keras_bin.rho_update import check_optimizer
 from keras_bin.rho_watch import RhoWatch
-from keras_bin.traces import outside_of_trace
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -75,7 +73,7 @@ class BINModel(keras.Model):
     _base_of_functional: Any = None
 
     def __init__(self, *args: Any, rho_gradient_scale: float = 10.0, **kwargs: Any):
-        _check_scale(rho_gradient_scale)
+        check_scale(rho_gradient_scale)
         if makes_graph(args, kwargs):
             check_graph_arguments(kwargs)
             if not isinstance(self, Functional):
@@ -85,7 +83,6 @@ class BINModel(keras.Model):
                 self.__class__ = functional_class(cls, float(rho_gradient_scale))
         super().__init__(*args, **kwargs)
         self.rho_gradient_scale = rho_gradient_scale
-        self._rho_update: RhoUpdate | None = None
 
     @property
     def rho_gradient_scale(self) -> float:
@@ -94,7 +91,7 @@ class BINModel(keras.Model):
 
     @rho_gradient_scale.setter
     def rho_gradient_scale(self, scale: float) -> None:
-        _check_scale(scale)
+        check_scale(scale)
         self._rho_gradient_scale = float(scale)
         if self._base_of_functional is not None:
             self.__class__ = functional_class(self._base_of_functional, self._rho_gradient_scale)
@@ -110,7 +107,6 @@ class BINModel(keras.Model):
         if bin_layers(self):
             check_optimizer(optimizer, self.rho_gradient_scale)
         super().compile(optimizer, *args, **kwargs)
-        self._rho_update = None
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model as a saved one was; `config` is from `get_compile_config`."""
@@ -119,7 +115,7 @@ class BINModel(keras.Model):
             return
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.built:
-            self._prepare_rho_update()
+            build(self.optimizer, self.trainable_variables)
 
     @fill_in_config
     def get_config(self) -> dict[str, Any]:
@@ -167,24 +163,6 @@ class BINModel(keras.Model):
         """Trains on one batch, as `keras.Model.train_step` does, with rho's steps scaled."""
         return _TRAIN_STEPS[keras.backend.backend()](self, *args)
 
-    def _prepare_rho_update(self) -> RhoUpdate:
-        """Builds the optimizer, and returns the `RhoUpdate` of the rhos that are trainable now."""
-        if not self.optimizer.built:
-            # ScheduleFreeAdamW copies the weights when it is built. Traced, the copy would come too
-            # late for the first step, which would then start from 0 instead of the weights (Keras
-            # 3.15).
-            with outside_of_trace():
-                self.optimizer.build(self.trainable_variables)
-        rhos = trainable_rhos(self)
-        if self._rho_update is None or not self._rho_update.updates(rhos):
-            self._rho_update = RhoUpdate(
-                self.optimizer,
-                rhos,
-                self.rho_gradient_scale,
-                scales_gradients=keras.backend.backend() == "tensorflow",
-            )
-        return self._rho_update
-
     def _tensorflow_train_step(self, data: Any) -> Any:
         import tensorflow as tf
 
@@ -203,39 +181,29 @@ class BINModel(keras.Model):
 
         variables = self.trainable_variables
         if variables:
-            rho_update = self._prepare_rho_update()
-            gradients = rho_update.scale_gradients(tape.gradient(loss, variables), variables)
-            starts = rho_update.start()
-            self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-            rho_update.finish(starts)
+            gradients = tape.gradient(loss, variables)
+            pairs = zip(gradients, variables, strict=True)
+            apply_gradients(self.optimizer, pairs, self.rho_gradient_scale)
         else:
             warnings.warn("The model has no trainable weights.", stacklevel=2)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def _jax_train_step(self, state: Any, data: Any) -> Any:
-        rho_update = self._prepare_rho_update()
         trainable = self.trainable_variables
         variables = [*trainable, *self.optimizer.variables]
 
-        def scope(state: Any) -> keras.StatelessScope:
-            return keras.StatelessScope(
-                state_mapping=list(zip(variables, [*state[0], *state[2]], strict=True))
-            )
+        def step() -> tuple[Any, list[Any]]:
+            logs, new = keras.Model.train_step(self, state, data)
+            return (logs, new), [*new[0], *new[2]]
 
-        with scope(state):
-            starts = rho_update.start()
-        logs, state = super().train_step(state, data)
-        with scope(state) as after:
-            rho_update.finish(starts)
-        values = [after.get_current_value(variable) for variable in variables]
-        return logs, (values[: len(trainable)], state[1], values[len(trainable) :], state[3])
+        update = rho_update_of(self.optimizer, trainable, self.rho_gradient_scale)
+        (logs, new), values = update.stateless_step(variables, [*state[0], *state[2]], step)
+        return logs, (values[: len(trainable)], new[1], values[len(trainable) :], new[3])
 
     def _torch_train_step(self, data: Any) -> Any:
-        rho_update = self._prepare_rho_update()
-        starts = rho_update.start()
-        logs = super().train_step(data)
-        rho_update.finish(starts)
-        return logs
+        trainable = self.trainable_variables
+        with rho_update_of(self.optimizer, trainable, self.rho_gradient_scale).step():
+            return super().train_step(data)
 
 
 _TRAIN_STEPS: dict[str, Callable[..., Any]] = {
@@ -243,11 +211,3 @@ _TRAIN_STEPS: dict[str, Callable[..., Any]] = {
     "jax": BINModel._jax_train_step,
     "torch": BINModel._torch_train_step,
 }
-
-
-def _check_scale(scale: Any) -> None:
-    if not (isinstance(scale, numbers.Real) and 0 < float(scale) < math.inf):
-        raise ValueError(
-            "`rho_gradient_scale` must be a finite number above 0; use 1.0 to leave rho's steps "
-            f"unscaled. Received: rho_gradient_scale={scale!r}"
-        )

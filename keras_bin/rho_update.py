@@ -14,8 +14,9 @@ weights from accumulators, and a step is proportional neither to the gradient no
 learning rate.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 from keras import ops
@@ -27,6 +28,8 @@ from keras_bin.keras_internals import (
     schedule_free_iterate,
     updates,
 )
+
+_Result = TypeVar("_Result")
 
 
 class _Start(NamedTuple):
@@ -88,14 +91,12 @@ def optimizer_of(
 
 
 class RhoUpdate:
-    """Scales rho's steps under one optimizer, and keeps rho out of its weight decay.
+    """Scales one step of rhos under an optimizer, and keeps them out of its weight decay.
 
     Args:
-        optimizer: the model's optimizer, built.
-        rhos: the trainable rho variables.
+        optimizer: the optimizer, built.
+        rhos: the rho variables that it updates.
         rho_gradient_scale: factor of the steps, above 0.
-        scales_gradients: whether the train step can multiply gradients; if not, updates are
-            scaled under every optimizer.
 
     Raises:
         ValueError: see `check_optimizer`.
@@ -106,21 +107,18 @@ class RhoUpdate:
         optimizer: keras.optimizers.Optimizer,
         rhos: list[keras.Variable],
         rho_gradient_scale: float,
-        scales_gradients: bool,
     ):
         if rhos:
             check_optimizer(optimizer, rho_gradient_scale)
+            for leaf in leaf_optimizers(optimizer):
+                exclude_too(leaf, rhos)
         self._optimizer = optimizer
         self._rhos = rhos
         self._factor = rho_gradient_scale
-        self._scales_gradients = scales_gradients
-        self._exclude_from_weight_decay()
 
-    def updates(self, rhos: list[keras.Variable]) -> bool:
-        """Tells whether `rhos` are the ones that this object updates."""
-        return [id(rho) for rho in rhos] == [id(rho) for rho in self._rhos]
-
-    def scale_gradients(self, gradients: list[Any], variables: list[keras.Variable]) -> list[Any]:
+    def scale_gradients(
+        self, gradients: Sequence[Any], variables: Sequence[keras.Variable]
+    ) -> list[Any]:
         """Multiplies the gradients of the rhos whose optimizer is linear in them."""
         scaled = {
             id(rho) for rho in self._rhos if self._by_gradient(optimizer_of(rho, self._optimizer))
@@ -130,9 +128,37 @@ class RhoUpdate:
             for gradient, variable in zip(gradients, variables, strict=True)
         ]
 
-    def start(self) -> list[_Start]:
-        """Records the state before a step; call it before the optimizer runs."""
-        self._exclude_from_weight_decay()  # again: an exclusion by the user replaces it
+    @contextlib.contextmanager
+    def step(self) -> Iterator[None]:
+        """Lengthens the step that the optimizer takes in a `with` block."""
+        starts = self._starts()
+        yield
+        self._finish(starts)
+
+    def stateless_step(
+        self,
+        variables: Sequence[keras.Variable],
+        values: Sequence[Any],
+        take: Callable[[], tuple[_Result, Sequence[Any]]],
+    ) -> tuple[_Result, list[Any]]:
+        """Lengthens the step of a function that takes values and returns new ones.
+
+        Args:
+            variables: the optimizer's variables and those that it updates.
+            values: their values before the step.
+            take: takes the step, and returns a result of any kind and the values after it.
+
+        Returns:
+            The result, and the values after the lengthened step.
+        """
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            starts = self._starts()
+        result, after = take()
+        with keras.StatelessScope(state_mapping=list(zip(variables, after, strict=True))) as scope:
+            self._finish(starts)
+        return result, [scope.get_current_value(variable) for variable in variables]
+
+    def _starts(self) -> list[_Start]:
         return [self._start(rho, optimizer_of(rho, self._optimizer)) for rho in self._rhos]
 
     def _start(self, rho: keras.Variable, owner: keras.optimizers.Optimizer) -> _Start:
@@ -145,8 +171,7 @@ class RhoUpdate:
             calls=ops.copy(calls_of(owner)),
         )
 
-    def finish(self, starts: list[_Start]) -> None:
-        """Lengthens the steps; call it after the optimizer has run."""
+    def _finish(self, starts: list[_Start]) -> None:
         for rho, start in zip(self._rhos, starts, strict=True):
             owner = optimizer_of(rho, self._optimizer)
             factor = 1.0 if self._by_gradient(owner) else self._factor
@@ -185,14 +210,12 @@ class RhoUpdate:
         average.assign(ops.where(ran, new_average, start.average))
         rho.assign(ops.where(overwritten, new_average, new_rho))
 
-    def _exclude_from_weight_decay(self) -> None:
-        for leaf in leaf_optimizers(self._optimizer) if self._rhos else ():
-            exclude_too(leaf, self._rhos)
-
     def _by_gradient(self, optimizer: keras.optimizers.Optimizer) -> bool:
         clips = optimizer.clipnorm or optimizer.clipvalue or optimizer.global_clipnorm
-        # Only SGD itself: a subclass may change gradients in any way.
-        return self._scales_gradients and type(optimizer) is keras.optimizers.SGD and not clips
+        # Only SGD itself: a subclass may change gradients in any way. Only on TensorFlow: elsewhere
+        # Keras's own train steps take the gradients.
+        on_tensorflow = keras.backend.backend() == "tensorflow"
+        return on_tensorflow and type(optimizer) is keras.optimizers.SGD and not clips
 
 
 def _lengthened(

@@ -49,3 +49,14 @@ def test_serialization_round_trips_without_custom_objects():
     assert config["registered_name"] == "keras_bin>UnitInterval"
     assert type(keras.constraints.deserialize(config)) is keras_bin.UnitInterval
     assert type(keras.constraints.get(config)) is keras_bin.UnitInterval
+
+
+@pytest.mark.parametrize("name", ["unit_interval", "UnitInterval", "keras_bin>UnitInterval"])
+def test_keras_finds_it_by_its_names(name):
+    constraint = keras.constraints.get(name)
+    assert type(constraint) is keras_bin.UnitInterval
+    layer = keras_bin.BatchInstanceNormalization(rho_constraint=name)
+    assert type(layer.rho_constraint) is keras_bin.UnitInterval
+    same = keras_bin.BatchInstanceNormalization(rho_constraint=constraint)
+    assert same.rho_constraint is constraint
+    assert type(keras.layers.Dense(3, kernel_constraint=name).kernel_constraint) is type(constraint)

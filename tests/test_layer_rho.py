@@ -101,7 +101,7 @@ def test_constraint_can_be_replaced(constraint):
 
 def test_default_constraint_is_the_unit_interval():
     layer = built()
-    assert type(layer.rho.constraint) is keras_bin.UnitInterval
+    assert type(layer.rho_constraint) is keras_bin.UnitInterval
     assert layer.gamma.constraint is None
     assert layer.beta.constraint is None
 

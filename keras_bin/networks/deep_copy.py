@@ -22,9 +22,6 @@ from keras_bin.keras_internals import (
 from keras_bin.networks.graph import is_graph
 from keras_bin.networks.half_precision import in_single_precision
 
-# The copy of a model is not compiled.
-_TRAINING = (*LEFT_BY_TRAINING, "_rho_update")
-
 
 class DeepCopies:
     """Copies layers without their configs: attribute by attribute, weights and states included.
@@ -86,7 +83,7 @@ class DeepCopies:
                 self._memo[id(part)] = shell = object.__new__(type(part))
                 vars(shell).update((k, self._copied(v)) for k, v in vars(part).items())
         if isinstance(layer, keras.Model):
-            dropped = [vars(layer).get(name) for name in _TRAINING]
+            dropped = [vars(layer).get(name) for name in LEFT_BY_TRAINING]  # not compiled
             optimizer = keras.optimizers.Optimizer
             dropped += [each for each in vars(layer).values() if isinstance(each, optimizer)]
             self._memo.update((id(value), None) for value in dropped if value is not None)

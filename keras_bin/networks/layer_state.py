@@ -8,6 +8,7 @@ import keras
 
 from keras_bin.arrays import array
 from keras_bin.keras_internals import own_variables, seed_generators, set_own_trainable
+from keras_bin.rho_constraint import is_rho
 
 
 def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
@@ -48,7 +49,8 @@ def copy_variable_training(source: keras.Variable, target: keras.Variable) -> No
     """Copies what decides how one variable trains."""
     target.trainable = source.trainable
     target.regularizer = source.regularizer
-    target.constraint = source.constraint
+    if not is_rho(source):  # whose constraint belongs to one model
+        target.constraint = source.constraint
 
 
 def _pairs(sources, targets):

@@ -1,0 +1,189 @@
+"""Training in loops of one's own: what an optimizer applies, with rho's steps scaled."""
+
+import math
+import numbers
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+
+from keras_bin.keras_internals import variables_built_with
+from keras_bin.rho_constraint import is_rho
+from keras_bin.rho_update import RhoUpdate
+from keras_bin.traces import outside_of_trace
+
+
+def apply_gradients(
+    optimizer: keras.optimizers.Optimizer,
+    gradients_and_variables: Iterable[tuple[Any, keras.Variable]],
+    rho_gradient_scale: float = 10.0,
+) -> Any:
+    """Applies gradients as `optimizer.apply_gradients` does, with the steps of rho scaled.
+
+    It is for loops of one's own: what `keras_bin.BINModel` does in `fit`, for the rho of every BIN
+    layer among the variables, under every optimizer of Keras but Ftrl. rho steps
+    `rho_gradient_scale` times as far as the optimizer lets it,
+
+        rho = clip(start + rho_gradient_scale * (rho - start)),
+
+    and is excluded from the optimizer's weight decay. All other variables are updated as by
+    `optimizer.apply_gradients`. It works eagerly, in a `tf.function`, in the replica context of a
+    `tf.distribute` strategy, and in the `train_step` of a model. With JAX's transformations use
+    `keras_bin.stateless_apply`.
+
+    Args:
+        optimizer: the optimizer of Keras that updates the variables.
+        gradients_and_variables: pairs of a gradient, or None, and its variable, such as
+            `zip(gradients, model.trainable_variables)`.
+        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them.
+
+    Returns:
+        What `optimizer.apply_gradients` returns: the number of its calls.
+
+    Raises:
+        TypeError: `optimizer` is not one of Keras, or a variable not a `keras.Variable`.
+        ValueError: `rho_gradient_scale` is not a finite number above 0, or the optimizer is Ftrl,
+            which recomputes weights from accumulators, so that the next step undoes a scaled one.
+
+    Example:
+    >>> import keras, keras_bin, tensorflow as tf
+    >>> model = keras.Sequential(
+    ...     [
+    ...         keras.Input((8, 8, 3)),
+    ...         keras_bin.BatchInstanceNormalization(),
+    ...         keras.layers.Flatten(),
+    ...         keras.layers.Dense(1),
+    ...     ]
+    ... )
+    >>> optimizer = keras.optimizers.Adam(1e-3)
+    >>> with tf.GradientTape() as tape:
+    ...     outputs = model(keras.random.normal((4, 8, 8, 3), seed=0), training=True)
+    ...     loss = keras.ops.mean(outputs**2)
+    >>> gradients = tape.gradient(loss, model.trainable_variables)
+    >>> calls = keras_bin.apply_gradients(optimizer, zip(gradients, model.trainable_variables))
+
+    Source: Nam & Kim 2018, section 4.1: the learning rate of rho is ten times that of the
+    other parameters. Scaling the step under optimizers that normalize gradients is our addition.
+    """
+    check_scale(rho_gradient_scale)
+    _check_optimizer(optimizer)
+    pairs = list(gradients_and_variables)
+    gradients, variables = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    _check_variables(variables)
+    update = rho_update_of(optimizer, variables, rho_gradient_scale)
+    scaled = update.scale_gradients(gradients, variables)
+    with update.step():
+        return optimizer.apply_gradients(zip(scaled, variables, strict=True))
+
+
+def stateless_apply(
+    optimizer: keras.optimizers.Optimizer,
+    optimizer_variables: Sequence[Any],
+    gradients: Sequence[Any],
+    trainable_variables: Sequence[Any],
+    rho_gradient_scale: float = 10.0,
+) -> tuple[list[Any], list[Any]]:
+    """Does what `optimizer.stateless_apply` does, with the steps of rho scaled.
+
+    It is `keras_bin.apply_gradients` for functions without side effects, such as JAX's
+    transformations need. Keras's own `stateless_apply`, which it calls, does not run on TensorFlow.
+
+    Args:
+        optimizer: an optimizer of Keras, built with the model's trainable variables.
+        optimizer_variables: the values of `optimizer.variables`.
+        gradients: the gradients, one for each trainable variable.
+        trainable_variables: the values of the variables that the optimizer was built with.
+        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them.
+
+    Returns:
+        The new values of the trainable variables, and those of the optimizer's variables.
+
+    Raises:
+        TypeError: `optimizer` is not one of Keras.
+        ValueError: see `keras_bin.apply_gradients`; or the optimizer is not built.
+
+    Example:
+    With JAX, for a `model`, an `optimizer` built with its trainable variables, and a function of
+    the model's values that returns a loss and the other values, `loss_of`:
+    >>> import keras_bin
+    >>> def train_step(state, images, labels):
+    ...     import jax
+    ...
+    ...     trainable, others, optimizer_variables = state
+    ...     gradient = jax.grad(loss_of, has_aux=True)
+    ...     gradients, others = gradient(trainable, others, images, labels)
+    ...     trainable, optimizer_variables = keras_bin.stateless_apply(
+    ...         optimizer, optimizer_variables, gradients, trainable
+    ...     )
+    ...     return trainable, others, optimizer_variables
+    """
+    check_scale(rho_gradient_scale)
+    _check_optimizer(optimizer)
+    if not optimizer.built:
+        raise ValueError(
+            "The optimizer must be built; call optimizer.build(model.trainable_variables) first. "
+            f"Received: optimizer={optimizer.name!r}, not built"
+        )
+    variables = variables_built_with(optimizer)
+    update = rho_update_of(optimizer, variables, rho_gradient_scale)
+    scaled = update.scale_gradients(gradients, variables)
+
+    def step() -> tuple[None, list[Any]]:
+        new = optimizer.stateless_apply(optimizer_variables, scaled, trainable_variables)
+        return None, [*new[0], *new[1]]
+
+    _, values = update.stateless_step(
+        [*variables, *optimizer.variables], [*trainable_variables, *optimizer_variables], step
+    )
+    return values[: len(variables)], values[len(variables) :]
+
+
+def rho_update_of(
+    optimizer: keras.optimizers.Optimizer,
+    variables: Sequence[keras.Variable],
+    rho_gradient_scale: float,
+) -> RhoUpdate:
+    """Builds an optimizer with variables, if it is not, and returns the update of their rhos."""
+    build(optimizer, variables)
+    return RhoUpdate(optimizer, list(filter(is_rho, variables)), rho_gradient_scale)
+
+
+def build(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> None:
+    """Builds an optimizer with variables, if it is not built, outside of TensorFlow's traces."""
+    if not optimizer.built:
+        # ScheduleFreeAdamW copies the weights when it is built. Traced, the copy would come too
+        # late for the first step, which would then start from 0 instead of the weights (Keras
+        # 3.15).
+        with outside_of_trace():
+            optimizer.build(variables)
+
+
+def check_scale(scale: Any) -> None:
+    """Checks the factor of rho's steps.
+
+    Raises:
+        ValueError: it is not a finite number above 0.
+    """
+    if not (isinstance(scale, numbers.Real) and 0 < float(scale) < math.inf):
+        raise ValueError(
+            "`rho_gradient_scale` must be a finite number above 0; use 1.0 to leave rho's steps "
+            f"unscaled. Received: rho_gradient_scale={scale!r}"
+        )
+
+
+def _check_optimizer(optimizer):
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise TypeError(
+            "`optimizer` must be an optimizer of Keras, such as keras.optimizers.Adam(1e-3). Give "
+            "rho ten times the learning rate and no weight decay in any other, and clip it to "
+            f"[0, 1] after each step. Received: optimizer={optimizer!r}"
+        )
+
+
+def _check_variables(variables):
+    foreign = next((each for each in variables if not isinstance(each, keras.Variable)), None)
+    if foreign is not None:
+        raise TypeError(
+            "Variables must be those of Keras, such as model.trainable_variables: their values do "
+            f"not tell which are rho. Received: a variable of {type(foreign)}"
+        )

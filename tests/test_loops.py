@@ -1,0 +1,231 @@
+"""Loops of one's own: what `apply_gradients` and `stateless_apply` do, beside BINModel."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_bin
+from benchmarks.rho_steps import SCALE, optimizer_classes
+from testing.small_net import batch
+
+LOSS = keras.losses.SparseCategoricalCrossentropy
+SCALED = [cls for cls in optimizer_classes() if cls is not keras.optimizers.Ftrl]
+STEPS = 3
+VARIANTS = {
+    "plain": {},
+    "averaged": {"use_ema": True, "ema_overwrite_frequency": 2},
+    "accumulated": {"gradient_accumulation_steps": 2},
+    "clipped": {"clipnorm": 1e-3},
+    "decaying": {"weight_decay": 0.5},
+}
+
+
+def optimizer(cls, variant):
+    if variant == "loss scaling":
+        return keras.optimizers.LossScaleOptimizer(cls(1e-2))
+    if variant == "several":
+        optimizers = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.1))
+        optimizers["bin/rho"] = cls(1e-2)
+        return keras.optimizers.MultiOptimizer(optimizers)
+    return cls(1e-2, **VARIANTS[variant])
+
+
+def tiny_model(scale=1.0):
+    """A net too small for TensorFlow to divide its sums among threads, in an order that varies."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((2, 2, 2))
+    half = keras.initializers.Constant(0.5)
+    x = keras_bin.BatchInstanceNormalization(name="bin", rho_initializer=half)(inputs)
+    outputs = keras.layers.Dense(3, name="head")(keras.layers.Flatten()(x))
+    return keras_bin.BINModel(inputs, outputs, rho_gradient_scale=scale)
+
+
+def tiny_batch():
+    images, labels = batch()
+    return images[:4, :2, :2], labels[:4]
+
+
+def trained_in_model(optimizer, run_eagerly=False):
+    """Returns the weights of a BINModel that Keras has trained."""
+    model = tiny_model(SCALE)
+    model.compile(optimizer, LOSS(from_logits=True), run_eagerly=run_eagerly)
+    for _ in range(STEPS):
+        model.train_on_batch(*tiny_batch())
+    return model.get_weights()
+
+
+def train_step(model, optimizer, apply=keras_bin.apply_gradients):
+    """Returns a function that takes a step of training, as `GradientTape` takes it."""
+    loss_of = LOSS(from_logits=True)
+
+    def step(images, labels):
+        with tf.GradientTape() as tape:
+            loss = optimizer.scale_loss(loss_of(labels, model(images, training=True)))
+        variables = model.trainable_variables
+        apply(optimizer, zip(tape.gradient(loss, variables), variables, strict=True))
+
+    return step
+
+
+def trained_in_loop(optimizer):
+    """Returns the weights of the same net, trained in a loop of one's own."""
+    model = tiny_model()
+    step = train_step(model, optimizer)
+    for _ in range(STEPS):
+        step(*tiny_batch())
+    return model.get_weights()
+
+
+class OwnStep(keras.Model):
+    """A plain model with a train step of its own."""
+
+    def train_step(self, data):
+        images, labels, _ = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(images, labels, self(images, training=True))
+            loss = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        pairs = zip(gradients, self.trainable_variables, strict=True)
+        keras_bin.apply_gradients(self.optimizer, pairs, SCALE)
+        return {}
+
+
+def trained_in_own_step(optimizer):
+    """Returns the weights of the same net, trained in a graph by a train step of one's own."""
+    model = tiny_model()
+    model = OwnStep(model.input, model.output)
+    model.compile(optimizer, LOSS(from_logits=True))
+    for _ in range(STEPS):
+        model.train_on_batch(*tiny_batch())
+    return model.get_weights()
+
+
+def assert_equal(weights, others):
+    for weight, other in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+@pytest.mark.parametrize("cls", SCALED)
+def test_loop_trains_as_the_model_bit_for_bit(cls):
+    expected = trained_in_model(optimizer(cls, "plain"), run_eagerly=True)
+    assert_equal(trained_in_loop(optimizer(cls, "plain")), expected)
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        *(name for name in VARIANTS if name != "plain"),
+        "loss scaling",
+        pytest.param(
+            "several",
+            marks=pytest.mark.skipif(
+                not hasattr(keras.optimizers, "MultiOptimizer"), reason="it came with Keras 3.15"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("cls", [keras.optimizers.SGD, keras.optimizers.Adam])
+def test_own_train_step_trains_as_the_model_bit_for_bit(cls, variant):
+    expected = trained_in_model(optimizer(cls, variant))
+    assert_equal(trained_in_own_step(optimizer(cls, variant)), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", SCALED)
+def test_own_train_step_trains_as_the_model_under_every_optimizer(cls):
+    expected = trained_in_model(optimizer(cls, "plain"))
+    assert_equal(trained_in_own_step(optimizer(cls, "plain")), expected)
+
+
+@pytest.mark.parametrize("cls", [keras.optimizers.SGD, keras.optimizers.Adam])
+def test_other_variables_are_updated_as_by_the_optimizer(cls):
+    def apply(optimizer, pairs):
+        optimizer.apply_gradients(pairs)
+
+    models = [tiny_model() for _ in range(2)]
+    train_step(models[0], cls(1e-3))(*tiny_batch())
+    train_step(models[1], cls(1e-3), apply)(*tiny_batch())
+    for ours, theirs in zip(*(model.trainable_variables for model in models), strict=True):
+        if ours.name == "rho":
+            # rho near 0.5 resolves steps to 6e-8.
+            steps = ours.numpy() - 0.5, 10 * (theirs.numpy() - 0.5)
+            np.testing.assert_allclose(*steps, rtol=0.01, atol=6e-7)
+        else:
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_rho_keeps_out_of_weight_decay():
+    model = tiny_model()
+    rho = keras_bin.rho_weights(model)[0]
+    gradients = [keras.ops.zeros_like(variable) for variable in model.trainable_variables]
+    optimizer = keras.optimizers.AdamW(0.1, weight_decay=0.5)
+    for _ in range(2):
+        pairs = zip(gradients, model.trainable_variables, strict=True)
+        keras_bin.apply_gradients(optimizer, pairs)
+    np.testing.assert_array_equal(rho, 0.5)
+    assert np.abs(model.get_layer("head").kernel.numpy()).max() < 0.95
+
+
+def test_rho_without_a_gradient_stays():
+    model = tiny_model()
+    rho, kernel = keras_bin.rho_weights(model)[0], model.get_layer("head").kernel
+    before = kernel.numpy()
+    optimizer = keras.optimizers.Adam(0.1)
+    with pytest.warns(UserWarning, match="Gradients do not exist"):
+        keras_bin.apply_gradients(optimizer, [(None, rho), (tf.ones_like(before), kernel)])
+    np.testing.assert_array_equal(rho, 0.5)
+    np.testing.assert_allclose(kernel, before - 0.1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, float("nan"), "3", None])
+def test_scale_must_be_finite_and_positive(scale):
+    message = f"finite number above 0.*rho_gradient_scale={scale!r}"
+    with pytest.raises(ValueError, match=message):
+        keras_bin.apply_gradients(keras.optimizers.Adam(), [], rho_gradient_scale=scale)
+    with pytest.raises(ValueError, match=message):
+        keras_bin.stateless_apply(keras.optimizers.Adam(), [], [], [], rho_gradient_scale=scale)
+
+
+def test_scale_is_the_factor():
+    rhos = []
+    for scale in (1, 5):
+        model = tiny_model()
+        train_step(
+            model,
+            keras.optimizers.Adam(1e-3),
+            lambda *step, scale=scale: keras_bin.apply_gradients(*step, rho_gradient_scale=scale),
+        )(*tiny_batch())
+        rhos.append(keras_bin.rho_weights(model)[0].numpy() - 0.5)
+    np.testing.assert_allclose(rhos[1], 5 * rhos[0], rtol=1e-3)
+
+
+def test_ftrl_is_refused_before_anything_moves():
+    model = tiny_model()
+    before = [variable.numpy() for variable in model.trainable_variables]
+    optimizer = keras.optimizers.Ftrl()
+    with pytest.raises(ValueError, match=r"Ftrl.*undone.*Received: optimizer=ftrl"):
+        train_step(model, optimizer)(*tiny_batch())
+    assert_equal(model.trainable_variables, before)
+
+
+@pytest.mark.parametrize("apply", ["apply_gradients", "stateless_apply"])
+def test_optimizer_must_be_one_of_keras(apply):
+    arguments = [[]] * {"apply_gradients": 1, "stateless_apply": 3}[apply]
+    with pytest.raises(TypeError, match=r"of Keras.*clip it.*Received: optimizer=<object"):
+        getattr(keras_bin, apply)(object(), *arguments)
+
+
+def test_variables_must_be_those_of_keras():
+    model = tiny_model()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(model(tiny_batch()[0], training=True) ** 2)
+    variables = tape.watched_variables()
+    pairs = zip(tape.gradient(loss, variables), variables, strict=True)
+    with pytest.raises(TypeError, match=r"model.trainable_variables.*ResourceVariable"):
+        keras_bin.apply_gradients(keras.optimizers.Adam(), pairs)
+
+
+def test_optimizer_of_a_stateless_step_must_be_built():
+    with pytest.raises(ValueError, match=r"optimizer.build.*Received: optimizer='adam', not built"):
+        keras_bin.stateless_apply(keras.optimizers.Adam(), [], [], [])
