@@ -19,6 +19,7 @@ from keras_bin.keras_internals import (
 from keras_bin.loops import apply_gradients, build, check_scale, rho_update_of
 from keras_bin.rho_update import check_optimizer
 from keras_bin.rho_watch import RhoWatch
+from keras_bin.weight_averages import own_averages
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -157,7 +158,8 @@ class BINModel(keras.Model):
         """
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = [*keras.tree.flatten(callbacks or ()), RhoWatch()]
-        return super().fit(x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs)
+        with own_averages(getattr(self, "optimizer", None)):
+            return super().fit(x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs)
 
     def train_step(self, *args: Any) -> Any:
         """Trains on one batch, as `keras.Model.train_step` does, with rho's steps scaled."""
