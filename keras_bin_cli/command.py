@@ -22,10 +22,12 @@ class Request(NamedTuple):
     Attributes:
         command: its name.
         options: its arguments and options by name.
+        is_long: whether its work has stages that are worth a line each.
     """
 
     command: str
     options: SimpleNamespace
+    is_long: bool
 
 
 def command(
@@ -36,6 +38,7 @@ def command(
     short: str,
     description: str,
     examples: str,
+    is_long: bool = False,
 ) -> click.Command:
     """Returns a command that checks its arguments and returns a `Request`.
 
@@ -46,6 +49,7 @@ def command(
         short: what it does, for the list of commands.
         description: what it does, for its own help.
         examples: indented command lines and what they do.
+        is_long: see `Request`.
     """
 
     def request(**given):
@@ -53,7 +57,7 @@ def command(
         if options.json and options.quiet:
             raise WrongArguments("--json and --quiet exclude each other")
         check(options)
-        return Request(name, options)
+        return Request(name, options, is_long)
 
     return click.Command(
         name,

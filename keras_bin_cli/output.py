@@ -4,13 +4,13 @@ import contextlib
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from keras_bin_cli.errors import WrongArguments
-from keras_bin_cli.stages import say, show_stage
+from keras_bin_cli.stages import Stages, live, say
 
 # Wide enough for every table, where there is no terminal with a width.
 FILE_WIDTH = 160
@@ -25,6 +25,7 @@ class Output:
         json: whether results are one JSON object.
         quiet: whether to print errors only.
         debug: whether to print the traceback of an error.
+        lines: whether stages of the work are worth a line where there is no terminal.
 
     Attributes:
         data: what the JSON object holds; commands add to it.
@@ -32,10 +33,13 @@ class Output:
         check: raises `Interrupted` if a signal came; called between stages.
     """
 
-    def __init__(self, json: bool = False, quiet: bool = False, debug: bool = False):
+    def __init__(
+        self, json: bool = False, quiet: bool = False, debug: bool = False, lines: bool = False
+    ):
         self._json = json
         self._quiet = quiet
         self._debug = debug
+        self._stages = Stages(lines)
         self._results: list[Any] = []
         self.data: dict[str, Any] = {}
         self.code = 0
@@ -51,18 +55,16 @@ class Output:
         if not self._quiet:
             say(f"keras-bin: warning: {message}")
 
-    @contextlib.contextmanager
-    def stage(self, name: str, brief: bool = False) -> Iterator[None]:
-        """Shows what is being done, and how long it takes.
+    def tell(self, stage: str, seconds: float | None) -> None:
+        """Shows that a stage begins or has ended; see `keras_bin.stages.stages_told`."""
+        if seconds is None:
+            self.check()
+        if not (self._json or self._quiet):
+            self._stages.tell(stage, seconds)
 
-        Args:
-            name: what is being done.
-            brief: whether it is worth no line where there is no terminal.
-        """
-        self.check()
-        shown = not (self._json or self._quiet)
-        with show_stage(name, brief) if shown else contextlib.nullcontext():
-            yield
+    def starting(self) -> contextlib.AbstractContextManager[None]:
+        """Shows on a terminal that libraries are being imported."""
+        return contextlib.nullcontext() if self._json or self._quiet else live("start")
 
     def fail(self, error: BaseException) -> None:
         """Prints an error in one line, adds it to the JSON object, and sets the exit code."""

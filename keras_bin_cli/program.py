@@ -13,6 +13,7 @@ from keras_bin_cli.commands.convert import convert
 from keras_bin_cli.commands.export import export
 from keras_bin_cli.commands.inspect import inspect
 from keras_bin_cli.commands.verify import verify
+from keras_bin_cli.errors import WrongArguments
 from keras_bin_cli.output import Output
 from keras_bin_cli.process import Process
 from keras_bin_cli.versions import versions
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
         request = _program().main(given, "keras-bin", standalone_mode=False)
         if isinstance(request, Request):
             options = request.options
-            output = Output(json=options.json, quiet=options.quiet, debug=options.debug)
+            output = Output(options.json, options.quiet, options.debug, request.is_long)
             _work(request, output, process)
         else:  # help or versions, which are printed
             output = Output()
@@ -51,13 +52,18 @@ def _work(request, output, process):
         warnings.showwarning = lambda message, *_args, **_kwargs: output.warn(message)
         if request.options.json or request.options.quiet:  # what layers print is not a result
             stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-        if process is None:
-            importlib.import_module(module).run(request.options, output)
-            return
-        with output.stage("start", brief=True), process.starting(request.options.debug):
-            work = importlib.import_module(module)
-        with process.working() as output.check:
-            work.run(request.options, output)
+        if process is not None:
+            with output.starting(), process.starting(request.options.debug):
+                importlib.import_module(module)
+            output.check = stack.enter_context(process.working())
+        from keras_bin.errors import ArgumentError
+        from keras_bin.stages import stages_told
+
+        try:
+            with stages_told(output.tell):
+                importlib.import_module(module).run(request.options, output)
+        except ArgumentError as error:
+            raise WrongArguments(str(error)) from error
 
 
 def _program():

@@ -1,8 +1,7 @@
-"""Standard error: lines, and what is being done."""
+"""Standard error: lines, and the stages of the work."""
 
 import contextlib
 import sys
-import time
 from collections.abc import Iterator
 
 
@@ -12,21 +11,33 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+class Stages:
+    """Shows each stage and its time: while it runs on a terminal, in a line elsewhere.
+
+    Args:
+        lines: whether stages are worth a line where there is no terminal.
+    """
+
+    def __init__(self, lines: bool):
+        self._lines = lines
+        self._live = contextlib.ExitStack()
+
+    def tell(self, name: str, seconds: float | None) -> None:
+        """Begins or ends a stage; see `keras_bin.stages.stages_told`."""
+        self._live.close()
+        if sys.stderr.isatty():
+            if seconds is None:
+                self._live.enter_context(live(name))
+        elif self._lines and seconds is not None:
+            say(f"keras-bin: {name}: {seconds:.1f} s")
+
+
 @contextlib.contextmanager
-def show_stage(name: str, brief: bool) -> Iterator[None]:
-    """Shows a stage and its time while it runs on a terminal; elsewhere in a line, if not brief."""
-    if sys.stderr.isatty():
-        with _live(name):
-            yield
+def live(name: str) -> Iterator[None]:
+    """Shows a stage and its time while it runs, on a terminal alone."""
+    if not sys.stderr.isatty():
+        yield
         return
-    begun = time.perf_counter()
-    yield
-    if not brief:
-        say(f"keras-bin: {name}: {time.perf_counter() - begun:.1f} s")
-
-
-@contextlib.contextmanager
-def _live(name):
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

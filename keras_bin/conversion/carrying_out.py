@@ -12,6 +12,7 @@ from keras_bin.conversion.replacements import TO_BATCH_NORMALIZATION, TO_BIN, Co
 from keras_bin.conversion.report import LayerConversion, by_reason
 from keras_bin.conversion.rules import why_not_batch_normalization, why_not_bin
 from keras_bin.conversion.selection import Rho, Where, check_where, gates_for
+from keras_bin.errors import ArgumentError
 from keras_bin.gates.finding import bin_layers
 from keras_bin.keras_internals import Functional, all_layers, set_own_trainable
 from keras_bin.layer import BatchInstanceNormalization
@@ -111,7 +112,7 @@ def _check_converted(planned: Plan, model: keras.Model, where: Where) -> None:
             "`model` must hold a BatchNormalization layer; only those are converted. "
             f"Received: model {model.name!r}, which holds none"
         )
-    raise ValueError(
+    raise (ValueError if where is None else ArgumentError)(
         "`model` must hold a BatchNormalization layer that can be converted, and that `where` "
         f"selects. Received: where={where!r} for model {model.name!r}, whose layers are left: "
         f"{by_reason(planned.report)}"

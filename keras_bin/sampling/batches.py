@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
+from keras_bin.errors import ArgumentError
 from keras_bin.networks.signature import Signature
 from keras_bin.networks.state import restored
 from keras_bin.sampling.generated import SMALL_BATCHES, GeneratedInputs
@@ -60,7 +61,7 @@ def _given(signature, samples):
     wanted = {info.name: info for info in signature.inputs}
     if not isinstance(samples, Mapping) or samples.keys() != wanted.keys():
         received = sorted(samples) if isinstance(samples, Mapping) else type(samples).__name__
-        raise ValueError(
+        raise ArgumentError(
             "`samples` must map the name of every input to an array. "
             f"Received: {received} for inputs {sorted(wanted)}"
         )
@@ -70,13 +71,13 @@ def _given(signature, samples):
             for name, info in wanted.items()
         }
     except (TypeError, ValueError) as error:
-        raise ValueError(
+        raise ArgumentError(
             f"`samples` must hold values of the inputs' dtypes; NumPy says: {error}. "
             f"Received: samples for {[f'{info.name} ({info.dtype})' for info in signature.inputs]}"
         ) from error
     shapes = {name: array.shape for name, array in arrays.items()}
     if len({shape[:1] for shape in shapes.values()}) != 1 or min(shapes.values()) < (needed,):
-        raise ValueError(
+        raise ArgumentError(
             f"The arrays of `samples` must be of one length, at least {needed}. "
             f"Received: shapes={shapes}"
         )

@@ -7,6 +7,7 @@ import click
 from keras_bin_cli.command import command
 from keras_bin_cli.destinations import check_new_file
 from keras_bin_cli.errors import WrongArguments
+from keras_bin_cli.loading import check_loading, loading_options
 from keras_bin_cli.sources import check_model
 from keras_bin_cli.values import LocalPath, Number
 
@@ -42,6 +43,7 @@ def convert() -> click.Command:
                 help="Where every rho starts, from 0 (instance normalization) to 1. Default: 1.",
             ),
             click.Option(["--overwrite"], is_flag=True, help="Replace OUT if it exists."),
+            *loading_options(),
         ],
         short="Make a BIN model of a trained model with batch normalization.",
         description="Puts a BIN layer in place of each BatchNormalization of IN, a .keras file, "
@@ -50,10 +52,12 @@ def convert() -> click.Command:
         "not compiled: the state of an optimizer is not carried over. No file appears under its "
         "name before it was loaded and compared.",
         examples=EXAMPLES,
+        is_long=True,
     )
 
 
 def _check(options):
+    check_loading(options)
     source, out = options.model, options.out
     check_model(source, "IN", (out, "OUT"))
     if out.suffix != ".keras" or os.path.isdir(out):

@@ -9,6 +9,7 @@ from keras_bin_cli.command import command
 from keras_bin_cli.destinations import check_free, check_new_file, check_new_folder
 from keras_bin_cli.errors import WrongArguments
 from keras_bin_cli.files.endings import ONNX, way_to
+from keras_bin_cli.loading import check_loading, loading_options
 from keras_bin_cli.sources import check_model
 from keras_bin_cli.values import LocalPath, Number, Word
 from keras_bin_cli.verification import check_verification, verification_options
@@ -73,12 +74,14 @@ def export() -> click.Command:
             click.Option(["--overwrite"], is_flag=True, help="Replace what is at the destination."),
             rho_tolerance(),
             *verification_options(),
+            *loading_options(),
         ],
         short="Fold a .keras model and export it to SavedModel or ONNX, verified.",
         description="Folds the BIN layers of MODEL, a .keras file, into constants, and writes it "
         "in each format: the SavedModel to OUT/<version>/, the ONNX file to OUT.onnx. OUT may end "
         "in .onnx. No file appears under its name before it was compared with the model.",
         examples=EXAMPLES,
+        is_long=True,
     )
 
 
@@ -94,6 +97,7 @@ def rho_tolerance() -> click.Option:
 
 
 def _check(options):
+    check_loading(options)
     check_model(options.model, other=(options.out, "OUT"))
     out = options.out
     is_onnx = out.name.lower().endswith(ONNX)

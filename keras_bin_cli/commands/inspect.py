@@ -6,6 +6,7 @@ from keras_bin_cli.command import command
 from keras_bin_cli.destinations import check_new_file
 from keras_bin_cli.errors import WrongArguments
 from keras_bin_cli.files.kinds import MODELS, find
+from keras_bin_cli.loading import check_loading, loading_options
 from keras_bin_cli.sources import check_described
 from keras_bin_cli.values import LocalPath
 
@@ -33,6 +34,7 @@ def inspect() -> click.Command:
                 help="Draw the distribution of rho of a .keras file, and write it to FILE (.png, "
                 ".svg, .pdf); needs the extra `plot`.",
             ),
+            *loading_options(),
         ],
         short="Show what is in a model file or an artifact.",
         description="Shows what is in PATH: inputs, outputs, versions and size; the gates of a "
@@ -43,6 +45,7 @@ def inspect() -> click.Command:
 
 
 def _check(options):
+    check_loading(options)
     check_described(options.path, "PATH")
     if options.plot is None:
         return

@@ -2,8 +2,8 @@
 
 from keras_bin.conversion.carrying_out import to_bin
 from keras_bin.conversion.report import CONVERTED
-from keras_bin.export.models.keras_file import load_keras_file
 from keras_bin_cli.work.converted_file import write_converted
+from keras_bin_cli.work.loading import load_model
 from keras_bin_cli.work.tables import table_of
 
 _LAYERS = {
@@ -17,12 +17,9 @@ _LAYERS = {
 
 def run(options, output):
     """Converts a model, writes it, and shows what became of each layer."""
-    with output.stage("load"):
-        model = load_keras_file(options.model)
-    with output.stage("convert"):
-        converted, layers, notes = to_bin(model, options.rho, options.where)
-    with output.stage("publish"):
-        write_converted(converted, options.out, options.overwrite)
+    model = load_model(options)
+    converted, layers, notes = to_bin(model, options.rho, options.where)
+    write_converted(converted, options)
     for note in notes:
         output.warn(note)
     rows = [layer._asdict() for layer in layers]

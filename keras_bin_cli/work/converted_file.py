@@ -1,7 +1,5 @@
 """Writing a converted model to a `.keras` file, whole or not at all."""
 
-from pathlib import Path
-
 import keras
 
 from keras_bin.comparing.compare import compare
@@ -9,30 +7,34 @@ from keras_bin.conversion.carrying_out import TOLERANCE
 from keras_bin.export.files.publish import publish_file, staging
 from keras_bin.export.models.keras_file import load_keras_file
 from keras_bin.networks.graph import as_functional
+from keras_bin.stages import begin_stage
 
 
-def write_converted(model: keras.Model, path: Path, overwrite: bool) -> None:
+def write_converted(model: keras.Model, options) -> None:
     """Writes a model under a hidden name, compares what loads from there, and renames the file.
 
     Args:
         model: from `convert_batch_normalization`.
-        path: the file to write; its folder is made if missing.
-        overwrite: whether to replace `path` if it exists.
+        options: of `keras-bin convert`: OUT, whether to replace it, and how to load a model.
 
     Raises:
         OSError: the file cannot be written.
         ValueError: the file does not load, or what loads computes something else.
     """
-    with staging(path.parent, path) as staged:
-        written = staged / path.name
+    begin_stage("write")
+    with staging(options.out.parent, options.out) as staged:
+        written = staged / options.out.name
         model.save(written)
-        _check(written, model)
-        publish_file(written, path, overwrite)
+        begin_stage("verify")
+        _check(written, model, options)
+        begin_stage("publish")
+        publish_file(written, options.out, options.overwrite)
 
 
-def _check(written, model):
+def _check(written, model, options):
     try:
-        found = compare(as_functional(model), as_functional(load_keras_file(written)), TOLERANCE)
+        loaded = load_keras_file(written, options.imports, options.unsafe)
+        found = compare(as_functional(model), as_functional(loaded), TOLERANCE)
     except ValueError as error:
         raise ValueError(
             "A converted model must load from its .keras file. One in which a custom layer or a "

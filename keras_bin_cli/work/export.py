@@ -1,11 +1,10 @@
 """The work of `keras-bin export`."""
 
-from keras_bin.export.models.keras_file import load_keras_file
 from keras_bin.export.onnx_files.writer import check_onnx_export, write_onnx
 from keras_bin.export.preparation import Preparation, check_settings
 from keras_bin.export.saved_models.manifest import source_file
 from keras_bin.export.saved_models.writer import check_saved_model_export, write_saved_model
-from keras_bin_cli.work.samples import load_samples
+from keras_bin_cli.work.loading import load_model, load_samples
 
 
 def run(options, output):
@@ -17,20 +16,14 @@ def run(options, output):
         check_saved_model_export(options.base, options.version, options.overwrite)
     common = {"overwrite": options.overwrite, "atol": options.atol, "rtol": options.rtol}
     samples = load_samples(options.samples)
-    with output.stage("load"):
-        model = load_keras_file(options.model)
-    with output.stage("prepare"):
-        prepared = Preparation(model, options.rho_tolerance, samples)
+    model = load_model(options)
+    prepared = Preparation(model, options.rho_tolerance, samples)
     if "saved_model" in options.formats:
-        with output.stage("export to SavedModel"):
-            file = source_file(options.model)
-            report = write_saved_model(prepared, options.base, options.version, file=file, **common)
+        file = source_file(options.model)
+        report = write_saved_model(prepared, options.base, options.version, file=file, **common)
         _show(report, output)
     if "onnx" in options.formats:
-        with output.stage("export to ONNX"):
-            report = write_onnx(
-                prepared, options.onnx_file, options.opset, options.lowering, **common
-            )
+        report = write_onnx(prepared, options.onnx_file, options.opset, options.lowering, **common)
         _show(report, output)
     if report.layers:  # the same in both formats
         output.show(report)

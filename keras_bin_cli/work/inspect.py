@@ -10,6 +10,7 @@ from keras_bin.export.models.keras_file import KerasFile, load_keras_file
 from keras_bin.export.onnx_files.reader import OnnxFile
 from keras_bin.export.saved_models.reader import SavedModelFolder
 from keras_bin.gates.plots import plot_rho
+from keras_bin.stages import begin_stage
 from keras_bin_cli.work.tables import table_of, titled_table
 
 _LAYERS = {
@@ -37,12 +38,14 @@ _GATES = {
 
 def run(options, output):
     """Describes a file, draws its gates if that is asked for, and shows what was found."""
-    with output.stage("read", brief=True):
-        found = describe(options.path)
+    begin_stage("load")
+    found = describe(options.path, options.imports, options.unsafe)
     if options.plot is not None:
-        with output.stage("plot", brief=True), staging(options.plot.parent, options.plot) as staged:
+        begin_stage("plot")
+        model = load_keras_file(found.path, options.imports, options.unsafe)
+        with staging(options.plot.parent, options.plot) as staged:
             written = staged / options.plot.name
-            plot_rho(load_keras_file(found.path)).savefig(written)
+            plot_rho(model).savefig(written)
             publish_file(written, options.plot, overwrite=True)
         output.data["plot"] = str(options.plot)
     output.show(*_RESULTS[type(found)](found))

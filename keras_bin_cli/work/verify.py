@@ -1,18 +1,22 @@
 """The work of `keras-bin verify`."""
 
 from keras_bin.export import VerificationError, verify
-from keras_bin.export.models.keras_file import load_keras_file
-from keras_bin_cli.work.samples import load_samples
+from keras_bin_cli.work.loading import load_model, load_samples
 
 
 def run(options, output):
     """Compares an artifact with its model, and shows what was found, right or wrong."""
     samples = load_samples(options.samples)
-    with output.stage("load"):
-        model = load_keras_file(options.model)
+    model = load_model(options)
     try:
-        with output.stage("verify"):
-            found = verify(options.artifact, model, samples, atol=options.atol, rtol=options.rtol)
+        found = verify(
+            options.artifact,
+            model,
+            samples,
+            atol=options.atol,
+            rtol=options.rtol,
+            verbose=False,
+        )
     except VerificationError as error:
         if error.verification is not None:
             _show(error.verification, output)

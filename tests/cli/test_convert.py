@@ -205,7 +205,7 @@ def test_wrong_argument_is_refused_before_a_model_is_loaded(
 
 def test_pattern_without_a_layer_is_refused(source, tmp_path, run_json):
     code, found, _ = run_json("convert", source, tmp_path / "new" / "bin.keras", "--where", "none")
-    assert code == 1
+    assert code == 2
     assert list(found) == ["error"]
     assert "Received: where='none' for model 'net'" in found["error"]["message"]
     assert list(tmp_path.iterdir()) == [source]

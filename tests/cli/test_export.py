@@ -138,7 +138,7 @@ def test_samples_and_tolerances_reach_the_verification(model_file, tmp_path, cap
     assert main([*command, "--atol", "0", "--rtol", "0.01"]) == 0
     assert "allowed: 0 + 0.01 * value" in capsys.readouterr().out
     np.savez(samples, wrong=np.zeros((3, 8, 6, 3)))
-    assert main(command) == 1
+    assert main(command) == 2
     assert "`samples` must map" in capsys.readouterr().err
 
 
@@ -160,12 +160,17 @@ def test_missing_file_is_one_line_of_error(tmp_path, capsys):
     assert "Traceback" not in printed.err
 
 
-def test_lambda_from_a_file_is_refused(tmp_path, capsys):
-    path = tmp_path / "lambda.keras"
-    keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Lambda(lambda x: x + 1)]).save(path)
-    assert main(["export", str(path), str(tmp_path / "out")]) == 1
-    assert "Lambda" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
+def test_lambda_from_a_file_runs_on_request_alone(tmp_path, capsys):
+    path, out = tmp_path / "lambda.keras", tmp_path / "out"
+    image = keras.Input((4, 4, 1), name="image")
+    keras.Sequential([image, keras.layers.Lambda(lambda x: x + 1, name="more")]).save(path)
+    assert main(["export", str(path), str(out), "--quiet"]) == 1
+    error = capsys.readouterr().err
+    assert "allow it with --unsafe" in error
+    assert "layer 'more'" in error
+    assert not out.exists()
+    assert main(["export", str(path), str(out), "--quiet", "--unsafe"]) == 0
+    assert out.exists()
 
 
 @pytest.mark.filterwarnings("default:Model")

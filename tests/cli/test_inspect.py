@@ -99,7 +99,7 @@ def test_signatures_that_differ_are_shown_apart(path, capsys, monkeypatch):
     found = describe(path)
     first, second = found.signatures
     found = found._replace(signatures=(first, second._replace(operators={"Conv2D": 3})))
-    monkeypatch.setattr("keras_bin_cli.work.inspect.describe", lambda _path: found)
+    monkeypatch.setattr("keras_bin_cli.work.inspect.describe", lambda *_given: found)
     assert main(["inspect", str(path)]) == 0
     printed = capsys.readouterr().out
     assert "\nserve: inputs and outputs\n" in printed

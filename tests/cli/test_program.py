@@ -119,7 +119,7 @@ def test_quiet_prints_errors_alone(model_file, tmp_path, capsys):
 
 
 def test_what_layers_print_is_no_part_of_the_json(model_file, run_json, monkeypatch):
-    def describe(path):
+    def describe(*_given):
         print("chatter")
         raise KeyError("surprise")
 
@@ -132,14 +132,14 @@ def test_what_layers_print_is_no_part_of_the_json(model_file, run_json, monkeypa
 def test_what_layers_print_is_no_result(model_file, capsys, monkeypatch):
     found = describe(model_file)
     monkeypatch.setattr(
-        "keras_bin_cli.work.inspect.describe", lambda _path: print("chatter") or found
+        "keras_bin_cli.work.inspect.describe", lambda *_given: print("chatter") or found
     )
     assert main(["inspect", str(model_file), "--quiet"]) == 0
     assert capsys.readouterr().out == ""
 
 
 def test_interrupt_is_one_line_and_code_130(model_file, run_json, monkeypatch):
-    def interrupt(_path):
+    def interrupt(*_given):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("keras_bin_cli.work.inspect.describe", interrupt)

@@ -1,8 +1,24 @@
-"""Reading the file that `--samples` names."""
+"""Reading the files that arguments name."""
 
 from pathlib import Path
 
+import keras
 import numpy as np
+
+from keras_bin.export.models.keras_file import load_keras_file
+from keras_bin.stages import begin_stage
+
+
+def load_model(options) -> keras.Model:
+    """Loads MODEL with the layers that `--import` and `--unsafe` stand for.
+
+    Raises:
+        OSError: see `load_keras_file`.
+        ImportError: likewise.
+        ValueError: likewise.
+    """
+    begin_stage("load")
+    return load_keras_file(options.model, options.imports, options.unsafe)
 
 
 def load_samples(path: Path | None) -> dict[str, np.ndarray] | None:
