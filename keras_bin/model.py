@@ -153,8 +153,9 @@ class BINModel(keras.Model):
     ) -> keras.callbacks.History:
         """Trains the model; arguments and result as for `keras.Model.fit`.
 
-        Warns, once per model, if rho has not moved in an epoch, or if the batches are one sample
-        each, so that rho cannot learn. It looks at the end of epochs, so steps cost nothing more.
+        Warns, once per model, if rho cannot learn: if the optimizer's `beta_2` rounds to 1 in the
+        precision of rho, if rho has not moved in an epoch, or if the batches are one sample each.
+        It looks before and after epochs, so steps cost nothing more.
         """
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = [*keras.tree.flatten(callbacks or ()), RhoWatch()]

@@ -1,20 +1,22 @@
 """Warnings of a training in which rho cannot learn."""
 
+import itertools
 import warnings
 import weakref
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from keras_bin.arrays import array
 from keras_bin.gates.finding import bin_layers, trainable_rhos
-from keras_bin.keras_internals import calls_of, tracked_samples
+from keras_bin.keras_internals import calls_of, tracked_samples, updates
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.rho_update import leaf_optimizers, optimizer_of
 
-# Models whose gates have moved, or of which a warning has said that they have not.
+# Models whose gates have moved, or of which a warning has said that they do not.
 _seen_moving: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 _warned_of_one_sample: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
@@ -39,8 +41,19 @@ class _Start(NamedTuple):
     updates: int
 
 
+# Optimizers that divide steps by a root of `1 - beta_2` or multiply them by it.
+_NEED_BETA_2 = tuple(
+    getattr(keras.optimizers, name)
+    for name in ("Adam", "Nadam", "Lamb", "Muon", "ScheduleFreeAdamW")
+    if hasattr(keras.optimizers, name)
+)
+
+
 class RhoWatch(keras.callbacks.Callback):
-    """Warns, once per model, if rho has not moved in an epoch, or if the batches are one sample.
+    """Warns, once per model, where rho cannot learn.
+
+    Before training: if the optimizer's `beta_2` rounds to 1 in the precision of rho. After an
+    epoch: if rho has not moved, or if the batches are one sample.
 
     It looks before and after epochs only, so that steps cost nothing more. It says nothing where
     rho is frozen, has a learning rate of 0, or was not updated (gradient accumulation, loss
@@ -49,6 +62,14 @@ class RhoWatch(keras.callbacks.Callback):
     """
 
     _start: _Start | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Looks at the optimizer before training."""
+        model = self.model
+        lost = None if model in _seen_moving else _lost_beta_2(model)
+        if lost is not None:
+            _seen_moving.add(model)  # one warning is enough
+            warnings.warn(lost, stacklevel=2)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Records the state before an epoch."""
@@ -94,7 +115,9 @@ class RhoWatch(keras.callbacks.Callback):
                 _seen_moving.add(model)
             elif rate:
                 _seen_moving.add(model)
-                warnings.warn(_no_movement(model, start.rhos, rate), stacklevel=2)
+                # Only now may a `MultiOptimizer` tell which of its optimizers updates rho.
+                said = _lost_beta_2(model) or _no_movement(model, start.rhos, rate)
+                warnings.warn(said, stacklevel=2)
 
 
 def _changed(variables: list[keras.Variable], values: list[NDArray[Any]]) -> bool:
@@ -108,6 +131,21 @@ def _number(scalar: Any) -> int:
 
 def _learning_rate(rho: keras.Variable, optimizer: keras.optimizers.Optimizer) -> float:
     return float(array(optimizer_of(rho, optimizer).learning_rate))
+
+
+def _lost_beta_2(model: keras.Model) -> str | None:
+    leaves = list(leaf_optimizers(model.optimizer))
+    for leaf, rho in itertools.product(leaves, trainable_rhos(model)):
+        if isinstance(leaf, _NEED_BETA_2) and (len(leaves) == 1 or updates(leaf, rho)):
+            beta_2 = leaf.beta_2 if hasattr(leaf, "beta_2") else leaf.adam_beta_2  # Muon's name
+            if ops.cast(ops.cast(beta_2, rho.dtype), "float32") == 1:
+                return (
+                    f"{type(leaf).__name__} cannot train weights of {rho.dtype}, rho among them: "
+                    f"beta_2={beta_2} rounds to 1 there, which makes steps 0 or NaN. Keep the "
+                    f"weights in float32 (the policy 'mixed_{rho.dtype}'), or choose a smaller "
+                    f"beta_2. Received: model={model.name!r}, gates of {rho.dtype}"
+                )
+    return None
 
 
 def _one_sample(model: keras.Model) -> str:

@@ -43,19 +43,72 @@ def test_gates_that_stand_still_are_said_once():
     assert len(warnings_of_fit(compiled(keras.optimizers.SGD(1e-12)))) == 1
 
 
-def test_lost_steps_in_half_precision_are_said():
+def in_half_precision(half):
     model = build_model(1.0)
-    keras.config.set_dtype_policy("bfloat16")
-    half = keras.models.clone_model(
+    keras.config.set_dtype_policy(half)
+    return keras.models.clone_model(
         model,
-        clone_function=lambda layer: type(layer).from_config(
-            {**layer.get_config(), "dtype": "bfloat16"}
-        ),
+        clone_function=lambda layer: type(layer).from_config({**layer.get_config(), "dtype": half}),
     )
-    half.get_layer("bin").rho.assign([1.0] * 4)
-    (message,) = warnings_of_fit(compiled(keras.optimizers.Adam(1e-4), half))
+
+
+def test_lost_steps_in_half_precision_are_said():
+    model = in_half_precision("bfloat16")
+    model.get_layer("bin").rho.assign([1.0] * 4)
+    (message,) = warnings_of_fit(compiled(keras.optimizers.Adam(1e-4, beta_2=0.99), model))
     assert "pushes them outwards" in message
     assert "4 gates of bfloat16" in message
+
+
+def in_a_multi_optimizer():
+    adam, sgd = keras.optimizers.Adam(0.01), keras.optimizers.SGD(0.01)
+    return keras.optimizers.MultiOptimizer(lambda variable: adam if "rho" in variable.path else sgd)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "half", "said"),
+    [
+        (lambda: keras.optimizers.Adam(0.1), "bfloat16", "Adam cannot train weights of bfloat16"),
+        (lambda: keras.optimizers.AdamW(0.1), "bfloat16", "AdamW cannot train weights of bfloat16"),
+        (lambda: keras.optimizers.Nadam(0.1), "bfloat16", "Nadam cannot train weights of bfloat16"),
+        (lambda: keras.optimizers.Adam(0.1, beta_2=0.9999), "float16", "beta_2=0.9999 rounds to 1"),
+        pytest.param(
+            in_a_multi_optimizer,
+            "bfloat16",
+            "Adam cannot train",
+            marks=pytest.mark.skipif(
+                not hasattr(keras.optimizers, "MultiOptimizer"), reason="new in Keras 3.15"
+            ),
+        ),
+    ],
+    ids=["Adam", "AdamW", "Nadam", "float16", "several"],
+)
+def test_beta_2_that_rounds_to_1_is_said_once(optimizer, half, said):
+    model = compiled(optimizer(), in_half_precision(half), run_eagerly=True)
+    (message,) = warnings_of_fit(model, epochs=2)
+    assert said in message
+    assert message.endswith(f"model={model.name!r}, gates of {half}")
+    assert warnings_of_fit(model) == []
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "half"),
+    [
+        (lambda: keras.optimizers.Adam(0.1), "float16"),
+        (lambda: keras.optimizers.Adam(0.1, beta_2=0.99), "bfloat16"),
+        (lambda: keras.optimizers.Adamax(0.1), "bfloat16"),
+        (lambda: keras.optimizers.Lion(0.1, beta_2=0.999), "bfloat16"),
+        (lambda: keras.optimizers.Adam(0.1), "mixed_bfloat16"),
+    ],
+    ids=["float16", "smaller beta_2", "Adamax", "Lion", "mixed"],
+)
+def test_optimizers_that_move_gates_of_half_precision_are_left_alone(optimizer, half):
+    model = compiled(optimizer(), in_half_precision(half), run_eagerly=True)
+    before = keras_bin.rho_weights(model)[0].numpy()
+    assert warnings_of_fit(model) == []
+    after = keras_bin.rho_weights(model)[0].numpy()
+    assert np.isfinite(after.astype("float32")).all()
+    assert (after != before).any()
 
 
 @pytest.mark.parametrize("validation", [False, True], ids=["alone", "with validation"])
