@@ -13,7 +13,7 @@ from keras_bin.stages import begin_stage
 from ..models.exported_gates import ExportedGates, exported_rho
 from ..models.rho_tolerance import check_rho_tolerance
 from ..results.errors import ValuesError
-from ..results.layer_report import LayerFold
+from ..results.layer_report import FoldReport, LayerFold
 from .plan import FoldPlan, plan_folding
 
 TOLERANCE = Tolerance(half=0.03, single=1e-3, double=1e-3)
@@ -83,7 +83,7 @@ def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFol
         rho_tolerance: as for `fold`.
 
     Returns:
-        A `LayerFold` for each layer.
+        A `LayerFold` for each layer, in a list that prints and shows as a table.
 
     Raises:
         TypeError: as for `fold`.
@@ -99,7 +99,7 @@ def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFol
     >>> layer.became, layer.reason
     ('affine map', 'its input is an input of the model, or of the model that it is in')
     """
-    return _folded(model, rho_tolerance)[1].layers
+    return FoldReport(_folded(model, rho_tolerance)[1].layers)
 
 
 def check_folded(model: keras.Model, folded: keras.Model, rho_tolerance: float = 0.0) -> None:

@@ -1,8 +1,12 @@
 """What is reported of each normalization layer of a folded model."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
+
+from keras_bin.layer import BatchInstanceNormalization
+from keras_bin.tables import Table, TableList
 
 ABSORBED = "absorbed"
 AFFINE = "affine map"
@@ -38,6 +42,7 @@ class LayerFold(NamedTuple):
         channels: number of its channels.
         snapped: number of channels whose rho was moved to 0 or 1 by `rho_tolerance`.
         clipped: number of channels whose rho was outside [0, 1], and was clipped.
+        has_gates: whether it is a BIN layer, and no batch normalization.
 
     Example:
     >>> import keras, keras_bin
@@ -47,7 +52,7 @@ class LayerFold(NamedTuple):
     >>> model = keras.Model(inputs, keras_bin.BatchInstanceNormalization(name="bin")(x))
     >>> fold_report(model)[0]
     LayerFold(layer='bin', kind='BatchInstanceNormalization', became='absorbed', into='conv',
-              reason='', channels=4, snapped=0, clipped=0)
+              reason='', channels=4, snapped=0, clipped=0, has_gates=True)
     """
 
     layer: str
@@ -58,6 +63,7 @@ class LayerFold(NamedTuple):
     channels: int = 0
     snapped: int = 0
     clipped: int = 0
+    has_gates: bool = True
 
     @classmethod
     def of(
@@ -69,6 +75,49 @@ class LayerFold(NamedTuple):
             type(layer).__name__,
             became,
             channels=layer.moving_mean.shape[0],
+            has_gates=isinstance(layer, BatchInstanceNormalization),
             **change._asdict(),
             **facts,
         )
+
+
+class FoldReport(TableList[LayerFold]):
+    """A list with a `LayerFold` for each normalization layer, from input to output."""
+
+    def table(self) -> Table:
+        """Returns the table, with the counts in its title."""
+        return fold_table(counts(self), self)
+
+
+def folded(layers: Sequence[LayerFold]) -> int:
+    """Counts the BIN layers that became constants."""
+    return sum(layer.has_gates and layer.became != UNFOLDED for layer in layers)
+
+
+def absorbed(layers: Sequence[LayerFold]) -> tuple[int, int]:
+    """Counts the batch normalizations that other layers absorbed, and all of them."""
+    found = [layer.became == ABSORBED for layer in layers if not layer.has_gates]
+    return sum(found), len(found)
+
+
+def counts(layers: Sequence[LayerFold]) -> str:
+    """Says how many layers were folded, and how many absorbed."""
+    taken, batch_normalizations = absorbed(layers)
+    text = f"BIN layers folded: {folded(layers)}"
+    if batch_normalizations:
+        text += f", BatchNormalization layers absorbed: {taken} of {batch_normalizations}"
+    return text
+
+
+def fold_table(title: str, layers: Sequence[LayerFold]) -> Table:
+    """Returns a table with a row for each layer."""
+    columns = {"layer": False, "class": False, "channels": True, "became": False, "why": False}
+    return Table(title, columns, [_row(layer) for layer in layers])
+
+
+def _row(layer: LayerFold) -> tuple[str, ...]:
+    into = f"{layer.became} into {layer.into}" if layer.into else layer.became
+    clipped = f"rho clipped to [0, 1] in {layer.clipped} channels" if layer.clipped else ""
+    snapped = f"rho moved to 0 or 1 in {layer.snapped} channels" if layer.snapped else ""
+    why = "; ".join(filter(None, (layer.reason, clipped, snapped)))
+    return (layer.layer, layer.kind, str(layer.channels), into, why)

@@ -1,15 +1,16 @@
 """What an export did."""
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
+from rich.table import Table as RichTable
 
 from keras_bin.gates.summaries import RhoSummary
+from keras_bin.tables import Table
 
-from .layer_report import UNFOLDED, LayerFold
+from .layer_report import LayerFold, absorbed, counts, fold_table, folded
 from .plain import plain
 from .verification import Verification
 
@@ -59,9 +60,17 @@ class ExportReport:
     @property
     def layers_folded(self) -> int:
         """Number of BIN layers that became constants."""
-        return sum(
-            layer.became != UNFOLDED and layer.kind != "BatchNormalization" for layer in self.layers
-        )
+        return folded(self.layers)
+
+    @property
+    def batch_normalizations(self) -> int:
+        """Number of BatchNormalization layers."""
+        return absorbed(self.layers)[1]
+
+    @property
+    def batch_normalizations_absorbed(self) -> int:
+        """Number of BatchNormalization layers that the layers before them took into weights."""
+        return absorbed(self.layers)[0]
 
     @property
     def max_abs_difference(self) -> float:
@@ -91,6 +100,8 @@ class ExportReport:
             "seconds": self.seconds,
             "cast_to_float32": self.cast_to_float32,
             "layers_folded": self.layers_folded,
+            "batch_normalizations": self.batch_normalizations,
+            "batch_normalizations_absorbed": self.batch_normalizations_absorbed,
             "layers": plain(self.layers),
             "rho": plain(self.rho),
             "snapping_difference": self.snapping_difference,
@@ -98,41 +109,42 @@ class ExportReport:
             "verification": self.verification.as_dict(),
         }
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """The report in one line."""
         cast = ", cast to float32" if self.cast_to_float32 else ""
         rounding = ", or the model's rounding" if self.verification.used_rounding else ""
         changed = ""
         if self.snapping_difference is not None:
-            counts = [
+            gates = [
                 f"{sum(getattr(layer, kind) for layer in self.layers)} gates {kind}"
                 for kind in ("clipped", "snapped")
                 if any(getattr(layer, kind) for layer in self.layers)
             ]
             cost = f"changes outputs by {self.snapping_difference:.1e}"
-            changed = f" ({', '.join(counts).replace('snapped', 'moved')}, which {cost})"
+            changed = f" ({', '.join(gates).replace('snapped', 'moved')}, which {cost})"
         transposes = ""
         if self.inner_transposes:
             transposes = f"; transposes inside: {self.inner_transposes}"
         return (
-            f"{self.path}: BIN layers folded: {self.layers_folded}{changed}{cast}; largest "
+            f"{self.path}: {counts(self.layers)}{changed}{cast}; largest "
             f"difference {self.max_abs_difference:.1e} absolute, "
             f"{self.max_rel_difference:.1e} relative "
             f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding}){transposes}; "
             f"{self.seconds:.1f} s"
         )
 
-    def __rich__(self) -> Table:
-        table = Table(title="What became of each normalization layer")
-        for column in ("layer", "class"):
-            table.add_column(column, overflow="fold")
-        table.add_column("channels", justify="right")
-        for column in ("became", "why"):
-            table.add_column(column, overflow="fold")
-        for layer in self.layers:
-            into = f"{layer.became} into {layer.into}" if layer.into else layer.became
-            clipped = f"rho clipped to [0, 1] in {layer.clipped} channels" if layer.clipped else ""
-            snapped = f"rho moved to 0 or 1 in {layer.snapped} channels" if layer.snapped else ""
-            why = "; ".join(filter(None, (layer.reason, clipped, snapped)))
-            cells = (layer.layer, layer.kind, str(layer.channels), into, why)
-            table.add_row(*map(Text, cells))
-        return table
+    def __str__(self) -> str:
+        """Returns the summary, and a line for each layer that was not absorbed: why not."""
+        reasons = [f"  {layer.layer}: {layer.reason}" for layer in self.layers if layer.reason]
+        return "\n".join([self.summary, *reasons])
+
+    def __rich__(self) -> RichTable:
+        return self._table().rich()
+
+    def _repr_html_(self) -> str:
+        layers = self._table().html() if self.layers else ""
+        return f"<p>{escape(self.summary)}</p>{layers}{self.verification._repr_html_()}"
+
+    def _table(self) -> Table:
+        return fold_table("What became of each normalization layer", self.layers)

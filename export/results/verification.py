@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from rich.table import Table
-from rich.text import Text
+from rich.table import Table as RichTable
+
+from keras_bin.tables import Table
 
 from .plain import plain
 
@@ -123,29 +124,34 @@ class Verification:
             "outputs": plain(self.outputs),
         }
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> RichTable:
+        return self._table().rich({"right": "green", "wrong": "red"})
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+    def _table(self) -> Table:
         rounding = ", or the model's rounding" if self.used_rounding else ""
-        table = Table(
-            title="Difference from the Keras model "
-            f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding})"
+        figures = ("absolute", "relative", "worst at", "expected", "got", "rounding")
+        return Table(
+            "Difference from the Keras model "
+            f"(allowed: {self.atol:g} + {self.rtol:g} * value{rounding})",
+            {"output": False, "shape": False, **dict.fromkeys(figures, True), "": False},
+            [_row(check) for check in self.outputs],
         )
-        for column in ("output", "shape"):
-            table.add_column(column, overflow="fold")
-        for column in ("absolute", "relative", "worst at", "expected", "got", "rounding"):
-            table.add_column(column, justify="right", overflow="fold")
-        table.add_column("")
-        for check in self.outputs:
-            table.add_row(
-                Text(check.name),
-                _sizes(check.shape),
-                f"{check.max_abs:.2g}",
-                f"{check.max_rel:.2g}",
-                "" if check.worst is None else _sizes(check.worst),
-                *("" if x is None else f"{x:.6g}" for x in (check.expected, check.got)),
-                _rounding(check),
-                "[green]right[/green]" if check.passed else "[red]wrong[/red]",
-            )
-        return table
+
+
+def _row(check: OutputCheck) -> tuple[str, ...]:
+    return (
+        check.name,
+        _sizes(check.shape),
+        f"{check.max_abs:.2g}",
+        f"{check.max_rel:.2g}",
+        "" if check.worst is None else _sizes(check.worst),
+        *("" if x is None else f"{x:.6g}" for x in (check.expected, check.got)),
+        _rounding(check),
+        "right" if check.passed else "wrong",
+    )
 
 
 def _rounding(check: OutputCheck) -> str:

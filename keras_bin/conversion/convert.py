@@ -11,7 +11,7 @@ from keras_bin.conversion.carrying_out import (
     to_batch_normalization,
     to_bin,
 )
-from keras_bin.conversion.report import LayerConversion
+from keras_bin.conversion.report import ConversionReport, LayerConversion
 from keras_bin.conversion.selection import Rho, Where
 
 
@@ -126,7 +126,8 @@ def conversion_report(model: keras.Model, where: Where = None) -> list[LayerConv
         where: as for `convert_batch_normalization`.
 
     Returns:
-        A `LayerConversion` for each layer, in the order of computation.
+        A `LayerConversion` for each layer, in the order of computation, in a list that prints and
+        shows as a table.
 
     Raises:
         TypeError: `model` is not a Keras model, or `where` is of another type.
@@ -140,7 +141,7 @@ def conversion_report(model: keras.Model, where: Where = None) -> list[LayerConv
     >>> [(layer.layer, layer.became) for layer in keras_bin.conversion_report(model)]
     [('sequential/norm', 'converted')]
     """
-    return planned_bin(model, where).report
+    return ConversionReport(planned_bin(model, where).report)
 
 
 def _told(conversion: Conversion) -> keras.Model:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 
 from keras_bin.messages import listed
+from keras_bin.tables import Table, TableList
 
 CONVERTED, LEFT = "converted", "left"
 
@@ -46,6 +47,18 @@ class LayerConversion(NamedTuple):
             LEFT if reason else CONVERTED,
             reason,
         )
+
+
+class ConversionReport(TableList[LayerConversion]):
+    """A list with a `LayerConversion` for each batch normalization layer."""
+
+    def table(self) -> Table:
+        """Returns the table, with the count in its title."""
+        converted = sum(layer.became == CONVERTED for layer in self)
+        columns = {"layer": False, "class": False, "channels": True, "became": False, "why": False}
+        rows = [tuple("" if cell is None else str(cell) for cell in layer) for layer in self]
+        title = f"BatchNormalization layers converted: {converted} of {len(self)}"
+        return Table(title, columns, rows)
 
 
 def by_reason(layers: Iterable[LayerConversion]) -> str:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_bin.gates.finding import named_gates
+from keras_bin.tables import Table, TableList
 
 
 class RhoSummary(NamedTuple):
@@ -50,7 +51,7 @@ def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
         model: a model, or a layer that contains BIN layers.
 
     Returns:
-        A `RhoSummary` for each layer, of plain numbers.
+        A `RhoSummary` for each layer, of plain numbers, in a list that prints and shows as a table.
 
     Example:
     >>> import keras, keras_bin
@@ -62,7 +63,7 @@ def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
     >>> summary.layer, summary.channels, summary.mean, summary.at_zero, summary.near_one
     ('sequential/bin', 4, 0.5, 1, 1)
     """
-    return [
+    return _RhoSummaries(
         RhoSummary(
             layer=layer,
             channels=rho.size,
@@ -75,4 +76,17 @@ def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
             near_one=int(np.count_nonzero(rho > 0.9)),
         )
         for layer, rho in named_gates(model).items()
-    ]
+    )
+
+
+class _RhoSummaries(TableList[RhoSummary]):
+    def table(self) -> Table:
+        figures = [*RhoSummary._fields[1:5], "at 0", "at 1", "< 0.1", "> 0.9"]
+        rows = [(layer, *map(_figure, rest)) for layer, *rest in self]
+        return Table(
+            "rho of each BIN layer", {"layer": False, **dict.fromkeys(figures, True)}, rows
+        )
+
+
+def _figure(value: float) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -30,5 +30,5 @@ def run(options, output):
 
 
 def _show(report, output):
-    output.show(str(report))
+    output.show(report.summary)
     output.data.setdefault("reports", []).append(report.as_dict())

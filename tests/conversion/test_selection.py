@@ -47,6 +47,15 @@ def test_where_selects(source, where, expected):
     ]
 
 
+def test_report_prints_as_a_table(source):
+    report = keras_bin.conversion_report(source, "first")
+    lines = str(report).splitlines()
+    assert lines[0] == "BatchNormalization layers converted: 1 of 4"
+    assert lines[2].split() == ["sequential/stem", "BatchNormalization", "3", "converted"]
+    assert lines[3].endswith("  left       `where` does not select it")
+    assert ">`where` does not select it</td>" in report._repr_html_()
+
+
 class Backwards(layers.Layer):
     """Calls the layer that it lists last first."""
 

@@ -46,3 +46,15 @@ def test_summary_is_plain_numbers():
     (summary, _) = keras_bin.rho_summary(with_gates())
     kinds = [type(value) for value in summary]
     assert kinds == [str, int, float, float, float, int, int, int, int]
+
+
+def test_summary_prints_as_a_table():
+    summary = keras_bin.rho_summary(with_gates())
+    assert isinstance(summary, list)
+    assert str(summary).splitlines() == [
+        "rho of each BIN layer",
+        "layer   channels   mean  minimum  maximum  at 0  at 1  < 0.1  > 0.9",
+        "first          3  0.467    0.000    1.000     1     1      1      1",
+        "second         5  0.440    0.090    0.990     0     0      1      1",
+    ]
+    assert ">0.467</td>" in summary._repr_html_()

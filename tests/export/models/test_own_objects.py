@@ -136,14 +136,17 @@ def test_function_called_as_one_of_keras_is_warned_of(name, tmp_path):
     assert model.layers[-1].activation is keras.activations.relu
 
 
-def test_losses_are_not_needed(tmp_path):
-    def model(own):
-        made = net(layers.ReLU())
+def test_losses_are_neither_needed_nor_named(tmp_path):
+    def model(own, *inner):
+        made = net(layers.ReLU(), *inner)
         made.compile("sgd", own.own_loss)
         return made
 
     path, _ = save_model(tmp_path, model)
     assert not load_keras_file(path).compiled
+    path, _ = save_model(tmp_path, lambda own: model(own, own.Scale(name="scale")))
+    with pytest.raises(ValueError, match=r"with 'Scale' of module 'own_layers' \(layer 'scale'\)$"):
+        load_keras_file(path)
 
 
 @pytest.mark.parametrize("name", FORMATS)

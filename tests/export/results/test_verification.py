@@ -104,6 +104,13 @@ def test_names_are_not_taken_for_markup():
     assert "[red]odd" in printed(found(RIGHT._replace(name="[red]odd")))
 
 
+def test_notebook_shows_the_table_and_escapes_names():
+    shown = found(RIGHT._replace(name="<i>&"), WRONG)._repr_html_()
+    assert "(allowed: 0.0001 + 0.001 * value)</caption>" in shown
+    assert "&lt;i&gt;&amp;</td>" in shown
+    assert [shown.count(f">{word}</td>") for word in ("right", "wrong")] == [1, 1]
+
+
 def test_line_holds_every_figure():
     assert str(NOT_FINITE) == (
         "'b', batch of 3: largest absolute difference inf, relative inf; "
