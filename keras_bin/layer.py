@@ -46,7 +46,8 @@ class BatchInstanceNormalization(keras.layers.Layer):
     moving statistics, so that a sample's output does not depend on the rest of its batch. With
     `trainable = False` the layer runs in inference mode and its statistics stay, as for
     `keras.layers.BatchNormalization`. All computation is in float32 at least, whatever the
-    compute dtype, and the weights are never autocast.
+    compute dtype, and the weights are never autocast. Where Keras calls layers more than once a
+    step (`TimeDistributed`, `RNN`, `RematScope`), docs/limits.md says what that means.
 
     rho starts at 1 and learns slowly: train it with `keras_bin.BINModel`, which scales its
     steps.
