@@ -77,14 +77,14 @@ class Net(NamedTuple):
             normalization: makes a normalization layer.
             model_class: `keras.Model` or a subclass.
         """
-        inputs = keras.Input((self.size, self.size, 3))
+        inputs = keras.Input((self.size, self.size, 3), name="images")
         x = self.stem(inputs, normalization)
         for stage, blocks in enumerate(self.blocks):
             for index in range(blocks):
                 strides = 2 if stage and not index else 1
                 x = self.block(x, self.width << stage, strides, normalization)
-        outputs = layers.Dense(self.classes)(layers.GlobalAveragePooling2D()(x))
-        return model_class(inputs, outputs)
+        x = layers.GlobalAveragePooling2D()(x)
+        return model_class(inputs, layers.Dense(self.classes, name="logits")(x))
 
     def data(self) -> tuple[np.ndarray, np.ndarray]:
         """Draws the images of one step, and their labels."""

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_bin.arrays import is_text
+from keras_bin.networks.automatic_names import automatic_inputs, automatic_outputs
 from keras_bin.networks.graph import check_model
 from keras_bin.networks.tensor_names import Names
 from keras_bin.stages import begin_stage
@@ -59,6 +60,15 @@ class Preparation:
         self.exported = ExportedModel(model, rho_tolerance, input_names, output_names)
         self._samples = samples
         self._graphs: dict[bool, ExportGraph] = {}
+        if names := _automatic_names(self.exported.model, input_names, output_names):
+            warnings.warn(
+                "Inputs and outputs without a name get one from Keras that changes with the layers "
+                "which a process made before, so that clients may fail on the next training; name "
+                "the keras.Input and the last layer, or pass `input_names` and `output_names` "
+                "(--input-names and --output-names in a shell), which may hold the names as they "
+                f"are. Received: model {model.name!r} with {' and '.join(names)}",
+                stacklevel=3,
+            )
         if self.exported.is_half:
             warnings.warn(
                 f"Model {model.name!r} computes in half precision; it is exported in float32.",
@@ -158,6 +168,15 @@ class Preparation:
             size=size,
             cast_to_float32=self.exported.is_half,
         )
+
+
+def _automatic_names(model, input_names, output_names):
+    """Returns a phrase for the inputs and one for the outputs whose names Keras has made up."""
+    inputs = automatic_inputs(model, input_names)
+    outputs = automatic_outputs(model, output_names)
+    return [
+        f"{side} {names}" for side, names in (("inputs", inputs), ("outputs", outputs)) if names
+    ]
 
 
 def check_settings(rho_tolerance: float, atol: float | None, rtol: float | None) -> None:

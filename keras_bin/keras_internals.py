@@ -19,6 +19,7 @@ from keras.src.constraints import ALL_OBJECTS_DICT as CONSTRAINTS_BY_NAME
 
 # Public: none; `keras.Model(inputs, outputs)` makes one, and its class has no public name.
 from keras.src.models.functional import Functional
+from keras.src.utils.naming import to_snake_case  # names of layers begin with it; public: none
 
 LAYERS_MODULE = "keras.src.layers."  # where the classes of Keras's own layers are defined
 
@@ -287,6 +288,7 @@ __all__ = [
     "set_own_trainable",
     "take_out_of_graphs",
     "takes_training",
+    "to_snake_case",
     "track_loss",
     "tracked_lists",
     "tracked_samples",

@@ -31,7 +31,8 @@ def warn_of_changes(
             return
         message = (
             f"Clients of {str(path)!r} have to change, as this export has other names, dtypes or "
-            "shapes; pass the old names as `input_names` and `output_names` to keep those. "
+            "shapes; pass the old names as `input_names` and `output_names` (--input-names and "
+            "--output-names in a shell) to keep those. "
             f"The changes are: {'; '.join(lines)}"
         )
     warnings.warn(message, stacklevel=4)  # where the user calls the export

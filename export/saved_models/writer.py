@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_bin.errors import ArgumentError
 from keras_bin.networks.signature import Signature
 from keras_bin.networks.tensor_names import Names
 from keras_bin.sampling.batches import rows
@@ -202,7 +203,7 @@ def _refuse_names_equal_but_for_case(signature: Signature) -> None:
     folded = [name.lower() for name in names]
     wrong = [name for name in names if folded.count(name.lower()) > 1]
     if wrong:
-        raise ValueError(
+        raise ArgumentError(
             "Inputs of a SavedModel must have names that differ in more than upper and lower case; "
             f"pass others as `input_names`. Received: {wrong}"
         )

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import keras
 
+from keras_bin.errors import ArgumentError
 from keras_bin.networks.half_precision import HALF_DTYPES
 from keras_bin.networks.tensor_names import Names, argument_name, renamed, unique
 
@@ -47,7 +48,7 @@ def model_signature(
 
     Raises:
         TypeError: `input_names` or `output_names` is not a list or dict.
-        ValueError: they do not fit the model, an output has an empty name, or an input and an
+        ArgumentError: they do not fit the model, an output has an empty name, or an input and an
             output share a name.
     """
     inputs, outputs = named_tensors(model)
@@ -56,13 +57,13 @@ def model_signature(
     own_outputs = [info.name for info in outputs]
     outputs = _with_names(outputs, renamed(own_outputs, output_names, "output"))
     if "" in (info.name for info in outputs):
-        raise ValueError(
+        raise ArgumentError(
             "Names of outputs must not be empty; give each output of the dict a key, or pass "
             f"`output_names`. Received: {own_outputs}"
         )
     shared = {info.name for info in inputs} & {info.name for info in outputs}
     if shared:
-        raise ValueError(
+        raise ArgumentError(
             "Inputs and outputs must have different names; rename the layer or the key, or pass "
             f"`input_names` or `output_names`. Received: {sorted(shared)} as names of both"
         )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from keras_bin.errors import ArgumentError
+
 # A name for each tensor, or new names by those so far.
 Names: TypeAlias = list[str] | tuple[str, ...] | Mapping[str, str]
 
@@ -38,7 +40,8 @@ def renamed(names: Sequence[str], given: Names | None, side: str) -> list[str]:
 
     Raises:
         TypeError: `given` is something else.
-        ValueError: a name is unknown, impossible or given twice, or there are too many or too few.
+        ArgumentError: a name is unknown, impossible or given twice, or there are too many or too
+            few.
     """
     if given is None:
         return list(names)
@@ -46,14 +49,14 @@ def renamed(names: Sequence[str], given: Names | None, side: str) -> list[str]:
     received = f"Received: {argument}={given!r}"
     if isinstance(given, Mapping):
         if unknown := [name for name in given if name not in names]:
-            raise ValueError(
+            raise ArgumentError(
                 f"`{argument}` must map names that the {side}s have so far to new ones; they are "
                 f"{list(names)}. {received}, of which {unknown} are unknown"
             )
         found = [given.get(name, name) for name in names]
     elif isinstance(given, (list, tuple)):
         if len(given) != len(names):
-            raise ValueError(
+            raise ArgumentError(
                 f"`{argument}` must hold a name for each {side}; so far they are {list(names)}. "
                 f"To rename some of them, pass a dict from old names to new ones. {received}"
             )
@@ -70,9 +73,11 @@ def renamed(names: Sequence[str], given: Names | None, side: str) -> list[str]:
             if side == "input"
             else "printable text that is not empty"
         )
-        raise ValueError(f"Names of {side}s must be {rule}. {received}, of which {wrong} are not")
+        raise ArgumentError(
+            f"Names of {side}s must be {rule}. {received}, of which {wrong} are not"
+        )
     if doubled := sorted({name for name in found if found.count(name) > 1}):
-        raise ValueError(
+        raise ArgumentError(
             f"Names of {side}s must differ. {received}, with which {doubled} would name several"
         )
     return found

@@ -1,10 +1,13 @@
 """What is prepared once for all formats, and what changing gates costs."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
+from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.onnx_files.lowering import LOWERINGS
 from keras_bin.export.onnx_files.writer import write_onnx
 from keras_bin.export.preparation import Preparation
@@ -141,3 +144,48 @@ def test_second_format_neither_runs_nor_traces_the_model(tolerance, tmp_path):
     CALLS.clear()
     write_saved_model(prepared, tmp_path / "model", None, False, None, None, None)
     assert CALLS == []
+
+
+def unnamed():
+    inputs = keras.Input(IMAGE)
+    return keras.Model(inputs, layers.Dense(2)(inputs))
+
+
+def said_of_names(model, **arguments):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Preparation(model, **arguments)
+    return [str(each.message) for each in caught if "without a name" in str(each.message)]
+
+
+def test_names_that_keras_makes_up_are_said_once():
+    unnamed()
+    (message,) = said_of_names(unnamed())
+    assert message.startswith("Inputs and outputs without a name get one from Keras that changes")
+    assert message.endswith("'functional_1' with inputs ['keras_tensor_2'] and outputs ['dense_1']")
+    assert "keras.Input and the last layer, or pass `input_names` and `output_names`" in message
+
+
+@pytest.mark.parametrize(
+    ("names", "end"),
+    [
+        ({"input_names": ["image"]}, "with outputs ['dense']"),
+        ({"output_names": {"dense": "dense"}}, "with inputs ['keras_tensor']"),
+    ],
+    ids=["list", "dict"],
+)
+def test_side_with_given_names_is_left_out(names, end):
+    (message,) = said_of_names(unnamed(), **names)
+    assert message.endswith(end)
+
+
+def test_nothing_is_said_of_given_names():
+    assert said_of_names(bin_model()) == []
+    assert said_of_names(unnamed(), input_names=["image"], output_names=["dense"]) == []
+
+
+@pytest.mark.parametrize("export", [export_saved_model, export_onnx])
+def test_warning_points_at_the_users_own_line(export, tmp_path):
+    with pytest.warns(UserWarning, match="without a name") as caught:
+        export(unnamed(), tmp_path / "model", verbose=False)
+    assert [each.filename for each in caught if "without a name" in str(each.message)] == [__file__]

@@ -117,10 +117,12 @@ def test_changes_of_the_version_before_are_said_where_the_user_exports(tmp_path)
     assert warning.filename == __file__
     assert str(warning.message) == (
         f"Clients of '{tmp_path}/1' have to change, as this export has other names, dtypes or "
-        "shapes; pass the old names as `input_names` and `output_names` to keep those. The changes "
-        "are: inputs: 'image' (float32, shape (None, 8, 6, 3)) → 'image' (float32, shape (None, 4, "
-        "4, 3)); outputs: 'bin' (float32, shape (None, 8, 6, 3)) → 'normalized' (float32, shape "
-        "(None, 4, 4, 3))"
+        "shapes; pass the old names as `input_names` and `output_names` (--input-names and "
+        "--output-names in a shell) to keep those. The changes are: "
+        "inputs: 'image' (float32, shape (None, 8, 6, 3)) → "
+        "'image' (float32, shape (None, 4, 4, 3)); "
+        "outputs: 'bin' (float32, shape (None, 8, 6, 3)) → "
+        "'normalized' (float32, shape (None, 4, 4, 3))"
     )
 
 
