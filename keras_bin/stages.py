@@ -39,6 +39,12 @@ def begin_stage(name: str) -> None:
         stages.begin(name)
 
 
+def end_stage() -> None:
+    """Ends the stage that work is in."""
+    if stages := _current.get():
+        stages.end()
+
+
 @contextlib.contextmanager
 def stages_told(tell: Tell) -> Iterator[None]:
     """Tells the stages of what is done in the `with` block, in this thread.

@@ -4,12 +4,12 @@ import contextlib
 import json
 import sys
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 import click
 
 from keras_bin_cli.errors import WrongArguments
+from keras_bin_cli.process import Process
 from keras_bin_cli.stages import Stages, live, say
 
 # Wide enough for every table, where there is no terminal with a width.
@@ -26,15 +26,20 @@ class Output:
         quiet: whether to print errors only.
         debug: whether to print the traceback of an error.
         lines: whether stages of the work are worth a line where there is no terminal.
+        process: this process, if signals are its own.
 
     Attributes:
         data: what the JSON object holds; commands add to it.
         code: the exit code.
-        check: raises `Interrupted` if a signal came; called between stages.
     """
 
     def __init__(
-        self, json: bool = False, quiet: bool = False, debug: bool = False, lines: bool = False
+        self,
+        json: bool = False,
+        quiet: bool = False,
+        debug: bool = False,
+        lines: bool = False,
+        process: Process | None = None,
     ):
         self._json = json
         self._quiet = quiet
@@ -43,7 +48,7 @@ class Output:
         self._results: list[Any] = []
         self.data: dict[str, Any] = {}
         self.code = 0
-        self.check: Callable[[], None] = lambda: None
+        self._process = process
 
     def show(self, *results) -> None:
         """Adds texts and tables to what is printed, unless JSON or nothing is."""
@@ -57,8 +62,11 @@ class Output:
 
     def tell(self, stage: str, seconds: float | None) -> None:
         """Shows that a stage begins or has ended; see `keras_bin.stages.stages_told`."""
-        if seconds is None:
-            self.check()
+        if self._process is not None:
+            if seconds is None:
+                self._process.check()
+            elif stage == "publish":
+                self._process.hold()
         if not (self._json or self._quiet):
             self._stages.tell(stage, seconds)
 

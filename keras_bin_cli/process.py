@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 _SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -49,6 +49,7 @@ class Process:
         self._json = json
         self._number: int | None = None
         self._since = 0.0
+        self._held = False
         self._open_standard_streams()
         self._errors = os.dup(2)
         # Python writes to the terminal even while file descriptor 2 leads elsewhere.
@@ -84,18 +85,18 @@ class Process:
                 os.dup2(self._errors, 2)
 
     @contextlib.contextmanager
-    def working(self) -> Iterator[Callable[[], None]]:
+    def working(self) -> Iterator[None]:
         """Makes signals raise `Interrupted`; they are ignored afterwards.
 
-        Yields:
-            A function that raises `Interrupted` if there was a signal. Code that calls Python
-            from C++ or while objects are deleted may have swallowed the exception before.
+        Raises:
+            Interrupted: there was a signal, whatever has become of the exception meanwhile.
         """
         print_unraisable, sys.unraisablehook = sys.unraisablehook, self._raise_again
         self._answer(self._raise)
         try:
-            yield self._check
-            self._check()
+            yield
+            if not self._held:
+                self.check()
         except Exception as error:
             if self._number is not None:  # what C++ makes of the exception
                 raise Interrupted(self._number) from error
@@ -103,6 +104,16 @@ class Process:
         finally:
             self._answer(signal.SIG_IGN)
             sys.unraisablehook = print_unraisable
+
+    def hold(self) -> None:
+        """Makes signals wait for the next check, as what was worked for is done."""
+        self._held = True
+
+    def check(self) -> None:
+        """Raises `Interrupted` if there was a signal that was held, or that C++ has swallowed."""
+        self._held = False
+        if self._number is not None:
+            raise Interrupted(self._number)
 
     def end(self) -> None:
         """Ignores signals, and leaves nothing to write that would fail when Python ends."""
@@ -129,13 +140,11 @@ class Process:
 
     def _raise(self, number, _frame):
         now = time.monotonic()
-        if self._number is None or now > self._since + _PATIENCE:
+        if self._held:
+            self._number = number
+        elif self._number is None or now > self._since + _PATIENCE:
             self._number, self._since = number, now
             raise Interrupted(number)
-
-    def _check(self):
-        if self._number is not None:
-            raise Interrupted(self._number)
 
     def _raise_again(self, unraisable):
         """Repeats a signal whose exception nobody can catch, as in a finalizer."""

@@ -11,7 +11,9 @@ import click
 from keras_bin_cli.command import EXIT_CODES, Request, as_it_is
 from keras_bin_cli.commands.convert import convert
 from keras_bin_cli.commands.export import export
+from keras_bin_cli.commands.fold_report import fold_report
 from keras_bin_cli.commands.inspect import inspect
+from keras_bin_cli.commands.prune import prune
 from keras_bin_cli.commands.verify import verify
 from keras_bin_cli.errors import WrongArguments
 from keras_bin_cli.output import Output
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
         request = _program().main(given, "keras-bin", standalone_mode=False)
         if isinstance(request, Request):
             options = request.options
-            output = Output(options.json, options.quiet, options.debug, request.is_long)
+            output = Output(options.json, options.quiet, options.debug, request.is_long, process)
             _work(request, output, process)
         else:  # help or versions, which are printed
             output = Output()
@@ -55,7 +57,7 @@ def _work(request, output, process):
         if process is not None:
             with output.starting(), process.starting(request.options.debug):
                 importlib.import_module(module)
-            output.check = stack.enter_context(process.working())
+            stack.enter_context(process.working())
         from keras_bin.errors import ArgumentError
         from keras_bin.stages import stages_told
 
@@ -69,7 +71,7 @@ def _work(request, output, process):
 def _program():
     return click.Group(
         "keras-bin",
-        commands=[export(), verify(), inspect(), convert()],
+        commands=[export(), verify(), inspect(), convert(), fold_report(), prune()],
         params=[
             click.Option(
                 ["--version"],

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from keras_bin_cli.errors import WrongArguments
-from keras_bin_cli.files.kinds import ARTIFACTS, MODELS, Found, Kind, find, versions
+from keras_bin_cli.files.kinds import ARTIFACTS, MODELS, Found, Kind, find, is_saved_model, versions
 
 
 def check_model(path: Path, name: str = "MODEL", other: tuple[Path, str] | None = None) -> None:
@@ -82,15 +82,15 @@ def check_samples(path: Path, name: str) -> None:
 
 
 def check_versions(path: Path, name: str) -> None:
-    """Checks that a folder may hold versions of a SavedModel.
+    """Checks that a folder holds versions of a SavedModel.
 
     Raises:
-        WrongArguments: it is no folder, or a version itself.
+        WrongArguments: it is no folder, holds no version, or is a version itself.
     """
     found = find(path)
-    if found.kind is Kind.SAVED_MODEL:
+    if os.path.isdir(path) and is_saved_model(path):
         raise _wrong(f"{name} must be the folder of all versions: {path.parent}", path, found)
-    if not os.path.isdir(path):
+    if found.kind is not Kind.VERSIONS:
         raise _wrong(f"{name} must be the folder of a SavedModel's versions", path, found)
 
 

@@ -38,29 +38,30 @@ def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
             of the path is a file, or PermissionError.
     """
     made = _missing(folder)
+    staged = None
     with contextlib.ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for path in made:
-                sync_folder(path.parent)
-            with lock(folder) as alone:
-                if alone:
-                    _sweep(folder)
-                staged = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
-                stack.enter_context(lock(staged, wait=False))
-        except OSError as error:
-            _remove_empty(made)
-            # mkdir raises FileExistsError if the folder itself is a file.
-            code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno or 0
-            raise cannot_write(code, os.strerror(code), folder) from error
-        try:
+        try:  # Ctrl-C may come at any time
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                for path in made:
+                    sync_folder(path.parent)
+                with lock(folder) as alone:
+                    if alone:
+                        _sweep(folder)
+                    staged = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
+                    stack.enter_context(lock(staged, wait=False))
+            except OSError as error:
+                # mkdir raises FileExistsError if the folder itself is a file.
+                code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno or 0
+                raise cannot_write(code, os.strerror(code), folder) from error
             with disk_errors(staged, destination or folder):
                 yield staged
-        except BaseException:
             _remove(staged)
+        except BaseException:
+            if staged is not None:
+                _remove(staged)
             _remove_empty(made)
             raise
-        _remove(staged)
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
@@ -84,8 +85,14 @@ def publish_file(staged: Path, destination: Path, overwrite: bool) -> None:
         OSError: the disk is full, or fails.
     """
     sync_tree(staged)
+    is_new = not os.path.lexists(destination)
     _name_file(staged, destination, overwrite)
-    sync_folder(destination.parent)
+    try:
+        sync_folder(destination.parent)
+    except BaseException:
+        if is_new:
+            destination.unlink(missing_ok=True)
+        raise
 
 
 def publish_folder(staged: Path, destination: Path, overwrite: bool) -> None:

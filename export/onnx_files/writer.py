@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_bin.networks.tensor_names import Names
-from keras_bin.stages import begin_stage, is_verbose, print_line, stages_printed
+from keras_bin.stages import begin_stage, end_stage, is_verbose, print_line, stages_printed
 
 from ..extras import require_onnx, require_tensorflow
 from ..files.publish import refuse_existing, staging
@@ -154,6 +154,7 @@ def write_onnx(
             warn_of_changes(path, stated_signature, artifact.signature, ordered=True)
         begin_stage("publish")
         publish_with_weights(written, path, overwrite)
+        end_stage()
     return prepared.report(path, layers, found, snapping, onnx_size(path), transposes)
 
 

@@ -14,7 +14,7 @@ from keras_bin.networks.tensor_names import Names
 from keras_bin.sampling.batches import rows
 from keras_bin.sampling.generated import SMALL_BATCHES
 from keras_bin.sampling.trial import Batch
-from keras_bin.stages import begin_stage, is_verbose, print_line, stages_printed
+from keras_bin.stages import begin_stage, end_stage, is_verbose, print_line, stages_printed
 
 from ..extras import require_tensorflow
 from ..files.publish import refuse_existing, staging
@@ -194,6 +194,7 @@ def write_saved_model(
             warn_of_changes(before, stated_signature, artifact.signature)
         begin_stage("publish")
         path = publish_version(written, base, version, overwrite)
+        end_stage()
     return prepared.report(path, layers, found, snapping, size_on_disk(path))
 
 

@@ -74,15 +74,16 @@ def find(path: Path) -> Found:
 def versions(base: Path) -> list[Path]:
     """Returns the folders of a SavedModel's versions, the lowest number first."""
     numbered = (path for path in base.iterdir() if path.name.isascii() and path.name.isdecimal())
-    return sorted(filter(_is_saved_model, numbered), key=lambda path: int(path.name))
+    return sorted(filter(is_saved_model, numbered), key=lambda path: int(path.name))
 
 
-def _is_saved_model(folder):
+def is_saved_model(folder: Path) -> bool:
+    """Tells whether a folder is that of a SavedModel, whole or not."""
     return (folder / SAVED_MODEL_PB).is_file()
 
 
 def _folder(path):
-    if _is_saved_model(path):
+    if is_saved_model(path):
         inside = _file(path / SAVED_MODEL_PB)
         if inside.kind is Kind.SAVED_MODEL:
             return inside

@@ -7,7 +7,7 @@ from keras_bin.conversion.carrying_out import TOLERANCE
 from keras_bin.export.files.publish import publish_file, staging
 from keras_bin.export.models.keras_file import load_keras_file
 from keras_bin.networks.graph import as_functional
-from keras_bin.stages import begin_stage
+from keras_bin.stages import begin_stage, end_stage
 
 
 def write_converted(model: keras.Model, options) -> None:
@@ -29,6 +29,7 @@ def write_converted(model: keras.Model, options) -> None:
         _check(written, model, options)
         begin_stage("publish")
         publish_file(written, options.out, options.overwrite)
+        end_stage()
 
 
 def _check(written, model, options):
