@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
             _work(request, output, process)
         else:  # help or versions, which are printed
             output = Output()
+    except SystemExit:  # of click, whose help met a closed pipe
+        output.fail(BrokenPipeError())
     except (Exception, KeyboardInterrupt) as error:  # any failure is one line and an exit code
         output.fail(error)
     return output.close()

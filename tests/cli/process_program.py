@@ -1,0 +1,110 @@
+"""Works as `keras-bin` does, in one of several ways; run by test_process.py.
+
+It prints a line when it is ready to be interrupted.
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import sys
+import time
+import warnings
+
+from keras_bin_cli.output import Output
+from keras_bin_cli.process import Process
+
+
+def ready():
+    print("ready", flush=True)
+    time.sleep(20)
+
+
+def work(_process, _output):
+    folder = pathlib.Path("left")
+    folder.mkdir()
+    try:
+        ready()
+    finally:
+        signal.raise_signal(signal.SIGINT)  # a second Ctrl-C while all is cleaned up
+        folder.rmdir()
+
+
+def swallow(process, output):
+    """Goes on like code that C++ has called, until the next stage."""
+    with contextlib.suppress(KeyboardInterrupt):
+        ready()
+    output.tell("next", None)
+    print("went on")
+
+
+def convert(_process, _output):
+    """Makes another error of the exception, as C++ does."""
+    try:
+        ready()
+    except KeyboardInterrupt as error:
+        raise RuntimeError("UnknownError: KeyboardInterrupt") from error
+
+
+class Finalized:
+    def __del__(self):
+        ready()
+
+
+def finalize(_process, _output):
+    """Is interrupted where Python can only print the exception."""
+    Finalized()
+    for _ in range(200):
+        time.sleep(0.1)
+    print("went on")
+
+
+def publish(_process, output):
+    """Is interrupted once the file has its name."""
+    output.tell("publish", None)
+    output.tell("publish", 0.0)
+    os.kill(os.getpid(), signal.SIGINT)
+    output.show("published")
+
+
+def publish_twice(process, output):
+    publish(process, output)
+    output.tell("write", None)
+    print("went on")
+
+
+def start(process, _output):
+    with process.starting(debug=False):
+        os.write(2, b"TensorFlow starts\n")
+        warnings.showwarning("careful", UserWarning, "file", 1)
+        ready()
+
+
+def start_in_vain(process, _output):
+    with process.starting(debug=False):
+        os.write(2, b"TensorFlow starts\n")
+        raise ImportError("no TensorFlow")
+
+
+def debug(process, _output):
+    with process.starting(debug=True):
+        os.write(2, b"TensorFlow starts\n")
+
+
+def main(way, *options):
+    process = Process(json="--json" in options)
+    output = Output(json="--json" in options, process=process)
+    warnings.showwarning = lambda message, *_args: output.warn(message)
+    try:
+        with contextlib.nullcontext() if "start" in way else process.working():
+            globals()[way](process, output)
+    except (Exception, KeyboardInterrupt) as error:
+        output.fail(error)
+    code = output.close()
+    process.end()
+    os.kill(os.getpid(), signal.SIGINT)  # comes too late
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
