@@ -20,6 +20,7 @@ from keras_bin.loops import apply_gradients, stateless_apply
 from keras_bin.model import BINModel
 from keras_bin.recalibration.recalibrate import recalibrate
 from keras_bin.torch_weights.loading import LoadedTorchWeights, load_torch_state_dict
+from keras_bin.unscaled import UnscaledRhoWarning
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ __all__ = [
     "RhoHistory",
     "RhoSummary",
     "UnitInterval",
+    "UnscaledRhoWarning",
     "apply_gradients",
     "conversion_report",
     "convert_batch_normalization",

@@ -14,7 +14,7 @@ from keras_bin.inference_form import current_form
 from keras_bin.moving_statistics import update_moving_statistics
 from keras_bin.normalize import normalize
 from keras_bin.replicas import replica_sum
-from keras_bin.rho_constraint import RhoConstraint
+from keras_bin.rho_constraint import RhoConstraint, note_call
 
 Initializer = str | dict[str, Any] | Callable[..., Any]
 Regularizer = str | dict[str, Any] | Callable[..., Any] | None
@@ -209,6 +209,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any | None = None) -> Any:
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
+        note_call(self.rho)
         # Half precision overflows in squares (float16 ends at 65504), so statistics and the
         # map itself are computed in float32 at least and cast back once.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))

@@ -171,7 +171,7 @@ def check_scale(scale: Any) -> None:
         )
 
 
-def _check_optimizer(optimizer):
+def _check_optimizer(optimizer: Any) -> None:
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TypeError(
             "`optimizer` must be an optimizer of Keras, such as keras.optimizers.Adam(1e-3). Give "
@@ -180,7 +180,7 @@ def _check_optimizer(optimizer):
         )
 
 
-def _check_variables(variables):
+def _check_variables(variables: Sequence[Any]) -> None:
     foreign = next((each for each in variables if not isinstance(each, keras.Variable)), None)
     if foreign is not None:
         raise TypeError(

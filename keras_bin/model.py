@@ -13,12 +13,14 @@ from keras_bin.keras_internals import (
     Functional,
     compute_loss,
     fill_in_config,
+    set_own_trainable,
     takes_training,
     track_loss,
 )
 from keras_bin.loops import apply_gradients, build, check_scale, rho_update_of
 from keras_bin.rho_update import check_optimizer
 from keras_bin.rho_watch import RhoWatch
+from keras_bin.source_models import functional_over
 from keras_bin.weight_averages import own_averages
 
 
@@ -42,7 +44,8 @@ class BINModel(keras.Model):
     `compile`, `fit`, `save`. A change of `rho_gradient_scale` takes effect at `compile`. Files,
     configs, copies and clones keep it. Only the model that is fitted scales rho's steps: a
     `BINModel` inside a plain `keras.Model` does not. A custom `train_step` must call
-    `super().train_step`.
+    `super().train_step`, or `keras_bin.apply_gradients`. Where rho's steps are not scaled, a
+    `keras_bin.UnscaledRhoWarning` says so. `BINModel.from_model` makes one of a model that exists.
 
     Args:
         *args: as for `keras.Model`, for example `inputs, outputs`.
@@ -84,6 +87,42 @@ class BINModel(keras.Model):
                 self.__class__ = functional_class(cls, float(rho_gradient_scale))
         super().__init__(*args, **kwargs)
         self.rho_gradient_scale = rho_gradient_scale
+
+    @classmethod
+    def from_model(cls, model: keras.Model, rho_gradient_scale: float | None = None) -> "BINModel":
+        """Makes a `BINModel` of a Sequential, Functional or called subclassed model.
+
+        It has the same inputs, outputs and name, and the same layers: what one of the two learns,
+        the other has learned. A subclassed model becomes its only layer. It is not compiled.
+
+        Args:
+            model: the model, built, compiled or not; it stays as it is.
+            rho_gradient_scale: factor of rho's steps; by default that of `model` if it is a
+                `BINModel`, 10 otherwise.
+
+        Raises:
+            TypeError: `model` is not a `keras.Model`.
+            ValueError: `rho_gradient_scale` is not a finite number above 0; or `model` is not
+                built, its inputs are unknown (a subclassed model that was called on several
+                arguments, or on integers), or something of it would be lost, such as a
+                `train_step` of its own.
+
+        Example:
+        >>> import keras, keras_bin
+        >>> model = keras.Sequential(
+        ...     [keras.Input((8, 8, 3)), keras_bin.BatchInstanceNormalization()]
+        ... )
+        >>> bin_model = keras_bin.BINModel.from_model(model)
+        >>> bin_model.layers[-1] is model.layers[-1]
+        True
+        """
+        if rho_gradient_scale is None:
+            rho_gradient_scale = getattr(model, "rho_gradient_scale", 10.0)
+        check_scale(rho_gradient_scale)
+        graph = functional_over(model)
+        new = cls(graph.input, graph.output, name=graph.name, rho_gradient_scale=rho_gradient_scale)
+        set_own_trainable(new, model.trainable)
+        return new
 
     @property
     def rho_gradient_scale(self) -> float:

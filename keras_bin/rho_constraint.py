@@ -1,13 +1,21 @@
-"""What stands in a rho's `constraint`: the layer's own, and the mark of a rho."""
+"""What stands in a rho's `constraint`: the user's own, and a watch over the optimizer's steps."""
 
-from collections.abc import Callable
+import contextlib
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
 
+from keras_bin.keras_internals import outermost_layer
+from keras_bin.unscaled import warn_of_unscaled_rho
+
 
 class RhoConstraint(keras.constraints.Constraint):
-    """Applies another constraint, and marks its variable as a rho.
+    """Applies another constraint, and warns where an optimizer's step of rho was not scaled.
+
+    Keras's optimizers call the constraint of each variable that they have changed, on every
+    backend and in every kind of loop. This one also marks its variable as a rho.
 
     Args:
         constraint: the layer's own `rho_constraint`, or None.
@@ -15,12 +23,51 @@ class RhoConstraint(keras.constraints.Constraint):
 
     def __init__(self, constraint: Callable[[Any], Any] | None):
         self._constraint = constraint
+        self._outermost: weakref.ref[keras.layers.Layer] | None = None
+        # A number, as the replicas of a `tf.distribute` strategy are in one step at a time.
+        self._scaled_steps = 0
 
     def __call__(self, w: Any) -> Any:
         """Returns what the other constraint makes of `w`."""
+        if not self._scaled_steps:
+            warn_of_unscaled_rho(self._outermost and self._outermost())
         return w if self._constraint is None else self._constraint(w)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles the constraint alone: a copy belongs to another model."""
+        return type(self), (self._constraint,)
+
+    def note_call(self) -> None:
+        """Records the outermost layer that is being called, which names the model."""
+        layer = outermost_layer()
+        self._outermost = None if layer is None else weakref.ref(layer)
+
+    @contextlib.contextmanager
+    def scaled(self) -> Iterator[None]:
+        """Says that the steps taken in a `with` block are scaled."""
+        self._scaled_steps += 1
+        try:
+            yield
+        finally:
+            self._scaled_steps -= 1
 
 
 def is_rho(variable: Any) -> bool:
     """Tells whether a variable is the rho of a BIN layer."""
     return isinstance(getattr(variable, "constraint", None), RhoConstraint)
+
+
+def note_call(rho: keras.Variable) -> None:
+    """Records the model that is being called, and marks a rho whose constraint was replaced."""
+    if not is_rho(rho):
+        rho.constraint = RhoConstraint(rho.constraint)
+    rho.constraint.note_call()
+
+
+@contextlib.contextmanager
+def scaled_steps(rhos: Iterable[keras.Variable]) -> Iterator[None]:
+    """Says that the steps which rhos take in a `with` block are scaled."""
+    with contextlib.ExitStack() as stack:
+        for rho in rhos:
+            stack.enter_context(rho.constraint.scaled())
+        yield

@@ -28,6 +28,7 @@ from keras_bin.keras_internals import (
     schedule_free_iterate,
     updates,
 )
+from keras_bin.rho_constraint import scaled_steps
 
 _Result = TypeVar("_Result")
 
@@ -132,8 +133,9 @@ class RhoUpdate:
     def step(self) -> Iterator[None]:
         """Lengthens the step that the optimizer takes in a `with` block."""
         starts = self._starts()
-        yield
-        self._finish(starts)
+        with scaled_steps(self._rhos):
+            yield
+            self._finish(starts)
 
     def stateless_step(
         self,
@@ -153,9 +155,11 @@ class RhoUpdate:
         """
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             starts = self._starts()
-        result, after = take()
-        with keras.StatelessScope(state_mapping=list(zip(variables, after, strict=True))) as scope:
-            self._finish(starts)
+        with scaled_steps(self._rhos):
+            result, after = take()
+            mapping = list(zip(variables, after, strict=True))
+            with keras.StatelessScope(state_mapping=mapping) as scope:
+                self._finish(starts)
         return result, [scope.get_current_value(variable) for variable in variables]
 
     def _starts(self) -> list[_Start]:

@@ -7,6 +7,9 @@ import pytest
 import keras_bin
 from tests import cases
 
+# The layer is tested in a plain model here.
+pytestmark = pytest.mark.filterwarnings("ignore::keras_bin.UnscaledRhoWarning")
+
 
 def ramp(shape, dtype=None):
     """An initializer that is a plain function."""

@@ -137,7 +137,8 @@ def _carried_out(model: keras.Model, planned: Plan, conversion: Converted) -> _C
 
 def _copied(graph: keras.Model, planned: Plan, conversion: Converted) -> _Copy:
     begin_stage("convert")
-    copier = Copier(graph, dict.fromkeys(map(id, planned.converted), conversion), inference=False)
+    replacements = dict.fromkeys(map(id, planned.converted), conversion)
+    copier = Copier(graph, replacements, inference=False, of_kind=_of_kind)
     copy = copier.copy()
     begin_stage("verify")
     found = compare(graph, copy, TOLERANCE)
@@ -157,6 +158,12 @@ def _copied(graph: keras.Model, planned: Plan, conversion: Converted) -> _Copy:
     _check_same(graph, trained, "training")
     notes = [] if trained.ran else [_NOT_COMPARED.format(mode=" in training mode")]
     return _Copy(copy, planned, copier, notes)
+
+
+def _of_kind(model: keras.Model, copy: keras.Model) -> keras.Model:
+    if not isinstance(model, BINModel):
+        return copy
+    return BINModel.from_model(copy, model.rho_gradient_scale)
 
 
 def _check_same(graph: keras.Model, found: Comparison, mode: str) -> None:

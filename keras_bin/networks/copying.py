@@ -15,7 +15,6 @@ from keras_bin.keras_internals import (
     take_out_of_graphs,
     takes_training,
 )
-from keras_bin.model import BINModel
 from keras_bin.networks.deep_copy import DeepCopies
 from keras_bin.networks.graph import (
     as_functional,
@@ -74,14 +73,21 @@ class Copier:
         graph: a Functional model.
         replacements: see `copy_model`.
         inference: see `copy_model`.
+        of_kind: returns the copy of a graph as a model of the kind of the original, which it gets
+            first.
     """
 
     def __init__(
-        self, graph: keras.Model, replacements: Mapping[int, Replacement], inference: bool = True
+        self,
+        graph: keras.Model,
+        replacements: Mapping[int, Replacement],
+        inference: bool = True,
+        of_kind: Callable[[keras.Model, keras.Model], keras.Model] = lambda _, copy: copy,
     ):
         self._graph = graph
         self._replacements = replacements
         self._inference = inference
+        self._of_kind = of_kind
         self._single = inference and is_half_precision(graph)
         self._shared = variables_of_several_layers(graph)
         self._copies: dict[int, Any] = {}
@@ -119,10 +125,7 @@ class Copier:
             clone_function=self._copy_layer,
             call_function=self._call,
         )
-        if isinstance(model, BINModel) and not self._inference:
-            scale = model.rho_gradient_scale
-            return BINModel(clone.input, clone.output, name=clone.name, rho_gradient_scale=scale)
-        return clone
+        return self._of_kind(model, clone)
 
     def _new_input(self, tensor, layer):
         if not self._inference:

@@ -110,20 +110,21 @@ def test_progress_bar_that_comes_first_does_not_show_them(capsys):
     assert logged.keys() == {"loss", *KEYS}
 
 
-def nested_twins(channels=2):
-    """A plain model of two nested ones, whose BIN layers have one path."""
+def nested_twins(channels=2, model_class=keras_bin.BINModel):
+    """A model of two nested ones, whose BIN layers have one path."""
     inputs = x = keras.Input((6, 6, channels))
     for name, rho in (("first", 0.25), ("second", 1.0)):
         inner_inputs = keras.Input((6, 6, channels))
         inner = keras.Model(inner_inputs, bin_layer("bin", rho)(inner_inputs), name=name)
         x = inner(x)
     x = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))
-    return compiled(keras.Model(inputs, x))
+    return compiled(model_class(inputs, x))
 
 
+@pytest.mark.filterwarnings("ignore::keras_bin.UnscaledRhoWarning")
 def test_layers_of_one_path_in_a_plain_model_are_told_apart():
     rho_history = keras_bin.RhoHistory()
-    fit(nested_twins(), rho_history, epochs=1)
+    fit(nested_twins(model_class=keras.Model), rho_history, epochs=1)
     starts = {name: rho[0].tolist() for name, rho in rho_history.rho.items()}
     assert starts == {"bin": [0.25, 0.25], "bin_1": [1.0, 1.0]}
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+import keras_bin
 from keras_bin.export import fold
 from keras_bin.keras_internals import all_layers
 from keras_bin.networks.copying import copy_model
@@ -79,7 +80,7 @@ def test_copy_takes_no_further_weights_and_can_be_trained_and_saved(tmp_path):
 
 
 def test_copy_of_a_trained_model_leaves_its_optimizer_alone():
-    class Net(keras.Model):
+    class Net(keras_bin.BINModel):
         def __init__(self):
             super().__init__()
             self.norm = BIN()

@@ -161,6 +161,7 @@ def test_unbuilt_model_is_refused():
         check_model(Affine())
 
 
+@pytest.mark.filterwarnings("ignore::keras_bin.UnscaledRhoWarning")
 @pytest.mark.parametrize("kind", ["functional", "sequential", "binmodel"])
 def test_compiled_and_fitted_models_are_graphs(kind):
     model = KINDS[kind]()

@@ -17,6 +17,8 @@ from tests.recalibration.moving_statistics import (
 )
 
 BatchNormalization = keras.layers.BatchNormalization
+# What is trained is a Sequential, as statistics are what matters.
+pytestmark = pytest.mark.filterwarnings("ignore::keras_bin.UnscaledRhoWarning")
 
 
 @pytest.mark.parametrize("size", [3, 7, None])

@@ -1,0 +1,92 @@
+"""The warning of a training that takes rho's steps as they come from the optimizer."""
+
+import warnings
+import weakref
+
+import keras
+
+from keras_bin.keras_internals import Functional, layers_inside
+
+_warned: weakref.WeakSet[keras.layers.Layer] = weakref.WeakSet()
+
+
+class UnscaledRhoWarning(UserWarning):
+    """rho is trained without its ten-fold step: a tenth as fast as the paper trains it.
+
+    The optimizer's weight decay then applies to rho, too. It is given once per model, at the first
+    step of training, wherever neither a `keras_bin.BINModel` trains nor
+    `keras_bin.apply_gradients` or `keras_bin.stateless_apply` is called.
+
+    Example:
+    Where it is meant, this says so:
+    >>> import warnings, keras_bin
+    >>> warnings.filterwarnings("ignore", category=keras_bin.UnscaledRhoWarning)
+    """
+
+
+def warn_of_unscaled_rho(outermost: keras.layers.Layer | None) -> None:
+    """Warns, once per model, that an optimizer's step of rho was not scaled.
+
+    Args:
+        outermost: the outermost layer or model of the last call in which rho took part.
+    """
+    if outermost is not None:
+        if outermost in _warned:
+            return
+        _warned.add(outermost)
+    warnings.warn(
+        "rho is trained without its ten-fold step: it learns a tenth as fast as in the paper, and "
+        f"the optimizer's weight decay applies to it. {_remedy(outermost)} If it is meant, say "
+        'warnings.filterwarnings("ignore", category=keras_bin.UnscaledRhoWarning). '
+        f"Received: {_described(outermost)}",
+        UnscaledRhoWarning,
+        stacklevel=3,
+    )
+
+
+def _remedy(outermost: keras.layers.Layer | None) -> str:
+    function = _FUNCTIONS[keras.backend.backend() == "jax"]
+    if not isinstance(outermost, keras.Model):
+        return f"In a loop of your own, {function}."
+    name = type(outermost).__name__
+    own_step = type(outermost).train_step is not keras.Model.train_step
+    if _is_bin_model(outermost):
+        return (
+            "A BINModel scales the steps of its own `train_step` only: let yours call "
+            f"`super().train_step`, or, in a loop of your own, {function}."
+        )
+    if own_step:
+        return f"In the `train_step` of {name}, {function}."
+    if not outermost.compiled:
+        return f"In a loop of your own, {function}."
+    nested = any(map(_is_bin_model, layers_inside(outermost)))
+    return (
+        f"{'The BINModel inside does not train here. ' if nested else ''}Train "
+        "`keras_bin.BINModel.from_model(model)` in its place, which shares the layers"
+        f"{'' if _has_graph(outermost) else f', or make BINModel the base class of {name}'}; in a "
+        f"loop of your own, {function}."
+    )
+
+
+# Without and with JAX's transformations.
+_FUNCTIONS = (
+    "call `keras_bin.apply_gradients(optimizer, zip(gradients, variables))` in place of "
+    "`optimizer.apply_gradients`",
+    "call `keras_bin.stateless_apply(optimizer, optimizer_variables, gradients, "
+    "trainable_variables)` in place of `optimizer.stateless_apply`",
+)
+
+
+def _is_bin_model(layer: keras.layers.Layer) -> bool:
+    return hasattr(layer, "rho_gradient_scale")
+
+
+def _has_graph(model: keras.Model) -> bool:
+    return isinstance(model, (Functional, keras.Sequential))
+
+
+def _described(layer: keras.layers.Layer | None) -> str:
+    if layer is None:
+        return "a rho outside of any model"
+    kind = "model" if isinstance(layer, keras.Model) else "layer"
+    return f"{kind}={layer.name!r} of class {type(layer).__name__}"
