@@ -22,7 +22,12 @@ def check_signatures(got: Signature, expected: Signature) -> None:
         if _by_name(have).keys() != _by_name(want).keys()
     ]
     if wrong:
-        raise NamesError(_rule("names"), wrong)
+        raise NamesError(
+            "Input and output names must match the Keras model's; check that the artifact was "
+            "exported from this model, or pass the artifact's names as `input_names` and "
+            "`output_names` (--input-names and --output-names in a shell). Differences:",
+            wrong,
+        )
     for attribute, error in (("shape", ShapeError), ("dtype", DtypeError)):
         wrong = [
             f"{side} {info.name!r}: expected {expected}, got {found}"

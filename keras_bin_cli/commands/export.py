@@ -10,6 +10,7 @@ from keras_bin_cli.destinations import check_free, check_new_file, check_new_fol
 from keras_bin_cli.errors import WrongArguments
 from keras_bin_cli.files.endings import ONNX, way_to
 from keras_bin_cli.loading import check_loading, loading_options
+from keras_bin_cli.names import check_names, name_options
 from keras_bin_cli.sources import check_model
 from keras_bin_cli.values import LocalPath, Number, Word
 from keras_bin_cli.verification import check_verification, verification_options
@@ -32,6 +33,8 @@ EXAMPLES = """\
     writes models/digits/1/ (the next free version) and models/digits.onnx
   keras-bin export digits.keras digits.onnx --opset 15
     writes an ONNX file for an older runtime
+  keras-bin export digits.keras models/digits --input-names image --output-names logits
+    writes a SavedModel whose clients send an image and read logits
 """
 
 
@@ -73,6 +76,7 @@ def export() -> click.Command:
             ),
             click.Option(["--overwrite"], is_flag=True, help="Replace what is at the destination."),
             rho_tolerance(),
+            *name_options("Names of the {} in the artifact, in place of the model's"),
             *verification_options(),
             *loading_options(),
         ],
@@ -119,6 +123,7 @@ def _check(options):
         check_new_folder(options.base, "OUT")
         if options.version is not None:
             check_free(options.base / str(options.version), "OUT", options.overwrite)
+    check_names(options)
     check_verification(options)
 
 

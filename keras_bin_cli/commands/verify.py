@@ -4,6 +4,7 @@ import click
 
 from keras_bin_cli.command import command
 from keras_bin_cli.loading import check_loading, loading_options
+from keras_bin_cli.names import check_names, name_options
 from keras_bin_cli.sources import check_artifact, check_model
 from keras_bin_cli.values import LocalPath
 from keras_bin_cli.verification import check_verification, verification_options
@@ -22,6 +23,10 @@ def verify() -> click.Command:
         [
             click.Argument(["artifact"], type=LocalPath(), metavar="ARTIFACT"),
             click.Argument(["model"], type=LocalPath(), metavar="MODEL"),
+            *name_options(
+                "Names of the {} in ARTIFACT, where they are neither the model's nor those that it "
+                "was exported with"
+            ),
             *verification_options(),
             *loading_options(),
         ],
@@ -38,4 +43,5 @@ def _check(options):
     check_loading(options)
     check_artifact(options.artifact, "ARTIFACT", options.model)
     check_model(options.model)
+    check_names(options)
     check_verification(options)

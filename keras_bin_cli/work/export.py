@@ -17,7 +17,8 @@ def run(options, output):
     common = {"overwrite": options.overwrite, "atol": options.atol, "rtol": options.rtol}
     samples = load_samples(options.samples)
     model = load_model(options)
-    prepared = Preparation(model, options.rho_tolerance, samples)
+    names = (options.input_names, options.output_names)
+    prepared = Preparation(model, options.rho_tolerance, samples, *names)
     if "saved_model" in options.formats:
         file = source_file(options.model)
         report = write_saved_model(prepared, options.base, options.version, file=file, **common)

@@ -13,6 +13,8 @@ def run(options, output):
             options.artifact,
             model,
             samples,
+            input_names=options.input_names,
+            output_names=options.output_names,
             atol=options.atol,
             rtol=options.rtol,
             verbose=False,
