@@ -73,6 +73,15 @@ def test_first_step_alone_counts_where_the_number_of_steps_is_unknown(normalizat
     np.testing.assert_allclose(layer.moving_mean, first, rtol=1e-5)
 
 
+@pytest.mark.skipif(keras.__version__.startswith("3.9."), reason="Keras 3.9 takes all steps")
+def test_rows_are_taken_for_steps_where_their_number_is_unknown():
+    distributed = keras.layers.TimeDistributed(keras.layers.Rescaling(1.0))
+    function = tf.function(distributed, autograph=False).get_concrete_function(
+        tf.TensorSpec((None, None, *VIDEOS.shape[2:]))
+    )
+    np.testing.assert_array_equal(function(tf.constant(VIDEOS)), VIDEOS[:, :2])
+
+
 @NORMALIZATIONS
 def test_gradient_accumulation_counts_batches(normalization):
     layer = normalization()
