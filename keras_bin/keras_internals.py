@@ -13,14 +13,15 @@ import keras
 
 # Public: none. It holds the call that is going on, in this thread.
 from keras.src.backend.common.global_state import get_global_attribute
-
-# Public: none; `keras.constraints.get` looks names up in it.
-from keras.src.constraints import ALL_OBJECTS_DICT as CONSTRAINTS_BY_NAME
+from keras.src.constraints import ALL_OBJECTS_DICT
 
 # Public: none; `keras.Model(inputs, outputs)` makes one, and its class has no public name.
-from keras.src.models.functional import Functional
-from keras.src.utils.naming import to_snake_case  # names of layers begin with it; public: none
+from keras.src.models.functional import Functional as Functional
+from keras.src.utils import naming
 
+# Public: none; `keras.constraints.get` looks names up in it.
+CONSTRAINTS_BY_NAME = ALL_OBJECTS_DICT
+to_snake_case = naming.to_snake_case  # names of layers begin with it; public: none
 LAYERS_MODULE = "keras.src.layers."  # where the classes of Keras's own layers are defined
 
 # Attributes that `Layer.__new__` sets on each layer.
@@ -206,6 +207,28 @@ def exclude_too(optimizer: keras.optimizers.Optimizer, variables: list[keras.Var
     optimizer._exclude_from_weight_decay |= excluded
 
 
+@contextlib.contextmanager
+def decay_of_nothing(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """Lets an optimizer step, inside a `with` block, whose variables are all excluded from decay.
+
+    Public: none. Keras 3.15 then gives PyTorch an empty list of tensors, and PyTorch raises.
+    """
+    if keras.backend.backend() != "torch":
+        yield
+        return
+    decay = optimizer._apply_weight_decay
+
+    def decay_some(variables: list[keras.Variable]) -> None:
+        if any(optimizer._use_weight_decay(variable) for variable in variables):
+            decay(variables)
+
+    optimizer._apply_weight_decay = decay_some
+    try:
+        yield
+    finally:
+        del optimizer._apply_weight_decay
+
+
 # Tracking of a layer's parts, for copies made attribute by attribute. Public: none.
 def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
     """Returns the variables of a layer, without those of the layers inside it."""
@@ -258,42 +281,3 @@ def copy_tracked(
         target.stored_ids[name] = set(map(id, tracked))
     if source.locked:
         target.lock(source._lock_violation_msg)
-
-
-__all__ = [
-    "CONSTRAINTS_BY_NAME",
-    "LAYERS_MODULE",
-    "LEFT_BY_CALLS",
-    "LEFT_BY_TRAINING",
-    "MADE_BY_NEW",
-    "Call",
-    "Functional",
-    "all_layers",
-    "call_count",
-    "calls_in_order",
-    "calls_of",
-    "compute_loss",
-    "copy_tracked",
-    "exclude_too",
-    "fill_in_config",
-    "lambda_output_shape",
-    "layers_held",
-    "layers_inside",
-    "moving_average",
-    "outermost_layer",
-    "own_parts",
-    "own_variables",
-    "schedule_free_iterate",
-    "seed_generators",
-    "set_own_trainable",
-    "take_out_of_graphs",
-    "takes_training",
-    "to_snake_case",
-    "track_loss",
-    "tracked_lists",
-    "tracked_samples",
-    "tracker_of",
-    "untracked",
-    "updates",
-    "variables_built_with",
-]

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_bin.functional_models import check_graph_arguments, functional_class, makes_graph
 from keras_bin.gates.finding import bin_layers
@@ -41,11 +40,12 @@ class BINModel(keras.Model):
       of rho (`use_ema=True`) stays in [0, 1].
 
     Otherwise it is a `keras.Model`: build it as `BINModel(inputs, outputs)` or subclass it, then
-    `compile`, `fit`, `save`. A change of `rho_gradient_scale` takes effect at `compile`. Files,
-    configs, copies and clones keep it. Only the model that is fitted scales rho's steps: a
-    `BINModel` inside a plain `keras.Model` does not. A custom `train_step` must call
-    `super().train_step`, or `keras_bin.apply_gradients`. Where rho's steps are not scaled, a
-    `keras_bin.UnscaledRhoWarning` says so. `BINModel.from_model` makes one of a model that exists.
+    `compile`, `fit`, `save`. Files, configs, copies and clones keep `rho_gradient_scale`. Another
+    value, and another optimizer (`model.optimizer = ...`), count from the next step on. Only the
+    model that is fitted scales rho's steps: a `BINModel` inside a plain `keras.Model` does not. A
+    custom `train_step` must call `super().train_step`, or `keras_bin.apply_gradients`. Where rho's
+    steps are not scaled, a `keras_bin.UnscaledRhoWarning` says so. `BINModel.from_model` makes one
+    of a model that exists.
 
     Args:
         *args: as for `keras.Model`, for example `inputs, outputs`.
@@ -124,9 +124,15 @@ class BINModel(keras.Model):
         set_own_trainable(new, model.trainable)
         return new
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _READ_BY_TRAIN_STEPS and getattr(self, "train_function", None) is not None:
+            # Keras would go on with what it has compiled for the old value.
+            self.make_train_function(force=True)
+
     @property
     def rho_gradient_scale(self) -> float:
-        """Factor of rho's steps, a finite number above 0; a change takes effect at `compile`."""
+        """Factor of rho's steps, a finite number above 0; a change counts from the next step on."""
         return self._rho_gradient_scale
 
     @rho_gradient_scale.setter
@@ -203,6 +209,8 @@ class BINModel(keras.Model):
 
     def train_step(self, *args: Any) -> Any:
         """Trains on one batch, as `keras.Model.train_step` does, with rho's steps scaled."""
+        if self.optimizer is None:
+            return super().train_step(*args)
         return _TRAIN_STEPS[keras.backend.backend()](self, *args)
 
     def _tensorflow_train_step(self, data: Any) -> Any:
@@ -218,24 +226,25 @@ class BINModel(keras.Model):
             # Keras divides the loss by the number of replicas; the tracker shows it whole.
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             given = next(each for each in keras.tree.flatten(x) if each is not None)
-            track_loss(self, loss * replicas, sample_weight=ops.shape(given)[0])
+            track_loss(self, loss * replicas, sample_weight=tf.shape(given)[0])
             loss = self.optimizer.scale_loss(loss)
 
-        variables = self.trainable_variables
+        variables = self.trainable_weights
         if variables:
             gradients = tape.gradient(loss, variables)
             pairs = zip(gradients, variables, strict=True)
             apply_gradients(self.optimizer, pairs, self.rho_gradient_scale)
         else:
-            warnings.warn("The model has no trainable weights.", stacklevel=2)
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
     def _jax_train_step(self, state: Any, data: Any) -> Any:
         trainable = self.trainable_variables
         variables = [*trainable, *self.optimizer.variables]
+        keras_step = super().train_step
 
         def step() -> tuple[Any, list[Any]]:
-            logs, new = keras.Model.train_step(self, state, data)
+            logs, new = keras_step(state, data)
             return (logs, new), [*new[0], *new[2]]
 
         update = rho_update_of(self.optimizer, trainable, self.rho_gradient_scale)
@@ -248,6 +257,7 @@ class BINModel(keras.Model):
             return super().train_step(data)
 
 
+_READ_BY_TRAIN_STEPS = ("optimizer", "rho_gradient_scale")
 _TRAIN_STEPS: dict[str, Callable[..., Any]] = {
     "tensorflow": BINModel._tensorflow_train_step,
     "jax": BINModel._jax_train_step,

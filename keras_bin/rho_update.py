@@ -23,6 +23,7 @@ from keras import ops
 
 from keras_bin.keras_internals import (
     calls_of,
+    decay_of_nothing,
     exclude_too,
     moving_average,
     schedule_free_iterate,
@@ -83,12 +84,12 @@ def check_optimizer(optimizer: keras.optimizers.Optimizer, rho_gradient_scale: f
 
 def optimizer_of(
     rho: keras.Variable, optimizer: keras.optimizers.Optimizer
-) -> keras.optimizers.Optimizer:
-    """Returns the one of the optimizers inside a built `optimizer` that updates `rho`."""
-    leaves = list(leaf_optimizers(optimizer))
-    if len(leaves) == 1:
-        return leaves[0]
-    return next(leaf for leaf in leaves if updates(leaf, rho))
+) -> keras.optimizers.Optimizer | None:
+    """Returns the one of the optimizers inside `optimizer` that updates `rho`.
+
+    None if none of them was built with `rho`, as for one that was frozen then.
+    """
+    return next((leaf for leaf in leaf_optimizers(optimizer) if updates(leaf, rho)), None)
 
 
 class RhoUpdate:
@@ -96,7 +97,8 @@ class RhoUpdate:
 
     Args:
         optimizer: the optimizer, built.
-        rhos: the rho variables that it updates.
+        rhos: the rho variables to train. Those that the optimizer was not built with are left
+            alone, as Keras refuses to train them.
         rho_gradient_scale: factor of the steps, above 0.
 
     Raises:
@@ -111,19 +113,18 @@ class RhoUpdate:
     ):
         if rhos:
             check_optimizer(optimizer, rho_gradient_scale)
-            for leaf in leaf_optimizers(optimizer):
-                exclude_too(leaf, rhos)
-        self._optimizer = optimizer
-        self._rhos = rhos
+        owners = [(rho, optimizer_of(rho, optimizer)) for rho in rhos]
+        self._owned = [(rho, owner) for rho, owner in owners if owner is not None]
+        self._owners = list({id(owner): owner for _, owner in self._owned}.values())
+        for owner in self._owners:
+            exclude_too(owner, [rho for rho, each in self._owned if each is owner])
         self._factor = rho_gradient_scale
 
     def scale_gradients(
         self, gradients: Sequence[Any], variables: Sequence[keras.Variable]
     ) -> list[Any]:
         """Multiplies the gradients of the rhos whose optimizer is linear in them."""
-        scaled = {
-            id(rho) for rho in self._rhos if self._by_gradient(optimizer_of(rho, self._optimizer))
-        }
+        scaled = {id(rho) for rho, owner in self._owned if self._by_gradient(owner)}
         return [
             gradient * self._factor if gradient is not None and id(variable) in scaled else gradient
             for gradient, variable in zip(gradients, variables, strict=True)
@@ -133,7 +134,7 @@ class RhoUpdate:
     def step(self) -> Iterator[None]:
         """Lengthens the step that the optimizer takes in a `with` block."""
         starts = self._starts()
-        with scaled_steps(self._rhos):
+        with self._prepared():
             yield
             self._finish(starts)
 
@@ -155,15 +156,24 @@ class RhoUpdate:
         """
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             starts = self._starts()
-        with scaled_steps(self._rhos):
+        with self._prepared():
             result, after = take()
             mapping = list(zip(variables, after, strict=True))
             with keras.StatelessScope(state_mapping=mapping) as scope:
                 self._finish(starts)
         return result, [scope.get_current_value(variable) for variable in variables]
 
+    @contextlib.contextmanager
+    def _prepared(self) -> Iterator[None]:
+        """Prepares rhos and their optimizers for a step that is taken in a `with` block."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(scaled_steps([rho for rho, _ in self._owned]))
+            for owner in self._owners:
+                stack.enter_context(decay_of_nothing(owner))
+            yield
+
     def _starts(self) -> list[_Start]:
-        return [self._start(rho, optimizer_of(rho, self._optimizer)) for rho in self._rhos]
+        return [self._start(rho, owner) for rho, owner in self._owned]
 
     def _start(self, rho: keras.Variable, owner: keras.optimizers.Optimizer) -> _Start:
         iterate = schedule_free_iterate(owner, rho)
@@ -176,8 +186,7 @@ class RhoUpdate:
         )
 
     def _finish(self, starts: list[_Start]) -> None:
-        for rho, start in zip(self._rhos, starts, strict=True):
-            owner = optimizer_of(rho, self._optimizer)
+        for (rho, owner), start in zip(self._owned, starts, strict=True):
             factor = 1.0 if self._by_gradient(owner) else self._factor
             if owner.use_ema:
                 self._finish_averaged(owner, rho, start, factor)

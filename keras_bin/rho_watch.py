@@ -110,7 +110,7 @@ class RhoWatch(keras.callbacks.Callback):
                 warnings.warn(_one_sample(model), stacklevel=2)
         if model not in _seen_moving:
             rhos = [layer.rho for layer in start.layers]
-            rate = max(_learning_rate(rho, model.optimizer) for rho in rhos)
+            rate = _learning_rate(rhos, model.optimizer)
             if _changed(rhos, start.rhos):
                 _seen_moving.add(model)
             elif rate:
@@ -129,8 +129,11 @@ def _number(scalar: Any) -> int:
     return int(array(scalar))  # `int` does not take the variables of replicas
 
 
-def _learning_rate(rho: keras.Variable, optimizer: keras.optimizers.Optimizer) -> float:
-    return float(array(optimizer_of(rho, optimizer).learning_rate))
+def _learning_rate(rhos: list[keras.Variable], optimizer: keras.optimizers.Optimizer) -> float:
+    """Returns the largest learning rate of a rho, 0 if the optimizer trains none of them."""
+    owners = [optimizer_of(rho, optimizer) for rho in rhos]
+    rates = [float(array(owner.learning_rate)) for owner in owners if owner is not None]
+    return max(rates, default=0.0)
 
 
 def _lost_beta_2(model: keras.Model) -> str | None:

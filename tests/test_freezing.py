@@ -6,7 +6,7 @@ import pytest
 
 import keras_bin
 from testing.small_net import batch, build_model
-from tests.test_rho_watch import FixedStatistics
+from tests.fixed_statistics import FixedStatistics
 
 WEIGHTS = {"gamma", "beta", "rho"}
 STATISTICS = {"moving_mean", "moving_variance"}

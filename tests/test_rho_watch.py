@@ -8,6 +8,7 @@ import pytest
 
 import keras_bin
 from testing.small_net import batch, build_model
+from tests.fixed_statistics import FixedStatistics
 
 STILL = "rho has not moved in an epoch"
 ONE_SAMPLE = "rho cannot learn from batches of one sample"
@@ -132,11 +133,6 @@ def test_batches_of_one_are_said_after_gates_have_moved():
     assert warnings_of_fit(model) == []
     (message,) = warnings_of_fit(model, batch_size=1)
     assert message.startswith(ONE_SAMPLE)
-
-
-class FixedStatistics(keras_bin.BatchInstanceNormalization):
-    def call(self, inputs, training=None, mask=None):
-        return super().call(inputs, training=False, mask=mask)
 
 
 def test_batches_of_one_are_right_where_statistics_are_fixed():
