@@ -61,14 +61,17 @@ class Output:
             say(f"keras-bin: warning: {message}")
 
     def tell(self, stage: str, seconds: float | None) -> None:
-        """Shows that a stage begins or has ended; see `keras_bin.stages.stages_told`."""
+        """Shows that a stage begins or has ended; see `keras_bin.stages.stages_told`.
+
+        Raises:
+            Interrupted: a signal came meanwhile; what is published is not interrupted any more.
+        """
         if self._process is not None:
-            if seconds is None:
-                self._process.check()
-            elif stage == "publish":
-                self._process.hold()
+            self._process.hold()
         if not (self._json or self._quiet):
             self._stages.tell(stage, seconds)
+        if self._process is not None and (seconds is None or stage != "publish"):
+            self._process.check()
 
     def starting(self) -> contextlib.AbstractContextManager[None]:
         """Shows on a terminal that libraries are being imported."""

@@ -23,7 +23,8 @@ def check_model(path: Path, name: str = "MODEL", other: tuple[Path, str] | None 
     if found.kind in MODELS:
         _check_ending(path, name, found)
         return
-    if other is not None and find(other[0]).kind in MODELS:
+    is_file = found.kind is Kind.FOREIGN and not os.path.isdir(path)  # as a damaged model would be
+    if other is not None and not is_file and find(other[0]).kind in MODELS:
         raise WrongArguments(
             f"{name} must be a .keras file; {name} and {other[1]} look swapped. "
             f"Received: {str(path)!r}, which {found.words}, and {str(other[0])!r}, which "

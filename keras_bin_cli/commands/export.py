@@ -1,6 +1,5 @@
 """The arguments of `keras-bin export`."""
 
-import os
 from pathlib import Path
 
 import click
@@ -9,6 +8,7 @@ from keras_bin_cli.command import command
 from keras_bin_cli.destinations import check_free, check_new_file, check_new_folder
 from keras_bin_cli.errors import WrongArguments
 from keras_bin_cli.files.endings import ONNX, way_to
+from keras_bin_cli.files.kinds import Kind, find
 from keras_bin_cli.loading import check_loading, loading_options
 from keras_bin_cli.names import check_names, name_options
 from keras_bin_cli.sources import check_model
@@ -132,9 +132,9 @@ def _check_name(out):
         raise WrongArguments(
             f"OUT must end in a name, such as models/digits. Received: {str(out)!r}"
         )
-    way = None if os.path.isdir(out) else way_to(out)
+    way = None if find(out).kind is Kind.VERSIONS else way_to(out)
     if way is not None:
         raise WrongArguments(
-            f"OUT must end in {ONNX}, or be the name of a folder for a SavedModel; "
-            f"{way}. Received: {str(out)!r}"
+            f"OUT must end in {ONNX}, or be the name of a folder for a SavedModel. {way} "
+            f"Received: {str(out)!r}"
         )

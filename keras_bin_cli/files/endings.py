@@ -6,8 +6,9 @@ from pathlib import Path
 _WAYS = {
     "keras_bin.export.fold(model).export(path, format='litert') writes it": ".tflite .litert",
     "keras_bin.export.fold(model).export(path, format='openvino') writes it": ".xml .bin",
-    "keras_bin.export.fold(model).save(path) writes it, and keras-bin convert a .keras file with "
-    "BIN layers": ".keras .h5 .hdf5",
+    "keras_bin.export.fold(model).save(path) writes a folded model, keras-bin convert one with BIN "
+    "layers": ".keras",
+    "keras_bin.export.fold(model).save(path) writes a folded model": ".h5 .hdf5",
     "a SavedModel is a folder, OUT/<version>, with a saved_model.pb in it": ".pb .pbtxt",
     "coremltools makes it from a SavedModel": ".mlmodel .mlpackage .mlmodelc",
     "tensorflowjs_converter makes it from a SavedModel": ".json",
@@ -15,10 +16,9 @@ _WAYS = {
     "trtexec makes it from an ONNX file": ".engine .plan .trt",
     "pack the folder when it is written": ".zip .tar .gz .tgz .bz2 .xz .7z .zst .whl",
     "keras-bin writes no such file": (
-        ".pt .pth .ckpt .safetensors .gguf .ggml .npz .npy .pkl .pickle .joblib .msgpack .index "
-        ".caffemodel .prototxt .textproto .onnxtxt .onnxjson .data .mnn .ncnn .param .rknn .om "
-        ".blob .dlc .hef .mar .uff .pmml .txt .md .rst .csv .tsv .log .yaml .yml .toml .ini .cfg "
-        ".py .ipynb .sh .c .cc .cpp .h .js .html .png .svg .pdf .jpg .jpeg .gif .webp .exe .so .dll"
+        ".pt .pth .ckpt .safetensors .gguf .npz .npy .pkl .pickle .joblib .msgpack .caffemodel "
+        ".prototxt .textproto .onnxtxt .mnn .rknn .dlc .hef .mar .uff .pmml .txt .md .csv .yaml "
+        ".yml .toml .py .ipynb .html .png .svg .pdf .jpg .jpeg"
     ),
 }
 _WAY_OF = {ending: way for way, endings in _WAYS.items() for ending in endings.split()}
@@ -34,5 +34,6 @@ def way_to(path: Path) -> str | None:
     if ending == ONNX:
         return None
     if difflib.get_close_matches(ending, [ONNX], cutoff=0.8):
-        return f"did you mean {path.with_suffix(ONNX)}?"
-    return _WAY_OF.get(ending)
+        return f"Did you mean {path.with_suffix(ONNX)}?"
+    way = _WAY_OF.get(ending)
+    return way and f"A {ending} file: {way}."

@@ -1,16 +1,17 @@
 """The work of `keras-bin fold-report`."""
 
 from keras_bin.export import fold_report
+from keras_bin.export.results.plain import plain
 from keras_bin_cli.work.loading import load_model
-from keras_bin_cli.work.tables import LAYERS, table_of
+from keras_bin_cli.work.tables import titled_table
 
 
 def run(options, output):
     """Folds a model, and shows what became of each normalization layer."""
-    rows = [layer._asdict() for layer in fold_report(load_model(options), options.rho_tolerance)]
-    absorbed = sum(bool(row["into"]) for row in rows)
+    found = fold_report(load_model(options), options.rho_tolerance)
+    table = found.table()
     output.show(
-        f"{options.model}: normalization layers absorbed: {absorbed} of {len(rows)}",
-        *table_of("normalization layers", LAYERS, rows),
+        f"{options.model}: {table.title}",
+        *titled_table("normalization layers", table.columns, table.rows),
     )
-    output.data.update(model=str(options.model), layers=rows)
+    output.data.update(model=str(options.model), layers=plain(found))

@@ -11,8 +11,18 @@ from keras_bin.export.onnx_files.reader import OnnxFile
 from keras_bin.export.saved_models.reader import SavedModelFolder
 from keras_bin.gates.plots import plot_rho
 from keras_bin.stages import begin_stage, end_stage
-from keras_bin_cli.work.tables import LAYERS, table_of, titled_table
+from keras_bin_cli.work.tables import table_of, titled_table
 
+_LAYERS = {
+    "layer": "layer",
+    "kind": "class",
+    "became": "became",
+    "into": "into",
+    "reason": "why",
+    "channels": "channels",
+    "snapped": "moved gates",
+    "clipped": "clipped gates",
+}
 _GATES = {
     "layer": "layer",
     "channels": "channels",
@@ -118,7 +128,7 @@ def _sentences(values):
 
 def _export_facts(facts):
     if facts.get("layers") is not None:
-        yield from table_of("normalization layers", LAYERS, facts["layers"])
+        yield from table_of("normalization layers", _LAYERS, facts["layers"])
     if facts.get("rho") is not None:
         yield from _gates(facts["rho"])
 

@@ -6,18 +6,6 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-# The headings of what is known of normalization layers.
-LAYERS = {
-    "layer": "layer",
-    "kind": "class",
-    "became": "became",
-    "into": "into",
-    "reason": "why",
-    "channels": "channels",
-    "snapped": "moved gates",
-    "clipped": "clipped gates",
-}
-
 
 def titled_table(
     title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]
