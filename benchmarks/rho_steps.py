@@ -8,12 +8,15 @@ ratio of rho's two steps, lowest and highest of its channels, and the ratio of t
 all other weights' steps, which must be 1.
 """
 
+import warnings
+
 import keras
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+import keras_bin
 from testing.small_net import batch, build_model
 
 SCALE = 10.0
@@ -60,12 +63,13 @@ def gradient_scaled_step(optimizer):
     weights = model.trainable_weights
     gradients = tape.gradient(loss, weights)
     before = {w.path: w.numpy().copy() for w in weights}
-    optimizer.apply_gradients(
-        [
-            (SCALE * gradient if weight.name == "rho" else gradient, weight)
-            for gradient, weight in zip(gradients, weights, strict=True)
-        ]
-    )
+    pairs = [
+        (SCALE * gradient if weight.name == "rho" else gradient, weight)
+        for gradient, weight in zip(gradients, weights, strict=True)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", keras_bin.UnscaledRhoWarning)
+        optimizer.apply_gradients(pairs)
     steps = {w.path: w.numpy() - before[w.path] for w in weights}
     return steps.pop("bin/rho"), steps
 

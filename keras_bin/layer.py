@@ -8,6 +8,7 @@ import keras
 from keras import ops
 from keras.layers import InputSpec
 
+from keras_bin import initial_rho
 from keras_bin.axes import check_axis, input_axes
 from keras_bin.formula import check_epsilon
 from keras_bin.inference_form import current_form
@@ -68,7 +69,10 @@ class BatchInstanceNormalization(keras.layers.Layer):
         gamma_constraint: constraint of `gamma`.
         synchronized: whether to take batch statistics over all replicas of a
             `tf.distribute` strategy (TensorFlow backend only).
-        rho_initializer: initializer of `rho`; its values are clipped to [0, 1].
+        rho_initializer: initializer of `rho`, or a number or array in [0, 1], one value per
+            channel. What an initializer draws is clipped to [0, 1]: Keras's `"random_uniform"`,
+            from -0.05 to 0.05, starts half of the gates at 0. Gates drawn from the whole interval
+            come from `keras.initializers.RandomUniform(0, 1)`.
         rho_regularizer: regularizer of `rho`.
         rho_constraint: constraint of `rho`, by default `keras_bin.UnitInterval`, which clips
             values set from outside to [0, 1] at the next update.
@@ -116,7 +120,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         beta_constraint: Constraint = None,
         gamma_constraint: Constraint = None,
         synchronized: bool = False,
-        rho_initializer: Initializer = "ones",
+        rho_initializer: Initializer | initial_rho.Values = "ones",
         rho_regularizer: Regularizer = None,
         rho_constraint: Constraint = "unit_interval",
         **kwargs: Any,
@@ -144,12 +148,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         self.beta_constraint = keras.constraints.get(beta_constraint)
         self.gamma_constraint = keras.constraints.get(gamma_constraint)
         self.synchronized = synchronized
-        self.rho_initializer = keras.initializers.get(rho_initializer)
-        if self.rho_initializer is None:
-            raise ValueError(
-                "`rho_initializer` must be a Keras initializer, such as 'ones'. "
-                "Received: rho_initializer=None"
-            )
+        self.rho_initializer = initial_rho.rho_initializer(rho_initializer)
         self.rho_regularizer = keras.regularizers.get(rho_regularizer)
         self.rho_constraint = keras.constraints.get(rho_constraint)
         self.supports_masking = True
@@ -179,7 +178,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
             )
         self.rho = self._add_channel_weight(
             "rho",
-            self._initial_rho,
+            initial_rho.clipped(self.rho_initializer),
             regularizer=self.rho_regularizer,
             constraint=RhoConstraint(self.rho_constraint),
         )
@@ -203,9 +202,6 @@ class BatchInstanceNormalization(keras.layers.Layer):
             autocast=False,
             **kwargs,
         )
-
-    def _initial_rho(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
-        return ops.clip(self.rho_initializer(shape, dtype=dtype), 0.0, 1.0)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any | None = None) -> Any:
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""

@@ -37,8 +37,8 @@ def one_step(layer, learning_rate=0.0):
         ("ones", np.ones(7)),
         ("zeros", np.zeros(7)),
         (keras.initializers.Constant(0.25), np.full(7, 0.25)),
-        (keras.initializers.Constant(1.5), np.ones(7)),
-        (keras.initializers.Constant(-0.5), np.zeros(7)),
+        ({"class_name": "Constant", "config": {"value": 1.5}}, np.ones(7)),
+        ({"class_name": "Constant", "config": {"value": -0.5}}, np.zeros(7)),
         (ramp, [0, 0, 0, 0.5, 1, 1, 1]),
         ({"class_name": "Constant", "config": {"value": 0.5}}, np.full(7, 0.5)),
     ],
@@ -49,6 +49,7 @@ def test_initial_values_are_those_of_the_initializer_clipped(initializer, expect
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore:Values of `rho_initializer`")
 @pytest.mark.parametrize(
     "initializer",
     [

@@ -45,18 +45,18 @@ class RhoHistory(keras.callbacks.Callback):
 
     Example:
     >>> import keras, keras_bin
-    >>> model = keras.Sequential(
-    ...     [keras.Input((4, 4, 2)), keras_bin.BatchInstanceNormalization(name="bin")]
-    ... )
+    >>> inputs = keras.Input((4, 4, 2))
+    >>> outputs = keras_bin.BatchInstanceNormalization(name="bin")(inputs)
+    >>> model = keras_bin.BINModel(inputs, outputs)
     >>> model.compile(keras.optimizers.SGD(0.1), "mse")
     >>> images = keras.random.normal((8, 4, 4, 2), seed=0)
     >>> rho_history = keras_bin.RhoHistory()
     >>> history = model.fit(
     ...     images, keras.ops.zeros_like(images), epochs=2, verbose=0, callbacks=[rho_history]
     ... )
-    >>> history.history["rho/sequential/bin/share_at_zero"]
+    >>> history.history["rho/bin/share_at_zero"]
     [0.0, 0.0]
-    >>> rho_history.epochs, rho_history.rho["sequential/bin"].shape
+    >>> rho_history.epochs, rho_history.rho["bin"].shape
     ([0, 1, 2], (3, 2))
     >>> figure = rho_history.plot()
     """
