@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_bin.gates.finding import named_gates
-from keras_bin.gates.plots import plot_paths
+from keras_bin.gates.paths import plot_paths
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,7 +115,7 @@ class RhoHistory(keras.callbacks.Callback):
 
         Returns:
             A `matplotlib.figure.Figure`, for `figure.savefig(path)`: a line for each gate, over
-            the number of epochs, and their mean in black.
+            the number of epochs, and their mean in black. A notebook shows it by itself.
 
         Raises:
             ImportError: matplotlib is missing.

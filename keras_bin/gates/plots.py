@@ -1,7 +1,6 @@
-"""Pictures of gates: how rho is distributed, and the path that each gate took in training."""
+"""Pictures of how rho is distributed."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import keras
@@ -9,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_bin.gates.finding import named_gates
+from keras_bin.gates.picture import RHO, font_scale, highest, layer_names, new_picture, widest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _THIRDS = ("lower", "middle", "upper")
-_RHO = "rho   (0: instance normalization, 1: batch normalization)"
-_MOST_COLUMNS = 4
 
 
 def plot_rho(
@@ -32,7 +30,8 @@ def plot_rho(
             middle and upper third of the BIN layers, counted from the input.
 
     Returns:
-        A `matplotlib.figure.Figure`, for `figure.savefig(path)`.
+        A `matplotlib.figure.Figure`, for `figure.savefig(path)`. A notebook shows it by itself, as
+        the last value of a cell.
 
     Raises:
         ImportError: matplotlib is missing.
@@ -74,8 +73,10 @@ def plot_rho(
 
 
 def _by_layer(gates: Mapping[str, NDArray[Any]], bins: int) -> "Figure":
-    figure = _figure("plot_rho", 7, 1.8 + 0.35 * len(gates))
-    plot = figure.subplots()
+    figure = new_picture("plot_rho")
+    figure.set_layout_engine("constrained", hspace=0)
+    grid = figure.add_gridspec(2, 1)
+    plot, key = figure.add_subplot(grid[1]), figure.add_subplot(grid[0])
     image = plot.imshow(
         np.array([_shares(rho, bins) for rho in gates.values()]),
         aspect="auto",
@@ -84,15 +85,27 @@ def _by_layer(gates: Mapping[str, NDArray[Any]], bins: int) -> "Figure":
         vmax=100,
         extent=(0, 1, len(gates) - 0.5, -0.5),
     )
-    plot.set_yticks(range(len(gates)), [f"{name} ({rho.size})" for name, rho in gates.items()])
-    plot.set_xlabel(_RHO)
-    plot.set_ylabel("layer (channels), input first")
-    figure.colorbar(image, label="% of the layer's channels")
+    plot.set_yticks(range(len(gates)), layer_names(gates), parse_math=False)
+    plot.set_xlabel(RHO)
+    figure.colorbar(image, cax=key, orientation="horizontal", ticklocation="top")
+    key.set_xlabel("% of the layer's channels", labelpad=6 * font_scale())
+    title = figure.suptitle("rho in each layer (channels), input first")
+
+    names, labels = plot.get_yticklabels(), [plot.xaxis.label, key.xaxis.label]
+    name_height = highest(figure, names)
+    heights = [0.1 * font_scale(), 1.8 * name_height * len(gates)]
+    grid.set_height_ratios(heights)
+    text_height = highest(figure, [title]) + 2 * highest(figure, labels) + 2 * name_height
+    bars_width = max(5 * font_scale(), widest(figure, [title, *labels]))
+    figure.set_size_inches(
+        widest(figure, names) + bars_width + 0.6 * font_scale(), text_height + sum(heights) + 0.5
+    )
     return figure
 
 
 def _by_depth(gates: Mapping[str, NDArray[Any]], bins: int) -> "Figure":
-    figure = _figure("plot_rho", 9, 3)
+    figure = new_picture("plot_rho")
+    figure.set_layout_engine("constrained")
     edges = np.linspace(0, 1, bins + 1)
     plots = figure.subplots(1, len(_THIRDS), sharey=True)
     thirds = np.array_split(np.array(list(gates)), len(_THIRDS))
@@ -101,8 +114,12 @@ def _by_depth(gates: Mapping[str, NDArray[Any]], bins: int) -> "Figure":
         plot.stairs(_shares(rho, bins), edges, fill=True)
         plot.set_title(f"{third} layers ({len(names)})")
         plot.set_xlim(0, 1)
+        half_a_line = 36 * highest(figure, plot.get_xticklabels())  # points
+        plot.tick_params(pad=half_a_line)
     plots[0].set_ylabel("% of the channels")
-    figure.supxlabel(_RHO, fontsize="medium")
+    figure.suptitle("rho by depth")
+    figure.supxlabel(RHO, fontsize="medium")
+    figure.set_size_inches(9 * font_scale(), 3.4 * font_scale())
     return figure
 
 
@@ -110,48 +127,3 @@ def _shares(rho: NDArray[Any], bins: int) -> NDArray[Any]:
     """Returns how many per cent of the gates fall into each interval."""
     counts: NDArray[Any] = np.histogram(rho, bins=bins, range=(0, 1))[0]
     return 100 * counts / rho.size
-
-
-def plot_paths(epochs: Sequence[int], paths: Mapping[str, NDArray[Any]]) -> "Figure":
-    """Draws the path of every gate, one plot per layer.
-
-    Args:
-        epochs: number of finished epochs at each point.
-        paths: by layer, arrays of shape `(len(epochs), channels)`.
-
-    Returns:
-        A `matplotlib.figure.Figure`.
-
-    Raises:
-        ImportError: matplotlib is missing.
-    """
-    columns = min(len(paths), _MOST_COLUMNS)
-    rows = math.ceil(len(paths) / columns)
-    figure = _figure("RhoHistory.plot", 1.2 + 2.6 * columns, 1.2 + 1.7 * rows)
-    plots = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat)
-    for plot, (name, rho) in zip(plots, paths.items(), strict=False):
-        plot.plot(epochs, rho, color="tab:blue", alpha=0.25, linewidth=0.8)
-        plot.plot(epochs, rho.mean(1), color="black", label="mean of the layer")
-        plot.set_title(f"{name} ({rho.shape[1]})", fontsize="small")
-    plots[0].set_ylim(-0.03, 1.03)
-    plots[0].locator_params("x", integer=True)
-    plots[0].legend(loc="lower left", fontsize="x-small")
-    for plot in plots[len(paths) - columns : len(paths)]:  # the lowest of each column
-        plot.tick_params(labelbottom=True)
-    for plot in plots[len(paths) :]:
-        plot.remove()
-    figure.suptitle(_RHO, fontsize="small")
-    figure.supxlabel("epochs", fontsize="medium")
-    figure.supylabel("rho", fontsize="medium")
-    return figure
-
-
-def _figure(needed_by: str, width: float, height: float) -> "Figure":
-    """Returns an empty figure of a size in inches, without pyplot and its windows."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            f"{needed_by} needs matplotlib; install it with: pip install 'keras-bin[plot]'"
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")

@@ -217,5 +217,6 @@ def test_nothing_recorded_is_not_drawn():
 
 def test_missing_matplotlib_names_the_extra(trained, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "keras_bin.gates.notebook_figure", raising=False)
     with pytest.raises(ImportError, match=r"RhoHistory.plot.*pip install 'keras-bin\[plot\]'"):
         trained[0].plot()

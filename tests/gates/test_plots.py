@@ -68,6 +68,7 @@ def test_bins_must_be_positive(bins):
 
 def test_missing_matplotlib_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "keras_bin.gates.notebook_figure", raising=False)
     with pytest.raises(ImportError, match=r"pip install 'keras-bin\[plot\]'"):
         keras_bin.plot_rho(with_gates())
 

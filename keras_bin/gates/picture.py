@@ -1,0 +1,60 @@
+"""What the pictures of gates have in common: their figure, the names in it, and its measures."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+RHO = "rho   (0: instance normalization, 1: batch normalization)"
+_DEFAULT_FONT_SIZE = 10
+
+
+def new_picture(needed_by: str) -> "Figure":
+    """Returns an empty figure that notebooks show by themselves, without a layout engine.
+
+    Args:
+        needed_by: what draws the picture, for the message.
+
+    Raises:
+        ImportError: matplotlib is missing.
+    """
+    try:
+        from matplotlib.layout_engine import PlaceHolderLayoutEngine
+
+        from keras_bin.gates.notebook_figure import NotebookFigure
+    except ImportError as error:
+        raise ImportError(
+            f"{needed_by} needs matplotlib; install it with: pip install 'keras-bin[plot]'"
+        ) from error
+    no_layout = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
+    return NotebookFigure(layout=no_layout)
+
+
+def layer_names(gates: Mapping[str, NDArray[Any]]) -> list[str]:
+    """Returns the names of layers, each with its number of channels.
+
+    Args:
+        gates: by layer, arrays of shape `(..., channels)`.
+    """
+    return [f"{name} ({rho.shape[-1]})" for name, rho in gates.items()]
+
+
+def font_scale() -> float:
+    """Returns how many times as large as by default the user's settings make text."""
+    import matplotlib
+
+    return float(matplotlib.rcParams["font.size"]) / _DEFAULT_FONT_SIZE
+
+
+def widest(figure: "Figure", texts: Sequence["Text"]) -> float:
+    """Returns the width of the widest of some texts in a figure, in inches."""
+    return max(text.get_window_extent().width for text in texts) / figure.dpi
+
+
+def highest(figure: "Figure", texts: Sequence["Text"]) -> float:
+    """Returns the height of the highest of some texts in a figure, in inches."""
+    return max(text.get_window_extent().height for text in texts) / figure.dpi
