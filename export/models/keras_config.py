@@ -45,7 +45,7 @@ class ConfigObject(NamedTuple):
 def read_config(path: Path) -> Any:
     """Returns the config in a `.keras` or `.h5` file, or None if there is none that can be read."""
     # What is wrong with the file, Keras says when it loads it.
-    with contextlib.suppress(OSError, KeyError, ValueError, zipfile.BadZipFile):
+    with contextlib.suppress(Exception):
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 return json.loads(archive.read("config.json"))
@@ -78,18 +78,28 @@ def _named(value: Any, layer: str) -> Iterator[ConfigObject]:
     inner = value.get("config")
     is_object = isinstance(value.get("class_name"), str) and "config" in value
     if is_object:
-        own_name = inner.get("name") if isinstance(inner, dict) else None
-        layer = next((x for x in (own_name, value.get("name")) if isinstance(x, str)), layer)
+        own_name = _text(inner, "name") if isinstance(inner, dict) else ""
+        layer = own_name or _text(value, "name") or layer
     for key, item in value.items():
         if key != "compile_config":  # losses and optimizers are not loaded
             yield from _named(item, layer)
     if is_object:
-        key = value.get("registered_name") or value["class_name"]
-        name = value["class_name"]
-        if name == "function":
-            name = key = str(inner)
-        name = name.rpartition(">")[2]
-        yield ConfigObject(key, name, value.get("module") or "", layer, value)
+        yield _object(value, inner, layer)
+
+
+def _object(value: dict[str, Any], inner: Any, layer: str) -> ConfigObject:
+    name = value["class_name"]
+    key = _text(value, "registered_name") or name
+    if name == "function":
+        name = key = str(inner)
+    if name == "Lambda" and isinstance(inner, dict) and isinstance(inner.get("function"), list):
+        name = key = LAMBDA  # its code, as Keras 2 wrote it to .h5 files
+    return ConfigObject(key, name.rpartition(">")[2], _text(value, "module"), layer, value)
+
+
+def _text(value: dict[str, Any], key: str) -> str:
+    """Returns a text, or an empty one for a value of another type."""
+    return found if isinstance(found := value.get(key), str) else ""
 
 
 def _activations(value: Any) -> Iterator[str]:

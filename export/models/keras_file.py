@@ -21,7 +21,7 @@ from ..files.remote import refuse_remote
 from ..files.size import size_on_disk
 from ..results.plain import plain
 from .keras_config import functions_of_keras, own_objects, read_config
-from .load_errors import why_not_loaded
+from .load_errors import refuse_lambdas, why_not_loaded
 from .user_modules import import_modules
 
 _METADATA = "metadata.json"
@@ -79,13 +79,16 @@ def load_keras_file(
         raise FileNotFoundError(
             f"A model must be a .keras file. Received: {str(path)!r}, which is not a file"
         )
-    modules = import_modules(imports)
     config = read_config(path)
+    if not unsafe:
+        refuse_lambdas(path, config)
+    modules = import_modules(imports)
     custom_objects = _found_in(modules, config)
     try:
         model = keras.saving.load_model(path, custom_objects, compile=False, safe_mode=not unsafe)
     except Exception as error:  # Keras raises what its zip, JSON and HDF5 readers raise
-        raise ValueError(why_not_loaded(path, config, custom_objects, unsafe, error)) from error
+        reason = why_not_loaded(path, config, custom_objects, bool(modules), error)
+        raise ValueError(reason) from error
     _warn_of_names_of_keras(modules, config)
     return model
 

@@ -1,5 +1,6 @@
 """Why Keras cannot load a model: in short, with the way out."""
 
+import re
 import textwrap
 import zipfile
 from pathlib import Path
@@ -13,11 +14,31 @@ from .keras_config import LAMBDA, ConfigObject, own_objects
 # Layers by which Keras 2 saved calls of TensorFlow's functions.
 _OF_KERAS_2 = ("ClassMethod", "InstanceMethod", "InstanceProperty", "SlicingOpLambda", "TFOpLambda")
 _LONGEST = 300  # characters of what Keras says
+_STYLE = re.compile(r"\x1b\[\d*m")  # bold text on a terminal
 _SHOWN = 3
+_IF_IMPORTED = ", and register there what is not at its top level"
+
+
+def refuse_lambdas(path: Path, config: Any) -> None:
+    """Refuses a file with code in it, as Keras does; some versions run that of `.h5` files.
+
+    Raises:
+        ValueError: the config holds a Python lambda.
+    """
+    layers = [each.layer for each in own_objects(config) if each.name == LAMBDA]
+    if layers:
+        raise ValueError(
+            "A Python lambda is code in the model's file; if you trust whoever made it, allow it "
+            f"with --unsafe. Received: {str(path)!r} with a lambda in layer {layers[0]!r}"
+        )
 
 
 def why_not_loaded(
-    path: Path, config: Any, custom_objects: dict[str, Any], unsafe: bool, error: Exception
+    path: Path,
+    config: Any,
+    custom_objects: dict[str, Any],
+    imported: bool,
+    error: Exception,
 ) -> str:
     """Returns the message of an error for a file that Keras cannot load.
 
@@ -25,13 +46,11 @@ def why_not_loaded(
         path: the file.
         config: the model's config, or None if it cannot be read.
         custom_objects: classes and functions by the names that Keras looks them up by.
-        unsafe: whether Python code in the file was to be run.
+        imported: whether modules were imported for the model.
         error: what Keras raised.
     """
-    own = own_objects(config)
-    lambdas = [each for each in own if each.name == LAMBDA]
-    named = [each for each in own if each.name != LAMBDA]
-    unknown = {each.key: each for each in reversed(named) if _is_unknown(each, custom_objects)}
+    own = [each for each in own_objects(config) if each.name != LAMBDA]
+    unknown = {each.key: each for each in reversed(own) if _is_unknown(each, custom_objects)}
     old = [each for each in unknown.values() if each.name in _OF_KERAS_2]
     if old:
         return (
@@ -42,15 +61,10 @@ def why_not_loaded(
     if unknown:
         return (
             "A model's own classes and functions must be imported before it; name their module or "
-            f"file with --import. Received: {str(path)!r} with "
+            f"file with --import{_IF_IMPORTED if imported else ''}. Received: {str(path)!r} with "
             f"{_listed(list(reversed(unknown.values())))}"
         )
-    if lambdas and not unsafe:
-        return (
-            "A Python lambda is code in the model's file; if you trust whoever made it, allow it "
-            f"with --unsafe. Received: {str(path)!r} with a lambda in layer {lambdas[0].layer!r}"
-        )
-    for each in named:
+    for each in own:
         try:
             keras.saving.deserialize_keras_object(each.config, custom_objects)
         except Exception as inner:  # of the class's own code
@@ -93,5 +107,6 @@ def _has_module(each: ConfigObject) -> bool:
 
 def _says(error: Exception) -> str:
     """Returns what is at the bottom of an error of Keras, which repeats whole configs."""
-    text = str(error).rpartition("Exception encountered: ")[2] or type(error).__name__
-    return textwrap.shorten(text.partition("Full object config")[0], _LONGEST, placeholder=" …")
+    text = re.split(r"(?:Exception|Error) encountered:\s", _STYLE.sub("", str(error)))[-1]
+    text = text.partition("Full object config")[0] or type(error).__name__
+    return textwrap.shorten(text, _LONGEST, placeholder=" …")
