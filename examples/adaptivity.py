@@ -160,8 +160,8 @@ def plot(runs: list[dict]) -> Figure:
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     *bars, rho = figure.subplots(1, 3)
     for axes, task in zip(bars, TASKS, strict=True):
-        plot_scores(axes, accuracies(runs)[task])
-        axes.set(title=f"task: {task}", ylabel="held-out accuracy (%)")
+        plot_scores(axes, accuracies(runs)[task], "held-out accuracy (%)")
+        axes.set_title(f"task: {task}")
     for task, values in gates(runs).items():
         plot_rho(rho, values, task)
     rho.legend(title="task")

@@ -189,8 +189,9 @@ def plot(runs: list[dict]) -> Figure:
     figure = Figure(figsize=(11, 3.8 * len(all_learnt)), layout="constrained")
     grid = figure.subplots(len(all_learnt), 2, width_ratios=[3, 1], squeeze=False)
     for learnt, (scores, gates) in zip(all_learnt, grid, strict=True):
-        plot_grouped_scores(scores, rows([run for run in runs if run["norm"] != TRAINED], learnt))
-        scores.set(title=f"the BN net has learnt {learnt}", ylabel="held-out accuracy (%)")
+        tuned = [run for run in runs if run["norm"] != TRAINED]
+        plot_grouped_scores(scores, rows(tuned, learnt), "held-out accuracy (%)")
+        scores.set_title(f"the BN net has learnt {learnt}", loc="left")
         for form in CONVERTED:
             rho = [run["rho"] for run in runs if (run["learnt"], run["norm"]) == (learnt, form)]
             plot_rho(gates, np.array(rho), form, COLOURS[form])

@@ -147,9 +147,9 @@ def plot(runs: list[dict], names: tuple[str, ...]) -> Figure:
             "source": accuracies(runs, "on_source")["mean"],
             "source,\nno reversal": accuracies(runs, "on_source", reversal=False)["mean"],
         },
+        "accuracy (%)",
     )
-    means.set(title="mean over pairs", ylabel="accuracy (%)", ylim=(0, 100))
-    means.legend(loc="upper left")
+    means.set_title("mean over pairs", loc="left")
     return figure
 
 

@@ -51,8 +51,7 @@ def plot(runs: list[dict]) -> Figure:
     """Draws the accuracies in each style, and rho from the first layer to the last."""
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     scores, gates = figure.subplots(1, 2, width_ratios=[3, 1])
-    plot_grouped_scores(scores, accuracies_by_style(runs))
-    scores.set(ylabel="held-out accuracy (%)")
+    plot_grouped_scores(scores, accuracies_by_style(runs), "held-out accuracy (%)")
     plot_rho(gates, np.array([run["rho"] for run in runs if run["norm"] == "BIN"]))
     return figure
 

@@ -13,47 +13,65 @@ COLOURS = {
     "BIN": "#ee6677",
     "BIN first": "#aa3377",
 }
+LOW = 50
 
 
-def plot_scores(axes: Axes, scores: dict[str, Sequence[float]]) -> None:
-    """Draws a bar per normalization, with the standard deviation over seeds.
+def plot_scores(axes: Axes, scores: dict[str, Sequence[float]], label: str) -> None:
+    """Draws a bar per normalization, with the standard deviation over seeds, and its height below.
 
     Args:
         axes: where to draw.
-        scores: by normalization, one percentage per seed. The axis begins 5 points below the
-            lowest mean.
+        scores: by normalization, one percentage per seed.
+        label: what the percentages are. If the axis does not start at 0, it says so.
     """
     means = [mean(values) for values in scores.values()]
-    errors = [stdev(values) if len(values) > 1 else 0 for values in scores.values()]
+    deviations = [_deviation_of(values) for values in scores.values()]
     colours = [COLOURS[norm] for norm in scores]
-    bars = axes.bar(list(scores), means, yerr=errors, color=colours, capsize=4)
-    axes.bar_label(bars, fmt="%.1f", label_type="center")
-    axes.set_ylim(max(0, min(means) - 5), 100)
+    axes.bar(range(len(scores)), means, yerr=deviations, color=colours, capsize=4)
+    names = [f"{norm}\n{value:.1f}" for norm, value in zip(scores, means, strict=True)]
+    axes.set_xticks(range(len(scores)), names)
+    _start_below(axes, scores.values(), label)
 
 
-def plot_grouped_scores(axes: Axes, rows: dict[str, dict[str, Sequence[float]]]) -> None:
-    """Draws the bars of `plot_scores` for several rows side by side, with a legend.
+def plot_grouped_scores(
+    axes: Axes, rows: dict[str, dict[str, Sequence[float]]], label: str
+) -> None:
+    """Draws the bars of `plot_scores` for several rows side by side, with a legend above.
 
     Args:
         axes: where to draw.
         rows: by row and normalization, one percentage per seed.
+        label: what the percentages are. If the axis does not start at 0, it says so.
     """
     norms = list(next(iter(rows.values())))
     width = 0.8 / len(norms)
-    means = {norm: [mean(scores[norm]) for scores in rows.values()] for norm in norms}
     for place, norm in enumerate(norms):
         axes.bar(
             [row + (place - (len(norms) - 1) / 2) * width for row in range(len(rows))],
-            means[norm],
+            [mean(scores[norm]) for scores in rows.values()],
             width,
-            yerr=[stdev(s[norm]) if len(s[norm]) > 1 else 0 for s in rows.values()],
+            yerr=[_deviation_of(scores[norm]) for scores in rows.values()],
             color=COLOURS[norm],
             capsize=2,
             label=norm,
         )
     axes.set_xticks(range(len(rows)), list(rows))
-    axes.set_ylim(max(0, min(map(min, means.values())) - 5), 100)
-    axes.legend(ncols=len(norms), loc="lower right")
+    axes.legend(ncols=len(norms), loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
+    _start_below(axes, [scores[norm] for scores in rows.values() for norm in norms], label)
+
+
+def _start_below(axes, scores, label):
+    """Starts the axis below the lowest bar and its deviation, or at 0 if that is below LOW."""
+    lowest = min(mean(values) - _deviation_of(values) for values in scores)
+    start = 5 * int((lowest - 1) // 5)
+    if start < LOW:
+        start = 0
+    axes.set_ylim(start, 100)
+    axes.set_ylabel(f"{label}, axis starts at {start}" if start else label)
+
+
+def _deviation_of(values):
+    return stdev(values) if len(values) > 1 else 0
 
 
 def plot_leads(axes: Axes, leads: np.ndarray, names: Sequence[str]) -> None:

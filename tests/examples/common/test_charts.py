@@ -5,29 +5,50 @@ import numpy as np
 import pytest
 
 from common.charts import plot_curves, plot_grouped_scores, plot_leads, plot_rho, plot_scores
+from tests.pictures import check_texts
 
 
 def test_bars_end_at_the_means():
-    axes = matplotlib.figure.Figure().subplots()
-    plot_scores(axes, {"BN": [80.0, 90.0], "BIN": [95.0, 97.0]})
+    axes = matplotlib.figure.Figure(layout="constrained").subplots()
+    plot_scores(axes, {"BN": [80.0, 90.0], "BIN": [95.0, 97.0]}, "accuracy (%)")
     assert [bar.get_height() for bar in axes.patches] == [85.0, 96.0]
-    assert axes.get_ylim() == (80.0, 100.0)
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["BN\n85.0", "BIN\n96.0"]
+    check_texts(axes.figure)
 
 
 def test_grouped_bars_end_at_the_means():
-    axes = matplotlib.figure.Figure().subplots()
+    axes = matplotlib.figure.Figure(layout="constrained").subplots()
     plot_grouped_scores(
         axes,
         {
             "clean": {"BN": [80.0, 90.0], "BIN": [95.0, 97.0]},
             "inverted": {"BN": [70.0, 71.0], "BIN": [60.0, 62.0]},
         },
+        "accuracy (%)",
     )
     assert [bar.get_height() for bar in axes.patches] == [85.0, 70.5, 96.0, 61.0]
     centres = [bar.get_x() + bar.get_width() / 2 for bar in axes.patches]
     assert centres == pytest.approx([-0.2, 0.8, 0.2, 1.2])
     assert [text.get_text() for text in axes.get_xticklabels()] == ["clean", "inverted"]
-    assert axes.get_ylim() == (56.0, 100.0)
+    check_texts(axes.figure)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize(
+    ("lowest", "start"),
+    [([98.0, 99.0], 95), ([80.0, 90.0], 75), ([96.0], 95), ([60.0], 55), ([55.0], 50), ([50.0], 0)],
+    ids=str,
+)
+def test_axis_that_does_not_start_at_0_says_so(grouped, lowest, start):
+    axes = matplotlib.figure.Figure().subplots()
+    scores = {"BN": lowest, "BIN": [99.0, 99.5]}
+    if grouped:
+        plot_grouped_scores(axes, {"clean": scores}, "accuracy (%)")
+    else:
+        plot_scores(axes, scores, "accuracy (%)")
+    assert axes.get_ylim() == (start, 100)
+    said = f"accuracy (%), axis starts at {start}" if start else "accuracy (%)"
+    assert axes.get_ylabel() == said
 
 
 def test_leads_are_written_where_there_are_some():
