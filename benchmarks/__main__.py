@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import layer, processes
 from benchmarks.accuracy import accuracy
+from benchmarks.answers import answers
 from benchmarks.export import export
 from benchmarks.plan import FULL, QUICK
 from benchmarks.report import command_line, document, rich_table, wide_console, write
@@ -35,6 +36,7 @@ SECTIONS = {
         processes.jax,
         export,
         accuracy,
+        answers,
     )
 }
 

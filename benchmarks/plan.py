@@ -37,6 +37,7 @@ class Plan:
         accuracy_shapes: inputs of `accuracy`.
         means: means of these inputs.
         deviations: standard deviations of these inputs.
+        answer_rounds: rounds of `answers`.
     """
 
     shapes: tuple[tuple[int, int, int, int], ...]
@@ -53,6 +54,7 @@ class Plan:
     accuracy_shapes: tuple[tuple[int, int, int, int], ...]
     means: tuple[float, ...]
     deviations: tuple[float, ...]
+    answer_rounds: int
 
 
 FULL = Plan(
@@ -79,6 +81,7 @@ FULL = Plan(
     accuracy_shapes=((4, 6, 6, 4), (8, 28, 28, 16), (4, 112, 112, 3), (2, 512, 512, 3)),
     means=(0.0, 300.0, 1000.0),
     deviations=(1.0, 1e-2),
+    answer_rounds=21,
 )
 
 QUICK = Plan(
@@ -96,6 +99,7 @@ QUICK = Plan(
     accuracy_shapes=((4, 6, 6, 4),),
     means=(0.0, 300.0),
     deviations=(1.0,),
+    answer_rounds=1,
 )
 
 

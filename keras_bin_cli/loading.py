@@ -1,6 +1,5 @@
 """The options that say how a model is loaded."""
 
-import importlib.util
 import os
 import sys
 from types import SimpleNamespace
@@ -50,6 +49,8 @@ def check_loading(options: SimpleNamespace) -> None:
 
 
 def _is_module(name):
+    import importlib.util
+
     before = list(sys.path)
     sys.path.insert(0, os.getcwd())  # as for `python -m`
     try:

@@ -1,9 +1,7 @@
 """Where results, warnings, stages and errors of a command are printed."""
 
 import contextlib
-import json
 import sys
-import traceback
 from typing import Any
 
 import click
@@ -84,6 +82,8 @@ class Output:
             self.code = CLOSED_PIPE
             return
         if self._debug and not usage:
+            import traceback
+
             say("".join(traceback.format_exception(error)).rstrip("\n"))
         say(f"keras-bin: error: {self._line(error)}")
         kind, message, self.code = type(error).__name__, str(error), 1
@@ -97,6 +97,8 @@ class Output:
         """Prints the results, and returns the exit code."""
         try:
             if self._json:
+                import json
+
                 print(json.dumps(self.data, indent=2, allow_nan=False))
             elif self._results:
                 self._print_results()

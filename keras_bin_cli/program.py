@@ -18,7 +18,6 @@ from keras_bin_cli.commands.verify import verify
 from keras_bin_cli.errors import WrongArguments
 from keras_bin_cli.output import Output
 from keras_bin_cli.process import Process
-from keras_bin_cli.versions import versions
 
 
 def main(arguments: Sequence[str] | None = None, process: Process | None = None) -> int:
@@ -41,8 +40,11 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
             _work(request, output, process)
         else:  # help or versions, which are printed
             output = Output()
-    except SystemExit:  # of click, whose help met a closed pipe
-        output.fail(BrokenPipeError())
+    except SystemExit as end:  # of click: a shell's completion is done, or help met a closed pipe
+        if isinstance(end.__context__, BrokenPipeError):
+            output.fail(end.__context__)
+        else:
+            output.code = 1 if end.code else 0
     except (Exception, KeyboardInterrupt) as error:  # any failure is one line and an exit code
         output.fail(error)
     return output.close()
@@ -94,5 +96,7 @@ def _program():
 
 def _print_versions(context, _option, asked):
     if asked:
+        from keras_bin_cli.versions import versions  # which takes a quarter of the start
+
         click.echo(versions())
         context.exit()

@@ -61,6 +61,12 @@ class LocalPath(click.ParamType):
             )
         return Path(value)
 
+    def shell_complete(self, ctx, param, incomplete):
+        """Lets the shell complete the name of a file or folder."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
+
 
 class Word(click.Choice):
     """One of some words; another that is like one of them is taken for a slip.

@@ -3,7 +3,6 @@
 import enum
 import os
 import stat
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,6 +118,8 @@ def _file(path):
 
 
 def _zip(path):
+    import zipfile
+
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from benchmarks.__main__ import SECTIONS, parse_arguments
+from benchmarks.answers import CASES, answer
 from benchmarks.environment import installed
 from benchmarks.peers import KERAS
 from benchmarks.plan import QUICK, shape_name
@@ -69,9 +70,21 @@ def test_accuracy_is_measured_with_either_compiler():
         assert 0 < row["drho"].ours < (1e-3 if row["mean"] == 0 else 1e-1)
 
 
+def test_answers_of_the_command_line_are_timed_beside_a_python_that_does_nothing():
+    first, *others = rows("answers")
+    assert (first["what"], first["time"].ratio) == ("python -c pass", None)
+    assert [row["what"] for row in others] == list(CASES)
+    assert all(row["time"].ratio.value > 1 for row in others)
+
+
+def test_answer_with_another_exit_code_is_no_time(tmp_path):
+    with pytest.raises(RuntimeError, match="keras-bin inspect none ended with 2"):
+        answer(tmp_path, "inspect none", 0)
+
+
 def test_sections_are_named_as_asked_for():
-    expected = "layer floor inference scaling step memory first_step jax export accuracy".split()
-    assert list(SECTIONS) == expected
+    expected = "layer floor inference scaling step memory first_step jax export accuracy answers"
+    assert list(SECTIONS) == expected.split()
     assert parse_arguments(["--only", "jax", "floor"]).only == ["jax", "floor"]
 
 

@@ -179,3 +179,21 @@ def test_output_that_cannot_be_written_is_one_line(how, model_file, capsys, monk
             full.close()
     assert code == 1
     assert capsys.readouterr().err == "keras-bin: error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "completed"),
+    [
+        ("keras-bin fo", 1, "plain,fold-report"),
+        ("keras-bin export a b --lowering red", 5, "plain,reduce_mean"),
+        ("keras-bin export a b --over", 4, "plain,--overwrite"),
+        ("keras-bin inspect ne", 2, "file,ne"),
+    ],
+    ids=["command", "word", "option", "file"],
+)
+def test_shell_completes(words, position, completed, monkeypatch, capsys):
+    monkeypatch.setenv("_KERAS_BIN_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(position))
+    assert main([]) == 0
+    assert capsys.readouterr().out.strip() == completed
