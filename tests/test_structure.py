@@ -16,6 +16,7 @@ INTERNALS = {
 OF_PYTHON = {"_asdict", "_exit", "_fields", "_replace"}
 EXCEPTIONS = {
     ("tests.networks.test_signature", "_x"): "the name of an input",
+    ("tests.cli.test_program", "_KERAS_BIN_COMPLETE"): "a variable of the environment",
     ("tests.test_layer_precision", "_f32"): "the end of keys",
     ("tests.test_model_saving", "_get_model"): "what fit, which needs scikit-learn 1.6, trains",
     (
