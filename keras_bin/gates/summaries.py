@@ -63,7 +63,7 @@ def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
     >>> summary.layer, summary.channels, summary.mean, summary.at_zero, summary.near_one
     ('sequential/bin', 4, 0.5, 1, 1)
     """
-    return _RhoSummaries(
+    return RhoSummaries(
         RhoSummary(
             layer=layer,
             channels=rho.size,
@@ -79,8 +79,11 @@ def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
     )
 
 
-class _RhoSummaries(TableList[RhoSummary]):
+class RhoSummaries(TableList[RhoSummary]):
+    """A list with a `RhoSummary` for each BIN layer, from input to output."""
+
     def table(self) -> Table:
+        """Returns the table."""
         figures = [*RhoSummary._fields[1:5], "at 0", "at 1", "< 0.1", "> 0.9"]
         rows = [(layer, *map(_figure, rest)) for layer, *rest in self]
         return Table(
