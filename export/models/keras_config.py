@@ -17,7 +17,7 @@ _FUNCTIONS = (
     keras.initializers,
     keras.losses,
     keras.metrics,
-    keras.ops,
+    keras.optimizers,
     keras.regularizers,
 )
 _MODELS = ("Functional", "Model", "Sequential")

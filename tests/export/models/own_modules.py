@@ -88,6 +88,10 @@ def double(x):
     return 2 * x
 
 
+def square(x):
+    return 2 * x
+
+
 def threes(shape, dtype=None):
     return 3 * keras.ops.ones(shape, dtype)
 

@@ -25,6 +25,11 @@ MADE = {
     "registered": (lambda own: net(own.Registered(name="reg")), "'Registered'", "reg"),
     "activation": (lambda own: net(layers.Dense(2, own.double, name="d")), "'double'", "d"),
     "function": (lambda own: net(layers.Lambda(own.double, name="l")), "'double'", "l"),
+    "name of an operation": (
+        lambda own: net(layers.Activation(own.square, name="a")),
+        "'square'",
+        "a",
+    ),
     "initializer": (
         lambda own: net(layers.Dense(2, kernel_initializer=own.Twos(), name="d")),
         "'Twos'",
