@@ -1,7 +1,9 @@
 """Writing a SavedModel for TensorFlow Serving."""
 
+import contextlib
+import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +229,7 @@ def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:
         specs, {info.name: info.shape for info in signature.outputs}
     )
     module.captured = _owners(model, exported.graph.captured.values())
-    with tensorflow_writes(path):
+    with tensorflow_writes(path), _warnings_alone(tf.get_logger()):
         tf.saved_model.save(
             module,
             str(path),
@@ -237,6 +239,17 @@ def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:
             tf.saved_model.SaveOptions(experimental_custom_gradients=False),
         )
     return exported.layers
+
+
+@contextlib.contextmanager
+def _warnings_alone(logger: logging.Logger) -> Iterator[None]:
+    """Keeps TensorFlow from saying that it wrote to a folder which will have another name."""
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _owners(model: keras.Model, resources: Iterable[Any]) -> list[Any]:

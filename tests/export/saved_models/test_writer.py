@@ -1,6 +1,7 @@
 """Writing SavedModels: TensorFlow Serving's layout, manifest and warm-up."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -145,6 +146,13 @@ def test_server_of_another_user_can_read_what_the_umask_lets_it(model, tmp_path)
         for file in (path.parent, path, *path.rglob("*"))
     }
     assert modes == {(True, 0o755), (False, 0o644)}
+
+
+def test_hidden_folder_is_not_named_in_the_log(model, tmp_path, caplog):
+    with caplog.at_level("INFO", logger="tensorflow"):
+        export_saved_model(model, tmp_path)
+        assert tf.get_logger().level == logging.INFO
+    assert ".keras-bin" not in caplog.text
 
 
 def test_whole_version_has_its_name_at_once(model, tmp_path, monkeypatch):
