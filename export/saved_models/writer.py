@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from ..results.report import ExportReport
 from ..results.verification import Verification
 from ..verifying.artifact import Artifact
 from ..verifying.verify import compare
+from .captured import owners
 from .manifest import manifest, source_file, write_manifest
 from .served import served_before, stated_signature
 from .serving_process import serving_process
@@ -228,7 +229,7 @@ def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:
     module.serve = exported.graph.function(
         specs, {info.name: info.shape for info in signature.outputs}
     )
-    module.captured = _owners(model, exported.graph.captured.values())
+    module.captured = owners(model, exported.graph.captured)
     with tensorflow_writes(path), _warnings_alone(tf.get_logger()):
         tf.saved_model.save(
             module,
@@ -250,23 +251,6 @@ def _warnings_alone(logger: logging.Logger) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-def _owners(model: keras.Model, resources: Iterable[Any]) -> list[Any]:
-    """Returns the variables and lookup tables of a model that own some resources."""
-    import tensorflow as tf
-
-    wanted = set(map(id, resources))
-    # Keras keeps the states of seed generators where TensorFlow does not look for them.
-    owners = [variable.value for variable in model.variables]
-    owners += tf.train.TrackableView(model).descendants()
-    found = {
-        id(resource): owner
-        for owner in owners
-        if id(resource := getattr(owner, "handle", getattr(owner, "resource_handle", None)))
-        in wanted
-    }
-    return list(found.values())
 
 
 def _compare_on_cpu(*arguments: Any) -> Verification:

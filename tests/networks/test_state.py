@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_bin.networks.state import restored
+from keras_bin.networks.state import restored, variables_of
 from tests.export.kinds import BIN, IMAGE
 
 
@@ -40,3 +40,26 @@ def test_weights_and_states_are_as_before(trainable, fails):
             raise ZeroDivisionError
     for variable, value in zip(variables, before, strict=True):
         np.testing.assert_array_equal(variable, value, err_msg=variable.path)
+
+
+class Tracker(keras.Model):
+    """A model that is no graph, and updates a metric."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.mean = keras.metrics.Mean()
+
+    def call(self, inputs):
+        self.mean.update_state(ops.mean(inputs))
+        return 2 * inputs
+
+
+def test_metric_of_a_model_inside_is_restored():
+    inputs = keras.Input(IMAGE, name="image")
+    tracker = Tracker()
+    model = keras.Model(inputs, tracker(inputs))
+    assert {id(v) for v in tracker.mean.variables} <= set(map(id, variables_of(model)))
+    with restored(model):
+        model(np.ones((2, *IMAGE), "float32"))
+        assert float(tracker.mean.count) == 1
+    assert float(tracker.mean.count) == 0
