@@ -89,7 +89,7 @@ def plot_leads(axes: Axes, leads: np.ndarray, names: Sequence[str]) -> None:
         lead = leads[row, column]
         colour = "white" if abs(lead) > 0.7 * limit else "black"
         axes.text(column, row, f"{lead:+.1f}", ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(names)), names, rotation=20, ha="right")
+    axes.set_xticks(range(len(names)), [name.replace(" ", "\n") for name in names])
     axes.set_yticks(range(len(names)), names)
 
 

@@ -53,13 +53,13 @@ def test_axis_that_does_not_start_at_0_says_so(grouped, lowest, start):
 
 def test_leads_are_written_where_there_are_some():
     axes = matplotlib.figure.Figure().subplots()
-    plot_leads(axes, np.array([[np.nan, -3.04], [2, np.nan]]), ["one", "two"])
+    plot_leads(axes, np.array([[np.nan, -3.04], [2, np.nan]]), ["one", "number two"])
     written = {text.get_position(): text.get_text() for text in axes.texts}
     assert written == {(1, 0): "-3.0", (0, 1): "+2.0"}
     assert [text.get_color() for text in axes.texts] == ["white", "black"]
     assert axes.images[0].get_clim() == (-3.04, 3.04)
-    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
-        assert [label.get_text() for label in labels] == ["one", "two"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["one", "number\ntwo"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "number two"]
 
 
 def test_curves_are_means_in_a_band_of_the_sample_deviation():

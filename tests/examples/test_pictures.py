@@ -1,0 +1,41 @@
+"""The pictures of recorded results: nothing in them is cut, and no texts overlap."""
+
+import json
+
+import pytest
+
+import adaptivity
+import character_recognition
+import classification
+import convert
+import domain_adaptation
+import mixed_domain
+from common.digit_styles import STYLES
+from tests.examples.programs import EXAMPLES
+from tests.pictures import check_texts
+
+
+def recorded(name):
+    return json.loads((EXAMPLES / "results" / name / "results.json").read_text())["runs"]
+
+
+@pytest.mark.parametrize("example", [adaptivity, convert, mixed_domain], ids=lambda e: e.__name__)
+def test_bars_and_gates_have_room(example):
+    check_texts(example.plot(recorded(example.__name__)))
+
+
+def test_curves_have_room():
+    runs = recorded("classification")
+    check_texts(classification.plot(runs, epochs=len(runs[0]["test_accuracy"])))
+
+
+def test_panels_have_room():
+    runs = recorded("character_recognition")
+    nets = dict.fromkeys((run["style"], run["depth"]) for run in runs)
+    readers = [character_recognition.Reader(*net) for net in nets]
+    sizes = sorted({run["size"] for run in runs})
+    check_texts(character_recognition.plot(runs, readers, sizes))
+
+
+def test_pairs_have_room():
+    check_texts(domain_adaptation.plot(recorded("domain_adaptation"), tuple(STYLES)))
