@@ -12,6 +12,7 @@ from keras_bin import initial_rho
 from keras_bin.axes import check_axis, input_axes
 from keras_bin.formula import check_epsilon
 from keras_bin.inference_form import current_form
+from keras_bin.messages import FROM_BATCH_NORMALIZATION
 from keras_bin.moving_statistics import update_moving_statistics
 from keras_bin.normalize import normalize
 from keras_bin.replicas import replica_sum
@@ -239,9 +240,8 @@ class BatchInstanceNormalization(keras.layers.Layer):
         """
         if self.built and len(store) in (0, len(self.weights) - 1):
             raise ValueError(
-                "The file must hold all weights of a BatchInstanceNormalization, rho included. If "
-                "it comes from a model with BatchNormalization, load it into that model, and call "
-                "keras_bin.convert_batch_normalization(model). "
+                "The file must hold all weights of a BatchInstanceNormalization, rho included. "
+                f"{FROM_BATCH_NORMALIZATION} "
                 f"Received: {len(store)} of {len(self.weights)} weights for layer {self.path!r}"
             )
         super().load_own_variables(store)

@@ -2,6 +2,12 @@
 
 from collections.abc import Collection
 
+# What to do with a file that lacks rho.
+FROM_BATCH_NORMALIZATION = (
+    "If it comes from a model with BatchNormalization, load it into that model, and call "
+    "keras_bin.convert_batch_normalization(model)."
+)
+
 
 def listed(names: Collection[str], limit: int = 8) -> str:
     """Lists names, the first of them if they are many."""

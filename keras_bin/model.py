@@ -17,6 +17,7 @@ from keras_bin.keras_internals import (
     track_loss,
 )
 from keras_bin.loops import apply_gradients, build, check_scale, rho_update_of
+from keras_bin.messages import FROM_BATCH_NORMALIZATION
 from keras_bin.rho_update import check_optimizer
 from keras_bin.rho_watch import RhoWatch
 from keras_bin.source_models import functional_over
@@ -184,6 +185,23 @@ class BINModel(keras.Model):
         """Pickles the model as Keras does, through a class that pickle finds by its name."""
         unpickle, arguments = super().__reduce__()
         return getattr(keras.Model, unpickle.__name__), arguments
+
+    def load_weights(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Loads weights from a file; arguments as for `keras.Model.load_weights`.
+
+        Raises:
+            ValueError: the file has other weights, such as those of batch normalization.
+        """
+        try:
+            super().load_weights(filepath, *args, **kwargs)
+        except ValueError as error:
+            # Keras asks no layer, which would say it, where a file has the layout of Keras 2.
+            name = str(filepath)
+            if name.endswith(".weights.h5") or not name.endswith((".h5", ".hdf5")):
+                raise
+            raise ValueError(
+                f"{error}. {FROM_BATCH_NORMALIZATION} Received: filepath={name!r}"
+            ) from error
 
     def fit(
         self,

@@ -148,3 +148,21 @@ def test_overridden_compile_is_not_run_at_load():
     model = Own(inputs, keras_bin.BatchInstanceNormalization()(inputs))
     with pytest.warns(UserWarning, match="compile"):
         model.compile_from_config({})
+
+
+@pytest.mark.parametrize("ending", [".h5", ".hdf5", ".weights.h5", ".keras"])
+@pytest.mark.parametrize("by_name", [False, True], ids=["in_order", "by_name"])
+def test_weights_of_batch_normalization_are_refused_with_the_way_out(ending, by_name, tmp_path):
+    path = tmp_path / f"model{ending}"
+    inputs = keras.Input((6, 6, 2))
+    source = keras.Model(inputs, keras.layers.BatchNormalization(name="bin")(inputs))
+    save = source.save_weights if ending == ".weights.h5" else source.save
+    save(path)
+    layer = keras_bin.BatchInstanceNormalization(name="bin")
+    model = keras_bin.BINModel(inputs, layer(inputs))
+    arguments = {"by_name": True} if by_name else {}
+    with pytest.raises(ValueError, match=r"rho included|count mismatch|`by_name`") as caught:
+        model.load_weights(path, **arguments)
+    is_legacy = ending in (".h5", ".hdf5")
+    said = str(caught.value).count("keras_bin.convert_batch_normalization(model)")
+    assert said == (is_legacy or not by_name)
