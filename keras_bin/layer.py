@@ -15,6 +15,7 @@ from keras_bin.inference_form import current_form
 from keras_bin.messages import FROM_BATCH_NORMALIZATION
 from keras_bin.moving_statistics import update_moving_statistics
 from keras_bin.normalize import normalize
+from keras_bin.renorm import without_renorm
 from keras_bin.replicas import replica_sum
 from keras_bin.rho_constraint import RhoConstraint, note_call
 
@@ -77,7 +78,8 @@ class BatchInstanceNormalization(keras.layers.Layer):
         rho_regularizer: regularizer of `rho`.
         rho_constraint: constraint of `rho`, by default `keras_bin.UnitInterval`, which clips
             values set from outside to [0, 1] at the next update.
-        **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
+        **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer; and the `renorm` arguments
+            of `keras.layers.BatchNormalization` at their defaults, as its configs hold them.
 
     Call arguments:
         inputs: tensor of rank 3 or more; every size but the channels may be unknown.
@@ -126,7 +128,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         rho_constraint: Constraint = "unit_interval",
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(**without_renorm(kwargs))
         if synchronized and keras.backend.backend() != "tensorflow":
             raise ValueError(
                 "`synchronized=True` needs the TensorFlow backend; set it to False to take batch "

@@ -1,6 +1,7 @@
 """BatchInstanceNormalization as a Keras object: config, files, weights and their rules, fit."""
 
 import copy
+import re
 import subprocess
 import sys
 
@@ -125,3 +126,39 @@ def test_weights_order_shape_and_trainability():
     assert [weight.name for weight in layer.trainable_weights] == WEIGHTS[:3]
     assert {tuple(weight.shape) for weight in layer.weights} == {(7,)}
     np.testing.assert_array_equal(layer.get_weights(), np.outer([1, 0, 1, 0, 1], np.ones(7)))
+
+
+BN_CONFIG = {
+    **keras.layers.BatchNormalization(axis=2, momentum=0.5, center=False, name="bn").get_config(),
+    # Keras 3.9 has none of these.
+    "renorm": False,
+    "renorm_clipping": None,
+    "renorm_momentum": 0.99,
+}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda config: keras_bin.BatchInstanceNormalization(**config),
+        keras_bin.BatchInstanceNormalization.from_config,
+    ],
+    ids=["constructor", "from_config"],
+)
+def test_config_of_batch_normalization_is_taken(make):
+    layer = make(dict(BN_CONFIG))
+    kept = layer.get_config()
+    assert not [name for name in kept if name.startswith("renorm")]
+    assert {name: kept[name] for name in BN_CONFIG if name in kept} == {
+        name: value for name, value in BN_CONFIG.items() if not name.startswith("renorm")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("renorm", True), ("renorm_clipping", {"rmax": 3.0}), ("renorm_momentum", 0.9)],
+)
+def test_batch_renormalization_is_refused(name, value):
+    message = re.escape(f"Leave `{name}` out") + ".*" + re.escape(f"Received: {name}={value!r}")
+    with pytest.raises(ValueError, match=message):
+        keras_bin.BatchInstanceNormalization(**{**BN_CONFIG, name: value})
