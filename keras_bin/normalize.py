@@ -1,6 +1,7 @@
 """Batch-instance normalization of a tensor, with the gradient of `keras_bin.gradient`."""
 
 import functools
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from keras import ops
 from keras_bin.axes import Axes
 from keras_bin.formula import blend, branch_scales
 from keras_bin.gradient import ForwardPass, gradients
+from keras_bin.graph_gradient import with_gradient
 from keras_bin.moments import BatchMoments, batch_moments, instance_moments
 
 
@@ -51,9 +53,14 @@ def normalize(
 
         # The function serves several layers, so it takes values, not the variables of one.
         weights, moving = keras.tree.map_structure(read, (weights, moving))
-        results: tuple[Any, Any, Any] = _shared_function(axes, epsilon)(x, weights, moving, valid)
+        shared = _shared_function(axes, epsilon, tuple(x.shape))
+        results: tuple[Any, Any, Any] = shared(x, weights, moving, valid)
         return results
-    return _normalize(axes, epsilon, x, weights, moving, valid, replica_sum)
+
+    def differentiated(function: Callable[..., Any], inputs: list[Any]) -> Any:
+        return ops.custom_gradient(function)(*inputs)
+
+    return _normalize(axes, epsilon, differentiated, x, weights, moving, valid, replica_sum)
 
 
 def _in_tensorflow_graph() -> bool:
@@ -64,20 +71,32 @@ def _in_tensorflow_graph() -> bool:
     return bool(tf.inside_function())
 
 
-@functools.cache
-def _shared_function(axes: Axes, epsilon: float) -> Callable[..., Any]:
+# A function lives as long as one of the graphs that call it. Keyed by shapes as well: each is freed
+# apart, and one that a graph keeps does not keep those of others.
+_functions: weakref.WeakValueDictionary[Any, Callable[..., Any]] = weakref.WeakValueDictionary()
+_functions_of_graphs: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
+
+
+def _shared_function(
+    axes: Axes, epsilon: float, shape: tuple[int | None, ...]
+) -> Callable[..., Any]:
     """Returns a function that TensorFlow traces once for all layers of equal shapes."""
     import tensorflow as tf
 
-    shared: Callable[..., Any] = tf.function(
-        functools.partial(_normalize, axes, epsilon), autograph=False
-    )
+    key = axes, epsilon, shape
+    shared = _functions.get(key)
+    if shared is None:
+        normalized = functools.partial(_normalize, axes, epsilon, with_gradient)
+        shared = _functions[key] = tf.function(normalized, autograph=False)
+    graph = tf.compat.v1.get_default_graph()
+    _functions_of_graphs.setdefault(graph, {})[key] = shared
     return shared
 
 
 def _normalize(
     axes: Axes,
     epsilon: float,
+    differentiated: Callable[[Callable[..., Any], list[Any]], Any],
     x: Any,
     weights: Sequence[Any],
     moving: Sequence[Any] | None,
@@ -131,5 +150,5 @@ def _normalize(
         y, results = forward(*inputs)
         mean, variance = results.batch.mean, results.batch.variance
     else:
-        y, mean, variance = ops.custom_gradient(forward_with_gradient)(*inputs)
+        y, mean, variance = differentiated(forward_with_gradient, inputs)
     return y, *(ops.reshape(each, (axes.channels,)) for each in (mean, variance))

@@ -1,5 +1,7 @@
 """The hand-written gradient apart from the layer, and how TensorFlow traces it."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import tensorflow as tf
 
 import keras_bin
 from keras_bin.axes import input_axes
-from keras_bin.normalize import _shared_function, normalize
+from keras_bin.normalize import _functions, normalize
 from testing import reference
 from tests import cases
 
@@ -141,8 +143,58 @@ def test_layers_of_equal_shapes_are_traced_once():
         return x
 
     apply(tf.constant(cases.random_input(shape).astype("float32")))
-    shared = _shared_function(input_axes(shape, -1), 0.02)
+    shared = _functions[input_axes(shape, -1), 0.02, shape]
     assert shared.experimental_get_tracing_count() == 1
+
+
+def graphs_of_functions():
+    """Returns how many graphs of functions TensorFlow holds."""
+    gc.collect()  # frees functions
+    gc.collect()  # frees what only they held
+    return sum(type(each).__name__ == "FuncGraph" for each in gc.get_objects())
+
+
+def test_traces_are_freed_with_the_functions_that_use_them():
+    def use(size):
+        layer = keras_bin.BatchInstanceNormalization()
+        x = tf.ones((2, size, size, 3))
+        layer(x)
+
+        def gradient(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = layer(x, training=True)
+            return tape.gradient(y, x)
+
+        for jit_compile in (False, True):
+            tf.function(gradient, jit_compile=jit_compile)(x)
+        inference = tf.function(lambda x: layer(x))
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = inference(x)
+        tape.gradient(y, x)
+
+    before = graphs_of_functions()
+    for size in (21, 22):
+        use(size)
+    assert graphs_of_functions() == before
+
+
+def test_saved_functions_keep_their_gradient(tmp_path):
+    layer = cases.make_layer(reference.random_weights(SHAPE[-1]), SHAPE)
+    module = tf.Module()
+    module.variables_of_layer = [weight.value for weight in layer.weights]
+    module.f = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec(SHAPE)])
+    tf.saved_model.save(module, tmp_path)
+    x = tf.constant(cases.random_input(SHAPE), "float32")
+    gradients = []
+    loaded = tf.saved_model.load(tmp_path)
+    for function in (layer, loaded.f):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.sin(function(x))
+        gradients.append(tape.gradient(y, x))
+    np.testing.assert_allclose(gradients[1], gradients[0], rtol=1e-5, atol=1e-6)
 
 
 def test_layers_that_share_a_trace_keep_their_own_weights():
