@@ -150,6 +150,8 @@ def test_overridden_compile_is_not_run_at_load():
         model.compile_from_config({})
 
 
+# What Keras 3.15 says beside the error, and for the same reason.
+@pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")
 @pytest.mark.parametrize("ending", [".h5", ".hdf5", ".weights.h5", ".keras"])
 @pytest.mark.parametrize("by_name", [False, True], ids=["in_order", "by_name"])
 def test_weights_of_batch_normalization_are_refused_with_the_way_out(ending, by_name, tmp_path):
