@@ -93,6 +93,12 @@ def test_changes_of_the_file_that_is_replaced_are_said(model, tmp_path):
     assert warning.filename == __file__
 
 
+def test_empty_file_that_is_replaced_has_no_clients(model, tmp_path):
+    """So has one that reserved the name, as `tempfile` makes."""
+    (tmp_path / "net.onnx").touch()
+    export_onnx(model, tmp_path / "net.onnx", overwrite=True)
+
+
 def test_other_order_is_a_change(model, tmp_path):
     path = tmp_path / "model.onnx"
     export_onnx(model, path, verbose=False)
