@@ -2,7 +2,8 @@
 
 Prints, as JSON, rho's first steps at scale 1 and 10, losses, the gates that RhoHistory recorded,
 what is said of training that cannot move rho, what a frozen rho leaves to learn, what an overflow
-leaves in moving statistics, the layer's golden error, and the gradient of a gradient penalty.
+leaves in moving statistics, what loops of one's own make of rho, the layer's golden error, and the
+gradient of a gradient penalty.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ import keras_bin
 from testing import reference
 from testing.small_net import batch, build_model
 from tests import cases
+from tests.loops_on_backends import loops
 
 SHAPE, EPSILON = (3, 4, 2, 3), 0.01  # of the input of the gradient penalty
 RECALIBRATION_BATCH = 6  # of 16 images
@@ -216,6 +218,7 @@ def main(path):
         "history": recorded_gates(),
         "said": [said(0.01), said(1e-12), said(0.01, batch_size=1)],
         "learned_with_frozen_rho": learned_with_frozen_rho(),
+        "loops": loops(),
     }
     for name, optimizer in OPTIMIZERS.items():
         _, step = take_a_step(optimizer(), 1.0)

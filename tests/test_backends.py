@@ -15,7 +15,7 @@ import pytest
 from keras_bin.export import export_onnx, export_saved_model
 from testing import reference
 from testing.small_net import batch
-from tests import cases
+from tests import cases, loops_on_backends
 from tests.backend_program import EPSILON, OPTIMIZERS, RECALIBRATION_BATCH, SHAPE
 from tests.export.serving import serving
 
@@ -114,6 +114,22 @@ def test_history_records_the_gates_of_the_model(trained):
 @pytest.mark.slow
 def test_training_that_cannot_move_rho_is_said_once(trained):
     assert trained[0]["said"] == [[], ["rho has not moved"], ["rho cannot learn "]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", loops_on_backends.OPTIMIZERS)
+def test_loop_trains_as_the_model(trained, name):
+    ways = trained[0]["loops"][name]
+    assert [result["said"] for result in ways.values()] == [0, 0]
+    steps = [np.array(result["rho"]) - 0.5 for result in ways.values()]
+    assert np.abs(steps[0]).max() > 5e-3
+    # rho near 0.5 resolves steps to 6e-8.
+    np.testing.assert_allclose(*steps, rtol=1e-4, atol=6e-7)
+
+
+@pytest.mark.slow
+def test_unscaled_steps_are_said(trained):
+    assert [result["said"] for result in trained[0]["loops"]["unscaled"].values()] == [1, 1]
 
 
 @pytest.mark.slow

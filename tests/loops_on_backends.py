@@ -1,0 +1,103 @@
+"""Loops of one's own on the backend of the process, beside BINModel; for backend_program.py."""
+
+import warnings
+
+import keras
+
+import keras_bin
+from testing.small_net import batch, build_model
+
+STEPS = 3
+OPTIMIZERS = {
+    "AdamW": lambda: keras.optimizers.AdamW(1e-3, weight_decay=0.1),
+    "averaged": lambda: keras.optimizers.Adam(1e-3, use_ema=True, ema_overwrite_frequency=2),
+    "accumulated": lambda: keras.optimizers.Adam(1e-3, gradient_accumulation_steps=2),
+    "loss scaling": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3)),
+}
+
+
+def loss_of(labels, logits):
+    return keras.ops.mean(
+        keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+    )
+
+
+def jax_loop(model, optimizer, scaled):
+    """Trains by Keras's stateless functions; unscaled, by those of Keras alone."""
+    import jax
+
+    optimizer.build(model.trainable_variables)
+    groups = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
+    trainable, others, state = ([variable.value for variable in each] for each in groups)
+
+    def loss(trainable, others, images, labels):
+        logits, others = model.stateless_call(trainable, others, images, training=True)
+        return optimizer.scale_loss(loss_of(labels, logits)), others
+
+    @jax.jit
+    def step(trainable, others, state, images, labels):
+        gradients, others = jax.grad(loss, has_aux=True)(trainable, others, images, labels)
+        if scaled:
+            trainable, state = keras_bin.stateless_apply(optimizer, state, gradients, trainable)
+        else:
+            trainable, state = optimizer.stateless_apply(state, gradients, trainable)
+        return trainable, others, state
+
+    for _ in range(STEPS):
+        trainable, others, state = step(trainable, others, state, *batch())
+    for variable, value in zip(model.trainable_variables, trainable, strict=True):
+        variable.assign(value)
+
+
+def torch_loop(model, optimizer, scaled):
+    """Trains by `backward`; unscaled, by Keras's `apply` alone."""
+    import torch
+
+    images, labels = map(torch.tensor, batch())
+    for _ in range(STEPS):
+        model.zero_grad()
+        loss = optimizer.scale_loss(loss_of(labels, model(images, training=True)))
+        loss.backward()
+        variables = model.trainable_variables
+        gradients = [variable.value.grad for variable in variables]
+        if scaled:
+            keras_bin.apply_gradients(optimizer, zip(gradients, variables, strict=True))
+        else:
+            optimizer.apply(gradients, variables)
+
+
+def rho_after(train):
+    """Returns rho after a training, and how often an unscaled step was warned of."""
+    model = build_model(10.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = train(model) or model
+    said = sum(each.category is keras_bin.UnscaledRhoWarning for each in caught)
+    rho = keras.ops.convert_to_numpy(keras_bin.rho_weights(model)[0])
+    return {"rho": rho.tolist(), "said": said}
+
+
+def loops():
+    """Returns rho and warnings of trainings in a BINModel and in a loop, scaled and not."""
+    loop = {"jax": jax_loop, "torch": torch_loop}[keras.backend.backend()]
+
+    def fitted(model, optimizer):
+        model.compile(optimizer, loss_of)
+        for _ in range(STEPS):
+            model.train_on_batch(*batch())
+        return model
+
+    results = {
+        name: {
+            "BINModel": rho_after(lambda model, make=make: fitted(model, make())),
+            "loop": rho_after(lambda model, make=make: loop(model, make(), scaled=True)),
+        }
+        for name, make in OPTIMIZERS.items()
+    }
+    unscaled = {
+        "plain": lambda model: fitted(
+            keras.Model(model.input, model.output), OPTIMIZERS["AdamW"]()
+        ),
+        "loop": lambda model: loop(model, OPTIMIZERS["AdamW"](), scaled=False),
+    }
+    return {**results, "unscaled": {way: rho_after(train) for way, train in unscaled.items()}}
