@@ -1,5 +1,6 @@
 """Names, shapes and dtypes of the inputs and outputs of a model and its artifacts."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import keras
@@ -53,6 +54,9 @@ def model_signature(
     """
     inputs, outputs = named_tensors(model)
     own_inputs = unique([argument_name(info.name) for info in inputs])
+    if isinstance(input_names, Mapping):  # by the names in the model, too, as `inspect` shows them
+        exported = dict(zip((info.name for info in inputs), own_inputs, strict=True))
+        input_names = {exported.get(name, name): new for name, new in input_names.items()}
     inputs = _with_names(inputs, renamed(own_inputs, input_names, "input"))
     own_outputs = [info.name for info in outputs]
     outputs = _with_names(outputs, renamed(own_outputs, output_names, "output"))

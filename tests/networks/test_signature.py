@@ -100,3 +100,11 @@ def test_input_and_output_of_one_name_are_refused(kind):
     outputs = inputs if kind == "model" else {"image": layers.ReLU()(inputs)}
     with pytest.raises(ValueError, match=r"different names.*\['image'\]"):
         model_signature(keras.Model(inputs, [outputs] if kind == "model" else outputs))
+
+
+@pytest.mark.parametrize("old", ["my-image", "my_image"], ids=["of_the_model", "of_an_export"])
+def test_input_is_renamed_by_either_of_its_names(old):
+    inputs = keras.Input(IMAGE, name="my-image")
+    model = keras.Model(inputs, layers.ReLU(name="y")(inputs))
+    (info,), _ = model_signature(model, input_names={old: "picture"})
+    assert info.name == "picture"
