@@ -22,6 +22,8 @@ _FUNCTIONS = (
 )
 _MODELS = ("Functional", "Model", "Sequential")
 LAMBDA = "__lambda__"
+# Layers by which Keras 2 saved calls of TensorFlow's functions.
+OF_KERAS_2 = ("ClassMethod", "InstanceMethod", "InstanceProperty", "SlicingOpLambda", "TFOpLambda")
 
 
 class ConfigObject(NamedTuple):
@@ -119,4 +121,4 @@ def _is_keras_own(each: ConfigObject) -> bool:
         return any(hasattr(functions, each.name) for functions in _FUNCTIONS)
     if "module" not in each.config:  # a layer in an .h5 file
         return hasattr(keras.layers, each.key) or each.key in _MODELS
-    return each.module.partition(".")[0] == "keras"
+    return each.module.partition(".")[0] == "keras" and each.name not in OF_KERAS_2

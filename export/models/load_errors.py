@@ -9,10 +9,8 @@ from typing import Any
 import h5py
 import keras
 
-from .keras_config import LAMBDA, ConfigObject, own_objects
+from .keras_config import LAMBDA, OF_KERAS_2, ConfigObject, own_objects
 
-# Layers by which Keras 2 saved calls of TensorFlow's functions.
-_OF_KERAS_2 = ("ClassMethod", "InstanceMethod", "InstanceProperty", "SlicingOpLambda", "TFOpLambda")
 _LONGEST = 300  # characters of what Keras says
 _STYLE = re.compile(r"\x1b\[\d*m")  # bold text on a terminal
 _SHOWN = 3
@@ -51,7 +49,7 @@ def why_not_loaded(
     """
     own = [each for each in own_objects(config) if each.name != LAMBDA]
     unknown = {each.key: each for each in reversed(own) if _is_unknown(each, custom_objects)}
-    old = [each for each in unknown.values() if each.name in _OF_KERAS_2]
+    old = [each for each in unknown.values() if each.name in OF_KERAS_2]
     if old:
         return (
             "Keras 2 saved calls of TensorFlow's functions as layers that Keras 3 does not have; "

@@ -213,13 +213,20 @@ def test_lambda_of_keras_2_needs_unsafe(tmp_path):
         load_keras_file(path)
 
 
-def test_layer_of_keras_2_for_a_function_of_tensorflow_is_explained(tmp_path):
-    path = tmp_path / "old.h5"
+@pytest.mark.parametrize("name", FORMATS)
+def test_layer_of_keras_2_for_a_function_of_tensorflow_is_explained(name, tmp_path):
+    path = tmp_path / name
     layer = {"class_name": "TFOpLambda", "config": {"name": "tf.nn.relu", "function": "nn.relu"}}
     config = {"class_name": "Functional", "config": {"name": "m", "layers": [layer]}}
-    with h5py.File(path, "w") as file:
-        file.attrs["model_config"] = json.dumps(config)
-    with pytest.raises(ValueError, match=r"Keras 2 saved .*'TFOpLambda' \(layer 'tf.nn.relu'\)$"):
+    if name == "model.h5":
+        with h5py.File(path, "w") as file:
+            file.attrs["model_config"] = json.dumps(config)
+    else:
+        config["module"] = "keras"
+        layer["module"] = "keras.layers"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", json.dumps(config))
+    with pytest.raises(ValueError, match=r"Keras 2 saved .*'TFOpLambda'.*\(layer 'tf.nn.relu'\)$"):
         load_keras_file(path)
 
 
