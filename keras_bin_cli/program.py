@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
         The exit code, which `keras-bin --help` explains.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    output = Output(json="--json" in given)
+    output, stdout = Output(json="--json" in given), sys.stdout
     try:
         request = _program().main(given, "keras-bin", standalone_mode=False)
         if isinstance(request, Request):
@@ -41,8 +41,8 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
         else:  # help or versions, which are printed
             output = Output()
     except SystemExit as end:  # of click: a shell's completion is done, or help met a closed pipe
-        if isinstance(end.__context__, BrokenPipeError):
-            output.fail(end.__context__)
+        if sys.stdout is not stdout:  # click puts another in its place
+            output.fail(BrokenPipeError())
         else:
             output.code = 1 if end.code else 0
     except (Exception, KeyboardInterrupt) as error:  # any failure is one line and an exit code

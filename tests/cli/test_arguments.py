@@ -29,7 +29,7 @@ COMMANDS = {
     "two models": (["verify", "net.keras", "net.keras"], "which is a .keras file"),
     "two artifacts": (["verify", "models/1", "models/1"], "MODEL must be a .keras file."),
     "renamed": (["inspect", "net.zip"], "PATH must end in .keras; rename it."),
-    "damaged and another": (["convert", "cut.keras", "net.keras"], "a .keras file that is trunc"),
+    "damaged and another": (["convert", "cut.keras", "net.keras"], "a .keras file. Received:"),
     "nothing": (["inspect", ""], "Invalid value for 'PATH': it must name a file or folder."),
     "no arguments": ([], "Missing command. (keras-bin --help tells more)"),
     "samples": (["verify", "models/1", "net.keras", "--samples", "net.keras"], "must be an .npz"),

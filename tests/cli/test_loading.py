@@ -1,6 +1,8 @@
 """`--import` and `--unsafe`: models with layers of the user's own, in every command."""
 
+import importlib
 import json
+import sys
 
 import keras
 import pytest
@@ -22,15 +24,16 @@ def folder(tmp_path, monkeypatch):
     """A working directory with a model, and with the module of its layer, imported no more."""
     (tmp_path / "doubling.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    import doubling
-
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        doubling = importlib.import_module("doubling")
     x = inputs = keras.Input(IMAGE, name="image")
     for layer in (doubling.Doubled(name="twice"), keras.layers.Conv2D(2, 3)):
         x = layer(x)
     outputs = keras.layers.BatchNormalization(name="norm")(x)
     keras.Model(inputs, outputs, name="net").save("net.keras")
-    monkeypatch.delitem(__import__("sys").modules, "doubling")
+    monkeypatch.delitem(sys.modules, "doubling")
     return tmp_path
 
 
