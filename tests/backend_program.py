@@ -88,7 +88,7 @@ def said(rate, **settings):
 
 def learned_with_frozen_rho():
     """Returns the weights of the BIN layer that a training has changed, with rho frozen."""
-    model, _ = take_a_step(keras.optimizers.Adam(0.01), 10.0)
+    model = build_model(10.0)
     layer = model.get_layer("bin")
     layer.rho.trainable = False
     model.compile(

@@ -37,7 +37,7 @@ from benchmarks.report import (
 
 EVERY = 5
 TOGETHER = 10
-QUICK_NETS = 4
+QUICK_NETS = 2
 
 
 @dataclasses.dataclass(frozen=True)
