@@ -229,6 +229,14 @@ def decay_of_nothing(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
         del optimizer._apply_weight_decay
 
 
+STEP_OF_ALL = "_parallel_update_step"  # on PyTorch: `update_step` for a list. Public: none.
+
+
+def variable_key(optimizer: keras.optimizers.Optimizer, variable: Any) -> Any:
+    """Returns what a variable, or its copy on a replica, is known by. Public: none."""
+    return optimizer._var_key(variable)
+
+
 # Tracking of a layer's parts, for copies made attribute by attribute. Public: none.
 def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
     """Returns the variables of a layer, without those of the layers inside it."""

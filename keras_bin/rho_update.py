@@ -1,12 +1,15 @@
 """Steps of rho that are `rho_gradient_scale` times as long as the optimizer's.
 
-There are two ways, equal under plain SGD; `factor` is `rho_gradient_scale`:
+There are three ways, equal under plain SGD; `factor` is `rho_gradient_scale`:
 
 - *Gradient*: multiply rho's gradient by `factor`. Right where the step is linear in the
   gradient: SGD, with or without momentum, without clipping.
 - *Update*: let the optimizer step, then lengthen its step,
   `rho = clip(start + factor * (rho - start))`. Right wherever the step is linear in the
   learning rate. That includes Adam and its relatives, which normalize the gradient's size.
+- *Rate*: multiply the learning rate with which the optimizer updates rho. For rho in half
+  precision, whose unscaled step is mostly rounded to nothing before it could be lengthened, and
+  for optimizers of Keras only, which are known to take the rate they are given.
 
 ScheduleFreeAdamW keeps a second iterate of each weight and averages rho from it, so the
 iterate's step is lengthened, and its share in rho with it. Ftrl is refused: it recomputes
@@ -29,6 +32,8 @@ from keras_bin.keras_internals import (
     schedule_free_iterate,
     updates,
 )
+from keras_bin.networks.half_precision import HALF_DTYPES
+from keras_bin.own_rate import own_rate, takes_own_rates
 from keras_bin.rho_constraint import scaled_steps
 
 _Result = TypeVar("_Result")
@@ -170,6 +175,9 @@ class RhoUpdate:
             stack.enter_context(scaled_steps([rho for rho, _ in self._owned]))
             for owner in self._owners:
                 stack.enter_context(decay_of_nothing(owner))
+                rhos = [rho for rho, each in self._owned if each is owner]
+                if by_rate := [rho for rho in rhos if self._by_rate(rho, owner)]:
+                    stack.enter_context(own_rate(owner, by_rate, self._factor))
             yield
 
     def _starts(self) -> list[_Start]:
@@ -187,7 +195,8 @@ class RhoUpdate:
 
     def _finish(self, starts: list[_Start]) -> None:
         for (rho, owner), start in zip(self._owned, starts, strict=True):
-            factor = 1.0 if self._by_gradient(owner) else self._factor
+            scaled = self._by_gradient(owner) or self._by_rate(rho, owner)
+            factor = 1.0 if scaled else self._factor
             if owner.use_ema:
                 self._finish_averaged(owner, rho, start, factor)
             elif factor != 1:
@@ -229,6 +238,10 @@ class RhoUpdate:
         # Keras's own train steps take the gradients.
         on_tensorflow = keras.backend.backend() == "tensorflow"
         return on_tensorflow and type(optimizer) is keras.optimizers.SGD and not clips
+
+    def _by_rate(self, rho: keras.Variable, optimizer: keras.optimizers.Optimizer) -> bool:
+        half = keras.backend.standardize_dtype(rho.dtype) in HALF_DTYPES
+        return half and takes_own_rates(optimizer) and not self._by_gradient(optimizer)
 
 
 def _lengthened(

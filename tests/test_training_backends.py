@@ -56,3 +56,9 @@ def test_gates_that_are_trained_alone_do_not_decay(results):
 def test_model_lives_as_one_of_keras_does(results):
     ours, theirs = results["lives"]
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_clipping_leaves_the_steps_of_gates_in_half_precision(results):
+    plain, clipped = results["half"]
+    assert np.abs(np.subtract(plain, 0.75)).max() > 1e-3
+    assert clipped == plain

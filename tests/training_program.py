@@ -1,8 +1,8 @@
 """Trains BINModels beside keras.Models on one backend; run by test_training_backends.py.
 
 Prints, as JSON, rho's step after another optimizer was put in, what an old optimizer says of
-weights that were unfrozen, how far the gates get when only they are trained, and what a life of a
-model (fit, a file, a clone, fit again) gives.
+weights that were unfrozen, how far the gates get when only they are trained, gates in half
+precision without and with clipping, and what a life of a model (fit, a file, a clone) gives.
 """
 
 import json
@@ -95,6 +95,19 @@ def trained_alone():
     return found
 
 
+def gates_in_half_precision(**clipping):
+    """Returns the gates of a layer in bfloat16 after a step of SGD, with or without clipping."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6, 6, 2), dtype="bfloat16")
+    rho = keras.initializers.Constant(0.75)
+    x = keras_bin.BatchInstanceNormalization(rho_initializer=rho, dtype="bfloat16")(inputs)
+    x = keras.layers.Flatten(dtype="bfloat16")(keras.ops.gelu(x))
+    model = keras_bin.BINModel(inputs, keras.layers.Dense(3, dtype="bfloat16")(x))
+    model.compile(keras.optimizers.SGD(0.01, **clipping), LOSS(from_logits=True))
+    model.train_on_batch(*batch())
+    return rho_of(model).astype("float32").tolist()
+
+
 def life(model, path):
     """Returns the losses of a model, of its file and of its clone, and what they predict."""
     images, labels = batch()
@@ -122,6 +135,7 @@ def main(folder):
         "replaced": steps_after_replacement(),
         "unfrozen": {name: errors_after_unfreezing(make) for name, make in optimizers.items()},
         "alone": trained_alone(),
+        "half": [gates_in_half_precision(**each) for each in ({}, {"clipvalue": 1e3})],
         "lives": [life(model, f"{folder}/{i}.keras") for i, model in enumerate(pair())],
     }
     print(json.dumps(results))
