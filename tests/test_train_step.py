@@ -8,6 +8,9 @@ import tensorflow as tf
 import keras_bin
 from testing.small_net import batch
 
+# keras.Model is what BINModel is compared with.
+pytestmark = pytest.mark.filterwarnings("ignore::keras_bin.UnscaledRhoWarning")
+
 IMAGES, LABELS = (each[:6] for each in batch())
 
 
