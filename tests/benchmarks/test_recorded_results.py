@@ -35,3 +35,9 @@ def test_no_generated_net_was_exported_wrong():
     formats = {row["format"]: row for row in rows("campaign")}
     assert (formats["ONNX"]["nets"], formats["SavedModel"]["nets"]) == (200, 40)
     assert {row["wrong"] for row in formats.values()} == {0}
+
+
+def test_command_line_answers_within_three_tenths_of_a_second():
+    answers = {row["what"]: row["time"]["ms"]["value"] for row in rows("answers")}
+    assert len(answers) == 8
+    assert max(answers.values()) < 300
