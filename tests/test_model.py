@@ -119,6 +119,7 @@ def reference_step(model, x, y, sample_weight=None):
     return plain.train_on_batch(x, y, sample_weight=sample_weight, return_dict=True)
 
 
+@pytest.mark.filterwarnings("ignore::keras_bin.UnscaledRhoWarning")  # of keras.Model
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "sample weights"])
 def test_step_at_scale_one_is_that_of_keras(weighted):
     images, labels = batch()
