@@ -103,6 +103,8 @@ class Output:
             elif self._results:
                 self._print_results()
             sys.stdout.flush()
+        except SystemExit:  # what rich makes of a closed pipe
+            self.code = CLOSED_PIPE
         except OSError as error:  # a full disk, or a closed pipe
             self.fail(error)
         return self.code

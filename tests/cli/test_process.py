@@ -154,3 +154,14 @@ def test_closed_stream_is_no_traceback(closed):
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [[], ["--json"]], ids=["text", "JSON"])
+def test_closed_pipe_of_results_is_silent(how, model_file):
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = keras_bin("inspect", model_file, *how, stdout=writing)
+    os.close(writing)
+    assert process.communicate()[1] == ""
+    assert process.returncode == 141
