@@ -16,10 +16,10 @@ from keras_bin.gates.history import RhoHistory
 from keras_bin.gates.plots import plot_rho
 from keras_bin.gates.summaries import RhoSummary, rho_summary
 from keras_bin.layer import BatchInstanceNormalization
-from keras_bin.loops import apply_gradients, stateless_apply
-from keras_bin.model import BINModel
 from keras_bin.recalibration.recalibrate import recalibrate
 from keras_bin.torch_weights.loading import LoadedTorchWeights, load_torch_state_dict
+from keras_bin.training.loops import apply_gradients, stateless_apply
+from keras_bin.training.model import BINModel
 from keras_bin.unscaled import UnscaledRhoWarning
 
 __version__ = "0.1.0"

@@ -6,9 +6,9 @@ import keras
 from keras import ops
 from keras.layers import InputSpec
 
-from keras_bin.axes import check_axis, input_axes
-from keras_bin.formula import apply_constants, check_epsilon
 from keras_bin.inference_form import current_form
+from keras_bin.normalization.axes import check_axis, input_axes
+from keras_bin.normalization.formula import apply_constants, check_epsilon
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")

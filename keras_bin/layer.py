@@ -9,14 +9,14 @@ from keras import ops
 from keras.layers import InputSpec
 
 from keras_bin import initial_rho
-from keras_bin.axes import check_axis, input_axes
-from keras_bin.formula import check_epsilon
 from keras_bin.inference_form import current_form
 from keras_bin.messages import FROM_BATCH_NORMALIZATION
-from keras_bin.moving_statistics import update_moving_statistics
-from keras_bin.normalize import normalize
+from keras_bin.normalization.axes import check_axis, input_axes
+from keras_bin.normalization.formula import check_epsilon
+from keras_bin.normalization.moving_statistics import update_moving_statistics
+from keras_bin.normalization.normalize import normalize
+from keras_bin.normalization.replicas import replica_sum
 from keras_bin.renorm import without_renorm
-from keras_bin.replicas import replica_sum
 from keras_bin.rho_constraint import RhoConstraint, note_call
 
 Initializer = str | dict[str, Any] | Callable[..., Any]

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_bin
-from keras_bin.normalize import normalize
+from keras_bin.normalization.normalize import normalize
 from testing import reference
 from tests import cases
 

@@ -18,7 +18,10 @@ EXCEPTIONS = {
     ("tests.networks.test_signature", "_x"): "the name of an input",
     ("tests.cli.test_program", "_KERAS_BIN_COMPLETE"): "a variable of the environment",
     ("tests.test_layer_precision", "_f32"): "the end of keys",
-    ("tests.test_model_saving", "_get_model"): "what fit, which needs scikit-learn 1.6, trains",
+    (
+        "tests.training.test_model_saving",
+        "_get_model",
+    ): "what fit, which needs scikit-learn 1.6, trains",
     (
         "tests.export.onnx_files.test_graph_conversion",
         "tf2onnx.optimizer.IdentityOptimizer._optimize",

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import keras_bin
 from testing.small_net import batch, build_model
-from tests.test_loops import LOSS, OwnStep, tiny_batch, tiny_model, train_step
+from tests.training.test_loops import LOSS, OwnStep, tiny_batch, tiny_model, train_step
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
 

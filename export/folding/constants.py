@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_bin.formula import branch_scales
+from keras_bin.normalization.formula import branch_scales
 
 from ..results.layer_report import AFFINE, INSTANCE, MIXED
 

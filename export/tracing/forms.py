@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import keras
 from keras import layers
 
-from keras_bin.axes import Axes, input_axes
-from keras_bin.formula import apply_constants
 from keras_bin.inference_form import current_form, inference_form
 from keras_bin.keras_internals import all_layers
 from keras_bin.networks.normalizations import is_foldable
+from keras_bin.normalization.axes import Axes, input_axes
+from keras_bin.normalization.formula import apply_constants
 
 from ..folding.constants import Constants
 from ..folding.layer_constants import layer_constants

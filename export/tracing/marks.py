@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from keras_bin.formula import apply_constants
+from keras_bin.normalization.formula import apply_constants
 
 from .forms import MARK_OPERATOR, LayerCall
 from .frozen_graph import FrozenGraph, node_name

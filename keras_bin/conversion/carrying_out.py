@@ -17,11 +17,11 @@ from keras_bin.gates.finding import bin_layers
 from keras_bin.keras_internals import Functional, all_layers, set_own_trainable
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.messages import listed
-from keras_bin.model import BINModel
 from keras_bin.networks.copying import Copier, holds_own_code
 from keras_bin.networks.graph import as_functional, check_model, is_graph
 from keras_bin.networks.rebuilding import CopyError
 from keras_bin.stages import begin_stage
+from keras_bin.training.model import BINModel
 
 TOLERANCE = Tolerance(half=0.03, single=1e-4, double=1e-11)
 # Statistics of a small batch amplify rounding.

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_bin.axes import Axes, input_axes
-from keras_bin.moments import batch_moments, instance_moments
 from keras_bin.networks.normalizations import NORMALIZATIONS
+from keras_bin.normalization.axes import Axes, input_axes
+from keras_bin.normalization.moments import batch_moments, instance_moments
 
 NOT_READABLE = (
     "What reaches a normalization layer can be read where the model calls it directly, not in a "

@@ -9,7 +9,7 @@ import pytest
 
 import keras_bin
 from testing.small_net import batch, build_model
-from tests.test_model import LOSS, compiled, rho_of
+from tests.training.test_model import LOSS, compiled, rho_of
 
 
 @keras.saving.register_keras_serializable(package="keras_bin_tests")

@@ -33,8 +33,8 @@ from keras_bin.keras_internals import (
     updates,
 )
 from keras_bin.networks.half_precision import HALF_DTYPES
-from keras_bin.own_rate import own_rate, takes_own_rates
 from keras_bin.rho_constraint import scaled_steps
+from keras_bin.training.own_rate import own_rate, takes_own_rates
 
 _Result = TypeVar("_Result")
 

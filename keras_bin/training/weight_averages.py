@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_bin.keras_internals import moving_average, updates
-from keras_bin.rho_update import leaf_optimizers
+from keras_bin.training.rho_update import leaf_optimizers
 
 
 @contextlib.contextmanager

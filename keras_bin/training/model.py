@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 
-from keras_bin.functional_models import check_graph_arguments, functional_class, makes_graph
 from keras_bin.gates.finding import bin_layers
 from keras_bin.keras_internals import (
     Functional,
@@ -16,12 +15,17 @@ from keras_bin.keras_internals import (
     takes_training,
     track_loss,
 )
-from keras_bin.loops import apply_gradients, build, check_scale, rho_update_of
 from keras_bin.messages import FROM_BATCH_NORMALIZATION
-from keras_bin.rho_update import check_optimizer
-from keras_bin.rho_watch import RhoWatch
-from keras_bin.source_models import functional_over
-from keras_bin.weight_averages import own_averages
+from keras_bin.training.functional_models import (
+    check_graph_arguments,
+    functional_class,
+    makes_graph,
+)
+from keras_bin.training.loops import apply_gradients, build, check_scale, rho_update_of
+from keras_bin.training.rho_update import check_optimizer
+from keras_bin.training.rho_watch import RhoWatch
+from keras_bin.training.source_models import functional_over
+from keras_bin.training.weight_averages import own_averages
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")

@@ -14,7 +14,7 @@ from keras_bin.arrays import array
 from keras_bin.gates.finding import bin_layers, trainable_rhos
 from keras_bin.keras_internals import calls_of, tracked_samples, updates
 from keras_bin.layer import BatchInstanceNormalization
-from keras_bin.rho_update import leaf_optimizers, optimizer_of
+from keras_bin.training.rho_update import leaf_optimizers, optimizer_of
 
 # Models whose gates have moved, or of which a warning has said that they do not.
 _seen_moving: weakref.WeakSet[keras.Model] = weakref.WeakSet()

@@ -1,6 +1,6 @@
 """The gradient of BIN in few passes over the input.
 
-With the statistics of `keras_bin.moments`, `r = 1 / sqrt(v + e)`, `R = 1 / sqrt(V + e)`,
+With the statistics of `moments`, `r = 1 / sqrt(v + e)`, `R = 1 / sqrt(V + e)`,
 `xI = (x - m) * r` and `xB = (x - M) * R`, the output is
 
     y = gamma * (rho * xB + (1 - rho) * xI) + beta
@@ -42,9 +42,9 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_bin.averages import at_least_one, element_count, spatial_mean
-from keras_bin.axes import Axes
-from keras_bin.moments import BatchMoments, InstanceMoments
+from keras_bin.normalization.averages import at_least_one, element_count, spatial_mean
+from keras_bin.normalization.axes import Axes
+from keras_bin.normalization.moments import BatchMoments, InstanceMoments
 
 
 class ForwardPass(NamedTuple):

@@ -8,7 +8,7 @@ import keras_bin
 from benchmarks.rho_steps import SCALE
 from keras_bin.keras_internals import moving_average
 from testing.small_net import batch
-from tests.test_model import compiled, rho_of
+from tests.training.test_model import compiled, rho_of
 
 
 @pytest.mark.usefixtures("float64")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_bin.axes import Axes, input_axes
+from keras_bin.normalization.axes import Axes, input_axes
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,13 @@ def results(request, tmp_path_factory):
         pytest.skip(f"{request.param} is not installed; the extra `test` installs only jax")
     with_nnx = request.param == "jax" and importlib.util.find_spec("flax") is not None
     run = subprocess.run(
-        [sys.executable, "-m", "tests.training_program", tmp_path_factory.mktemp(request.param)],
-        cwd=Path(__file__).parents[1],
+        [
+            sys.executable,
+            "-m",
+            "tests.training.training_program",
+            tmp_path_factory.mktemp(request.param),
+        ],
+        cwd=Path(__file__).parents[2],
         env={
             **os.environ,
             "KERAS_BACKEND": request.param,

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import keras_bin
 from testing.small_net import batch
-from tests.test_model import LOSS
+from tests.training.test_model import LOSS
 
 HALVES = pytest.mark.parametrize("half", ["float16", "bfloat16"])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_bin.moments import batch_moments, instance_moments, moments_about
+from keras_bin.normalization.moments import batch_moments, instance_moments, moments_about
 from tests import cases
 
 SHAPE, SPATIAL = (4, 5, 3, 2), (1, 2)

@@ -8,7 +8,7 @@ import keras_bin
 from benchmarks.rho_steps import CLIPPING, SCALE, first_step, optimizer_classes
 from keras_bin.keras_internals import schedule_free_iterate
 from testing.small_net import batch, build_model
-from tests.test_model import LOSS, compiled, rho_of
+from tests.training.test_model import LOSS, compiled, rho_of
 
 SCALED = [cls for cls in optimizer_classes() if cls is not keras.optimizers.Ftrl]
 DECAYING = [cls for cls in SCALED if cls.__name__ in ("SGD", "Adam", "AdamW", "Lion", "Muon")]

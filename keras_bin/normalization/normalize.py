@@ -1,4 +1,4 @@
-"""Batch-instance normalization of a tensor, with the gradient of `keras_bin.gradient`."""
+"""Batch-instance normalization of a tensor, with the gradient of `gradient`."""
 
 import functools
 import weakref
@@ -8,11 +8,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_bin.axes import Axes
-from keras_bin.formula import blend, branch_scales
-from keras_bin.gradient import ForwardPass, gradients
-from keras_bin.graph_gradient import with_gradient
-from keras_bin.moments import BatchMoments, batch_moments, instance_moments
+from keras_bin.normalization.axes import Axes
+from keras_bin.normalization.formula import blend, branch_scales
+from keras_bin.normalization.gradient import ForwardPass, gradients
+from keras_bin.normalization.graph_gradient import with_gradient
+from keras_bin.normalization.moments import BatchMoments, batch_moments, instance_moments
 
 
 def normalize(
@@ -31,7 +31,7 @@ def normalize(
         x: float tensor, at least float32.
         weights: `(gamma, beta, rho)`, variables or tensors of shape `(channels,)`; gamma and
             beta may be None.
-        axes: the `keras_bin.axes.Axes` of `x`.
+        axes: the `keras_bin.normalization.axes.Axes` of `x`.
         epsilon: float above 0, added to the variances.
         moving: `(mean, variance)` of the batch branch in inference, as `weights`; None in
             training.

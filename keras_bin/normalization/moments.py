@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_bin.averages import at_least_one, element_count, first_rows, spatial_mean
+from keras_bin.normalization.averages import at_least_one, element_count, first_rows, spatial_mean
 
 
 class InstanceMoments(NamedTuple):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import keras_bin
-from tests.test_loops import LOSS, tiny_batch, tiny_model
 from tests.test_unscaled import Outer, said
+from tests.training.test_loops import LOSS, tiny_batch, tiny_model
 
 FROM = keras_bin.BINModel.from_model
 BIN = keras_bin.BatchInstanceNormalization

@@ -10,7 +10,7 @@ import tensorflow as tf
 import keras_bin
 from testing.small_net import batch, build_model
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 LOSS = keras.losses.SparseCategoricalCrossentropy
 
 

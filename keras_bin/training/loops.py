@@ -9,8 +9,8 @@ import keras
 
 from keras_bin.keras_internals import variables_built_with
 from keras_bin.rho_constraint import is_rho
-from keras_bin.rho_update import RhoUpdate
 from keras_bin.traces import outside_of_trace
+from keras_bin.training.rho_update import RhoUpdate
 
 
 def apply_gradients(

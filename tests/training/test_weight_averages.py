@@ -6,7 +6,7 @@ import pytest
 
 import keras_bin
 from keras_bin.keras_internals import moving_average
-from keras_bin.rho_update import optimizer_of
+from keras_bin.training.rho_update import optimizer_of
 
 LOSS = keras.losses.SparseCategoricalCrossentropy
 IMAGES = np.random.default_rng(0).normal(1, 2, (8, 4, 4, 3)).astype("float32")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_bin.averages import _factors
+from keras_bin.normalization.averages import _factors
 
 
 @pytest.mark.parametrize(

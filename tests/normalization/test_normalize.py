@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import keras_bin
-from keras_bin.axes import input_axes
-from keras_bin.normalize import _functions, normalize
+from keras_bin.normalization.axes import input_axes
+from keras_bin.normalization.normalize import _functions, normalize
 from testing import reference
 from tests import cases
 

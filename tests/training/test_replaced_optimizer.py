@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from testing.small_net import batch, build_model
-from tests.test_model import LOSS, compiled, rho_of
-from tests.test_rho_update import NEEDS_MULTI_OPTIMIZER
+from tests.training.test_model import LOSS, compiled, rho_of
+from tests.training.test_rho_update import NEEDS_MULTI_OPTIMIZER
 
 WAYS = pytest.mark.parametrize(
     "settings", [{}, {"run_eagerly": True}], ids=["compiled", "run eagerly"]

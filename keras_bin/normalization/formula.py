@@ -8,7 +8,7 @@ the statistics `M`, `V` of the batch branch, and `e` for epsilon:
     y = (x - m) * (batch_scale + instance_scale / sqrt(v + e)) + batch_scale * (m - M) + beta
 
 Training and inference differ only in where `M` and `V` come from. How the statistics keep their
-digits is the matter of `keras_bin.moments`.
+digits is the matter of `keras_bin.normalization.moments`.
 """
 
 import math
@@ -18,9 +18,9 @@ from typing import Any
 
 from keras import ops
 
-from keras_bin.averages import first_element
-from keras_bin.axes import Axes
-from keras_bin.moments import InstanceMoments, instance_moments, moments_about
+from keras_bin.normalization.averages import first_element
+from keras_bin.normalization.axes import Axes
+from keras_bin.normalization.moments import InstanceMoments, instance_moments, moments_about
 
 
 def check_epsilon(epsilon: Any) -> None:
@@ -96,7 +96,7 @@ def apply_constants(
         constants: the weights `(scale, offset, instance_scale, mean)` of a
             `FoldedBatchInstanceNormalization`, each of shape `(channels,)`. None stands for a
             `scale` of 0, an `instance_scale` of 0 or a `mean` of 0.
-        axes: the `keras_bin.axes.Axes` of `x`.
+        axes: the `keras_bin.normalization.axes.Axes` of `x`.
         epsilon: float above 0, added to the variance of a sample.
         mask: boolean tensor with one axis less than `x`, or None.
     """

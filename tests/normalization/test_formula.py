@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_bin.formula import blend, branch_scales
-from keras_bin.moments import instance_moments
+from keras_bin.normalization.formula import blend, branch_scales
+from keras_bin.normalization.moments import instance_moments
 from tests import cases
 
 SHAPE, SPATIAL = (4, 5, 3, 2), (1, 2)
