@@ -115,7 +115,8 @@ class RhoHistory(keras.callbacks.Callback):
 
         Returns:
             A `matplotlib.figure.Figure`, for `figure.savefig(path)`: a line for each gate, over
-            the number of epochs, and their mean in black. A notebook shows it by itself.
+            the number of epochs, and their mean in black; the title says how many gates were ever
+            NaN or outside [0, 1]. A notebook shows it by itself.
 
         Raises:
             ImportError: matplotlib is missing.

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from keras_bin.gates.picture import RHO, font_scale, highest, layer_names, new_picture, widest
+from keras_bin.gates.picture import (
+    RHO,
+    font_scale,
+    highest,
+    layer_names,
+    new_picture,
+    title_of,
+    widest,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +46,7 @@ def plot_paths(epochs: Sequence[int], paths: Mapping[str, NDArray[Any]]) -> "Fig
     # Matplotlib's layout engines take minutes for hundreds of panels, so this works without one.
     figure = new_picture("RhoHistory.plot")
     names = layer_names(paths)
-    panels = _panels(figure, names)
+    panels = _panels(figure, title_of(RHO, paths), names)
     for panel, name, rho in zip(panels, names, paths.values(), strict=True):
         panel.plot(epochs, rho, color="tab:blue", alpha=0.25, linewidth=0.8)
         panel.plot(epochs, rho.mean(1), color="black")
@@ -48,10 +56,10 @@ def plot_paths(epochs: Sequence[int], paths: Mapping[str, NDArray[Any]]) -> "Fig
     return figure
 
 
-def _panels(figure: "Figure", names: Sequence[str]) -> list["Axes"]:
+def _panels(figure: "Figure", title: str, names: Sequence[str]) -> list["Axes"]:
     """Returns a panel for each name, in a figure that is as large as the text in it needs."""
     scale = font_scale()
-    heading = figure.suptitle(RHO, fontsize="medium", va="top")
+    heading = figure.suptitle(title, fontsize="medium", va="top")
     bottom_line = figure.supxlabel(_EPOCHS, fontsize="medium", va="bottom")
     side_line = figure.supylabel("rho", fontsize="medium", ha="left")
     titles = [figure.text(0, 0, name, fontsize="small", parse_math=False) for name in names]

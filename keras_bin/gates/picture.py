@@ -43,6 +43,21 @@ def layer_names(gates: Mapping[str, NDArray[Any]]) -> list[str]:
     return [f"{name} ({rho.shape[-1]})" for name, rho in gates.items()]
 
 
+def title_of(text: str, gates: Mapping[str, NDArray[Any]]) -> str:
+    """Returns the title of a picture, with the number of gates that are not in it, if any.
+
+    Args:
+        text: what the picture shows.
+        gates: by layer, arrays of shape `(..., channels)`. A layer without `UnitInterval`, or a
+            training that diverged, leaves values outside [0, 1] or NaN, which are not drawn.
+    """
+    missing = sum(
+        int((~((rho >= 0) & (rho <= 1))).reshape(-1, rho.shape[-1]).any(0).sum())
+        for rho in gates.values()
+    )
+    return f"{text}   (not in [0, 1], so not drawn: {missing})" if missing else text
+
+
 def font_scale() -> float:
     """Returns how many times as large as by default the user's settings make text."""
     import matplotlib

@@ -1,6 +1,7 @@
 """Pictures of how rho is distributed."""
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import keras
@@ -8,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keras_bin.gates.finding import named_gates
-from keras_bin.gates.picture import RHO, font_scale, highest, layer_names, new_picture, widest
+from keras_bin.gates.picture import (
+    RHO,
+    font_scale,
+    highest,
+    layer_names,
+    new_picture,
+    title_of,
+    widest,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,6 +29,8 @@ def plot_rho(
     model: keras.layers.Layer, bins: int = 20, by: Literal["layer", "depth"] = "layer"
 ) -> "Figure":
     """Draws the distribution of rho, layer by layer or in the lower, middle and upper layers.
+
+    Gates that are NaN or outside [0, 1] fall into no interval; the title says how many those are.
 
     Args:
         model: a model with at least one built BIN layer.
@@ -36,7 +47,7 @@ def plot_rho(
     Raises:
         ImportError: matplotlib is missing.
         ValueError: the model has no built BIN layer, or fewer than three and `by` is "depth";
-            `bins` is below 1, or `by` is something else.
+            `bins` is no whole number or below 1, or `by` is something else.
 
     Example:
     >>> import keras, keras_bin
@@ -58,8 +69,10 @@ def plot_rho(
             "`model` must hold at least one built BatchInstanceNormalization layer to plot; "
             f"build it first, or check that it is the BIN model. Received: model={model.name!r}"
         )
-    if bins < 1:
-        raise ValueError(f"`bins` must be at least 1; the default is 20. Received: bins={bins!r}")
+    if not isinstance(bins, Integral) or bins < 1:
+        raise ValueError(
+            f"`bins` must be a whole number, at least 1; the default is 20. Received: bins={bins!r}"
+        )
     if by == "layer":
         return _by_layer(gates, bins)
     if by != "depth":
@@ -89,7 +102,7 @@ def _by_layer(gates: Mapping[str, NDArray[Any]], bins: int) -> "Figure":
     plot.set_xlabel(RHO)
     figure.colorbar(image, cax=key, orientation="horizontal", ticklocation="top")
     key.set_xlabel("% of the layer's channels", labelpad=6 * font_scale())
-    title = figure.suptitle("rho in each layer (channels), input first")
+    title = figure.suptitle(title_of("rho in each layer (channels), input first", gates))
 
     names, labels = plot.get_yticklabels(), [plot.xaxis.label, key.xaxis.label]
     name_height = highest(figure, names)
@@ -114,10 +127,10 @@ def _by_depth(gates: Mapping[str, NDArray[Any]], bins: int) -> "Figure":
         plot.stairs(_shares(rho, bins), edges, fill=True)
         plot.set_title(f"{third} layers ({len(names)})")
         plot.set_xlim(0, 1)
-        half_a_line = 36 * highest(figure, plot.get_xticklabels())  # points
-        plot.tick_params(pad=half_a_line)
+        line = 72 * highest(figure, plot.get_xticklabels())  # points
+        plot.tick_params(pad=0.75 * line)
     plots[0].set_ylabel("% of the channels")
-    figure.suptitle("rho by depth")
+    figure.suptitle(title_of("rho by depth", gates))
     figure.supxlabel(RHO, fontsize="medium")
     figure.set_size_inches(9 * font_scale(), 3.4 * font_scale())
     return figure

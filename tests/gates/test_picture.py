@@ -14,6 +14,7 @@ from tests.pictures import check_texts
 SETTINGS = [
     {},
     {"font.size": 20},
+    {"xtick.major.size": 0, "ytick.major.size": 0},
     {"font.size": 5, "figure.dpi": 200},
     {"axes.labelsize": 18, "axes.titlesize": 20, "xtick.labelsize": 18, "ytick.labelsize": 16},
     {"figure.constrained_layout.use": True},
@@ -22,7 +23,7 @@ SETTINGS = [
 
 
 @pytest.fixture(
-    params=SETTINGS, ids=["default", "large", "small", "labels", "constrained", "tight"]
+    params=SETTINGS, ids=["default", "large", "no ticks", "small", "labels", "constrained", "tight"]
 )
 def settings(request):
     with matplotlib.rc_context(request.param):
@@ -97,6 +98,13 @@ def test_pictures_have_titles():
         "rho in each layer (channels), input first",
         "rho by depth",
     ]
+
+
+def test_paths_that_leave_the_interval_are_counted_in_the_title():
+    paths = {"a": np.array([[1.0, 0.5, 0.0], [1.5, 0.5, np.nan]]), "b": np.array([[1.0], [0.0]])}
+    figure = plot_paths(range(2), paths)
+    assert figure.get_suptitle().endswith("   (not in [0, 1], so not drawn: 2)")
+    check_texts(figure)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 import keras_bin
 from tests.gates.test_finding import bin_layer
 from tests.gates.test_summaries import with_gates
+from tests.pictures import check_texts
 
 
 @pytest.mark.parametrize("bins", [1, 2, 5, 20])
@@ -60,9 +61,9 @@ def test_unbuilt_model_is_not_drawn():
         keras_bin.plot_rho(model)
 
 
-@pytest.mark.parametrize("bins", [0, -3])
-def test_bins_must_be_positive(bins):
-    with pytest.raises(ValueError, match=f"at least 1; the default is 20. Received: bins={bins}"):
+@pytest.mark.parametrize("bins", [0, -3, 2.5, "20", None])
+def test_bins_must_be_a_positive_whole_number(bins):
+    with pytest.raises(ValueError, match=f"at least 1; the default is 20. Received: bins={bins!r}"):
         keras_bin.plot_rho(with_gates(), bins)
 
 
@@ -71,6 +72,20 @@ def test_missing_matplotlib_names_the_extra(monkeypatch):
     monkeypatch.delitem(sys.modules, "keras_bin.gates.notebook_figure", raising=False)
     with pytest.raises(ImportError, match=r"pip install 'keras-bin\[plot\]'"):
         keras_bin.plot_rho(with_gates())
+
+
+@pytest.mark.parametrize("by", ["layer", "depth"])
+def test_gates_that_are_not_drawn_are_counted_in_the_title(by):
+    layers = [bin_layer(name) for name in "abc"]
+    model = keras.Sequential([keras.Input((8, 3)), *layers])
+    layers[0].rho.assign([1.5, np.nan, 0.0])
+    layers[1].rho.assign([-0.25, 1.0, 0.5])
+    figure = keras_bin.plot_rho(model, by=by)
+    assert figure.get_suptitle().endswith("   (not in [0, 1], so not drawn: 3)")
+    first = figure.axes[0]
+    shares = first.images[0].get_array()[0] if by == "layer" else first.patches[0].get_data().values
+    np.testing.assert_allclose(shares, [100 / 3] + 19 * [0], rtol=1e-9, atol=0)
+    check_texts(figure)
 
 
 def deep_model():
