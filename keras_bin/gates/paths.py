@@ -56,10 +56,10 @@ def plot_paths(epochs: Sequence[int], paths: Mapping[str, NDArray[Any]]) -> "Fig
     return figure
 
 
-def _panels(figure: "Figure", title: str, names: Sequence[str]) -> list["Axes"]:
+def _panels(figure: "Figure", heading: str, names: Sequence[str]) -> list["Axes"]:
     """Returns a panel for each name, in a figure that is as large as the text in it needs."""
     scale = font_scale()
-    heading = figure.suptitle(title, fontsize="medium", va="top")
+    top_line = figure.suptitle(heading, fontsize="medium", va="top")
     bottom_line = figure.supxlabel(_EPOCHS, fontsize="medium", va="bottom")
     side_line = figure.supylabel("rho", fontsize="medium", ha="left")
     titles = [figure.text(0, 0, name, fontsize="small", parse_math=False) for name in names]
@@ -69,7 +69,7 @@ def _panels(figure: "Figure", title: str, names: Sequence[str]) -> list["Axes"]:
     fitting = max(1, int(_MOST_WIDTH * scale / width))
     columns = min(len(names), _MOST_COLUMNS, fitting)
     rows = math.ceil(len(names) / columns)
-    width = max(width, widest(figure, [heading, bottom_line]) / columns)
+    width = max(width, widest(figure, [top_line, bottom_line]) / columns)
     title_height = gap + highest(figure, titles)
     height = title_height + _PANEL_HEIGHT * scale
     for title in titles:
@@ -87,7 +87,7 @@ def _panels(figure: "Figure", title: str, names: Sequence[str]) -> list["Axes"]:
         wspace=gap / (width - gap),
         hspace=title_height / (height - title_height),
     )
-    heading.set_y(1 - _EDGE * scale / full_height)
+    top_line.set_y(1 - _EDGE * scale / full_height)
     bottom_line.set_y(_EDGE * scale / full_height)
     side_line.set_x(_EDGE * scale / full_width)
 
