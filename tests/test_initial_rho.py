@@ -100,7 +100,6 @@ def test_array_of_another_length_is_refused():
         (INITIALIZERS.Constant(1.5), "0% of the gates start at 0 for that, and 100% at 1"),
         (INITIALIZERS.Constant([-1, 0.5]), "50% of the gates start at 0 for that, and 0% at 1"),
     ],
-    ids=str,
 )
 def test_initializer_that_is_clipped_is_warned_of_where_it_is_chosen(initializer, shares):
     with pytest.warns(UserWarning, match=shares) as caught:
@@ -125,7 +124,6 @@ def test_initializer_that_is_clipped_is_warned_of_where_it_is_chosen(initializer
         INITIALIZERS.Constant(1.0),
         lambda shape, dtype=None: keras.ops.ones(shape, dtype),
     ],
-    ids=str,
 )
 def test_initializer_within_the_unit_interval_is_not_warned_of(initializer):
     assert (built(rho_initializer=initializer).rho >= 0).numpy().all()
