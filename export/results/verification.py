@@ -124,6 +124,10 @@ class Verification:
             "outputs": plain(self.outputs),
         }
 
+    def __str__(self) -> str:
+        """Returns the comparison as a table of plain text."""
+        return str(self._table())
+
     def __rich__(self) -> RichTable:
         return self._table().rich({"right": "green", "wrong": "red"})
 

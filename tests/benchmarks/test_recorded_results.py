@@ -1,4 +1,4 @@
-"""The recorded results show what the README says of the exporter."""
+"""The recorded results show what the README and docs/measurements.md say of the exporter."""
 
 import json
 

@@ -2,7 +2,7 @@
 
     python -m tests.runtimes
 
-The table is Markdown, for the README. It stops at the first runtime that is wrong.
+The table is Markdown, for docs/measurements.md. It stops at the first runtime that is wrong.
 """
 
 import os

@@ -84,6 +84,13 @@ def test_table_has_a_row_for_each_output_and_batch():
     assert "0.001" in rows[1]
 
 
+def test_text_is_a_table():
+    title, heading, *rows = str(found(RIGHT, WRONG)).splitlines()
+    assert title == "Difference from the Keras model (allowed: 0.0001 + 0.001 * value)"
+    assert heading.split()[:2] == ["output", "shape"]
+    assert [row.split()[-1] for row in rows] == ["right", "wrong"]
+
+
 @pytest.mark.parametrize(("rows", "said"), [(0, False), (5, True)], ids=str)
 def test_rows_that_tell_little_are_counted(rows, said):
     check = ROUNDED._replace(unsteady=rows)
