@@ -62,7 +62,7 @@ def command(
     return click.Command(
         name,
         callback=request,
-        params=[*params, *_of_every_command()],
+        params=[*params, *of_every_command()],
         help=description,
         short_help=short,
         epilog=f"{as_it_is('examples:', examples)}\n\n{as_it_is(EXIT_CODES)}",
@@ -74,7 +74,8 @@ def as_it_is(*texts: str) -> str:
     return "\n".join(("\b", *(text.rstrip() for text in texts)))
 
 
-def _of_every_command():
+def of_every_command() -> list[click.Option]:
+    """Returns the options that every command has."""
     return [
         click.Option(
             ["--json"],

@@ -2,11 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
 
 from keras_bin_cli.errors import WrongArguments
+from keras_bin_cli.sources import neighbour
 
 
 def loading_options() -> list[click.Option]:
@@ -36,26 +38,55 @@ def check_loading(options: SimpleNamespace) -> None:
     """
     for name in options.imports:
         if name.endswith(".py") or "/" in name or os.sep in name:
-            found = os.path.isfile(
-                os.path.join(name, "__init__.py") if os.path.isdir(name) else name
-            )
+            path = os.path.join(name, "__init__.py") if os.path.isdir(name) else name
+            found, meant = os.path.isfile(path), ""
+            if not found:
+                meant = neighbour(Path(name))
         else:
-            found = _is_module(name.partition(".")[0])
+            found, meant = _find_module(name)
         if not found:
             raise WrongArguments(
                 "--import needs the name of a module that Python finds, such as my.package, or a "
-                f"Python file, such as layers.py; check its spelling. Received: {name!r}"
+                f"Python file, such as layers.py; check its spelling. Received: {name!r}{meant}"
             )
 
 
-def _is_module(name):
+def _find_module(name):
+    """Tells whether Python finds a module, and if not, asks for one of such a name.
+
+    No package in its name is imported.
+    """
+    import importlib.machinery
+
+    parts = name.split(".")
+    spec, places = _top_level(parts[0]), [os.getcwd()]
+    for index, part in enumerate(parts):
+        if index and spec is not None:
+            places = list(spec.submodule_search_locations or ())
+            spec = importlib.machinery.PathFinder.find_spec(f"{spec.name}.{part}", places)
+        if spec is None:
+            return False, _meant(parts, index, places)
+    return True, ""
+
+
+def _top_level(name):
     import importlib.util
 
     before = list(sys.path)
     sys.path.insert(0, os.getcwd())  # as for `python -m`
     try:
-        return importlib.util.find_spec(name) is not None
+        return importlib.util.find_spec(name)
     except (ImportError, ValueError):
-        return False
+        return None
     finally:
         sys.path[:] = before
+
+
+def _meant(parts, index, places):
+    import difflib
+    import pkgutil
+
+    names = [module.name for module in pkgutil.iter_modules(places)]
+    close = difflib.get_close_matches(parts[index], names, n=1)
+    meant = ".".join([*parts[:index], *close, *parts[index + 1 :]])
+    return f"; did you mean {meant!r}?" if close else ""

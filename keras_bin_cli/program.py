@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from keras_bin_cli.command import EXIT_CODES, Request, as_it_is
+from keras_bin_cli.command import EXIT_CODES, Request, as_it_is, of_every_command
 from keras_bin_cli.commands.convert import convert
 from keras_bin_cli.commands.export import export
 from keras_bin_cli.commands.fold_report import fold_report
@@ -84,7 +84,18 @@ def _program():
                 expose_value=False,
                 callback=_print_versions,
                 help="Print the versions of keras-bin and of what it needs.",
-            )
+            ),
+            *(
+                click.Option(
+                    option.opts,
+                    is_flag=True,
+                    is_eager=True,
+                    hidden=True,
+                    expose_value=False,
+                    callback=_refuse_before_command,
+                )
+                for option in of_every_command()
+            ),
         ],
         help="Batch-Instance Normalization for Keras: model files. keras-bin COMMAND --help shows "
         "the options of a command, and examples.",
@@ -92,6 +103,12 @@ def _program():
         epilog=as_it_is(EXIT_CODES),
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
+
+
+def _refuse_before_command(context, option, given):
+    if given:
+        name = option.opts[0]
+        raise click.UsageError(f"{name} comes after the command: keras-bin COMMAND {name}", context)
 
 
 def _print_versions(context, _option, asked):

@@ -108,11 +108,11 @@ def _check_ending(path, name, found):
 
 
 def _wrong(rule: str, path: Path, found: Found) -> WrongArguments:
-    hint = _neighbour(path) if found.kind is Kind.MISSING else ""
+    hint = neighbour(path) if found.kind is Kind.MISSING else ""
     return WrongArguments(f"{rule}. Received: {str(path)!r}, which {found.words}{hint}")
 
 
-def _neighbour(path):
+def neighbour(path: Path) -> str:
     """Returns a question for the file of the folder whose name is like a path's, or nothing."""
     try:
         names = [each.name for each in path.parent.iterdir()]

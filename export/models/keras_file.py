@@ -64,8 +64,9 @@ def load_keras_file(
 
     Args:
         path: a `.keras` file, or an `.h5` file with a whole model.
-        imports: modules and files to import before, see `import_modules`. Classes and functions
-            in them that the model holds are found whether they are registered or not.
+        imports: modules and files to import before, see `import_modules`; of packages, the
+            modules that the model names, too. Classes and functions in them that the model holds
+            are found whether they are registered or not.
         unsafe: whether Python code that is stored in the file, as that of Lambda layers, may run;
             Keras's `safe_mode=False`.
 
@@ -82,7 +83,7 @@ def load_keras_file(
     config = read_config(path)
     if not unsafe:
         refuse_lambdas(path, config)
-    modules = import_modules(imports)
+    modules = import_modules(imports, [each.module for each in own_objects(config)])
     custom_objects = _found_in(modules, config)
     try:
         model = keras.saving.load_model(path, custom_objects, compile=False, safe_mode=not unsafe)

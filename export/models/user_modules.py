@@ -5,12 +5,14 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
 
-def import_modules(names: Sequence[str | os.PathLike[str]]) -> list[ModuleType]:
+def import_modules(
+    names: Sequence[str | os.PathLike[str]], needed: Iterable[str] = ()
+) -> list[ModuleType]:
     """Imports modules, so that classes in them are registered with Keras.
 
     The folder that a file is in, or of the package that it is in, becomes the first on `sys.path`,
@@ -20,6 +22,7 @@ def import_modules(names: Sequence[str | os.PathLike[str]]) -> list[ModuleType]:
     Args:
         names: names of modules, such as `"my.package"`, and paths of files or of the folders of
             packages, such as `"layers.py"`. What ends in `.py` or has a separator is a path.
+        needed: names of modules that are imported as well if they are in packages of `names`.
 
     Returns:
         The modules and, of packages, all submodules that are imported by then.
@@ -30,6 +33,9 @@ def import_modules(names: Sequence[str | os.PathLike[str]]) -> list[ModuleType]:
     """
     imported = [_imported(os.fspath(name)) for name in names]
     inside = tuple(f"{module.__name__}." for module in imported)
+    for name in needed:
+        if name.startswith(inside) and _is_there(name):
+            _attempted(name, importlib.import_module, name)
     submodules = [module for name, module in sys.modules.items() if name.startswith(inside)]
     return [*imported, *submodules]
 
@@ -37,13 +43,27 @@ def import_modules(names: Sequence[str | os.PathLike[str]]) -> list[ModuleType]:
 def _imported(name):
     is_path = name.endswith(".py") or "/" in name or os.sep in name
     file = _file(name) if is_path else None
+    if file is None:
+        return _attempted(name, _from_name, name, Path.cwd())
+    return _attempted(name, _from_file, file)
+
+
+def _attempted(name, load, *arguments):
     try:
-        return _from_name(name, Path.cwd()) if file is None else _from_file(file)
+        return load(*arguments)
     except (Exception, SystemExit) as error:  # the code of the module raises what it likes
         raise ImportError(
             "--import needs a module or file that Python can import; mend it, or install what it "
             f"needs. Received: {name!r}, which raises {_short(error)}"
         ) from error
+
+
+def _is_there(name):
+    """Tells whether a package still has a module; imports the packages on the way to it."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _file(name):
@@ -101,5 +121,8 @@ def _short(error):
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename != __file__ and "importlib" not in frame.filename
     ]
+    hint = ""
+    if isinstance(error, ImportError) and "no known parent package" in str(error):
+        hint = "; name it as a module of its package, such as my_package.layers"
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{where}"
+    return f"{type(error).__name__}: {error}{where}{hint}"

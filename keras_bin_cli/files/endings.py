@@ -4,7 +4,7 @@ import difflib
 from pathlib import Path
 
 _WAYS = {
-    "keras_bin.export.fold(model).export(path, format='litert') writes it": ".tflite .litert",
+    "keras_bin.export.fold(model).export(path, format='litert') writes it": ".tflite .lite .litert",
     "keras_bin.export.fold(model).export(path, format='openvino') writes it": ".xml .bin",
     "keras_bin.export.fold(model).save(path) writes a folded model, keras-bin convert one with BIN "
     "layers": ".keras",

@@ -63,9 +63,29 @@ def test_artifact_is_verified_against_a_model_with_an_own_layer(folder, run_json
     assert (code, found["passed"]) == (0, True)
 
 
-@pytest.mark.parametrize("name", ["doublin", "doublin.py", "none/doubling.py", "doubling.py/x"])
+@pytest.mark.parametrize(
+    "name", ["doublin", "doublin.py", "none/doubling.py", "doubling.py/x", "doubling.x", "parts.no"]
+)
 def test_what_cannot_be_imported_is_refused_at_once(name, folder, capsys, monkeypatch):
     monkeypatch.setattr("keras_bin_cli.program._work", None)
     assert main(["inspect", "net.keras", "--import", name, "--json"]) == 2
     message = json.loads(capsys.readouterr().out)["error"]["message"]
     assert f"check its spelling. Received: {name!r}" in message
+
+
+SLIPS = {
+    "doublin": "doubling",
+    "doublin.py": "doubling.py",
+    "parts.linaer": "parts.linear",
+    "prts.linear": "parts.linear",
+}
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_slip_in_a_module_is_asked_for(name, folder, capsys, monkeypatch):
+    monkeypatch.setattr("keras_bin_cli.program._work", None)
+    (folder / "parts").mkdir()
+    (folder / "parts" / "__init__.py").write_text("raise ValueError('imported')")
+    (folder / "parts" / "linear.py").touch()
+    assert main(["inspect", "net.keras", "--import", name]) == 2
+    assert f"did you mean {SLIPS[name]!r}?" in capsys.readouterr().err

@@ -108,6 +108,14 @@ def test_wrong_usage_is_a_json_object(arguments, run_json):
     assert error.startswith(f"keras-bin: error: {found['error']['message']}")
 
 
+@pytest.mark.parametrize("option", ["--json", "--quiet", "--debug"])
+def test_option_of_commands_is_told_its_place(option, capsys):
+    assert main([option, "inspect", "net.keras"]) == 2
+    assert (
+        f"{option} comes after the command: keras-bin COMMAND {option}" in capsys.readouterr().err
+    )
+
+
 def test_quiet_prints_errors_alone(model_file, tmp_path, capsys):
     assert main(["inspect", str(model_file), "--quiet"]) == 0
     printed = capsys.readouterr()

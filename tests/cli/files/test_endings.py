@@ -9,7 +9,9 @@ from keras_bin.export import fold
 from keras_bin_cli.files.endings import way_to
 from tests.export.kinds import bin_model
 
-OTHERS = "tflite litert h5 hdf5 keras xml bin pb pbtxt mlmodel mlpackage json ort engine zip tar.gz"
+OTHERS = (
+    "tflite lite litert h5 hdf5 keras xml bin pb pbtxt mlmodel mlpackage json ort engine zip tar.gz"
+)
 NEAR = ["onx", "onnxx", "onn", "oonx", "ONX"]
 
 

@@ -11,6 +11,7 @@ from keras import layers
 
 from keras_bin.export.describe import describe
 from keras_bin.export.models.keras_file import load_keras_file
+from keras_bin.export.models.user_modules import import_modules
 from tests.export.models.own_modules import forgotten_imports, net, save_model, write_module
 
 MADE = {
@@ -251,3 +252,23 @@ def test_nothing_is_imported_without_being_asked_for(tmp_path, monkeypatch):
     path, _ = save_model(tmp_path, lambda own: net(own.Scale(name="scale")))
     with pytest.raises(ValueError, match="--import"):
         load_keras_file(path)
+
+
+@pytest.mark.parametrize("init", ["", "from .inner import unused\n"], ids=["there", "gone"])
+def test_class_in_a_module_of_an_imported_package_is_found(init, tmp_path):
+    """Where the package does not import the module, and where the module has moved since."""
+    inner = tmp_path / "own_net" / "inner"
+    inner.mkdir(parents=True)
+    (inner.parent / "__init__.py").touch()
+    (inner / "__init__.py").touch()
+    file = write_module(inner)
+    file.write_text(file.read_text().replace("from own_layers", "from .own_layers"))
+    with forgotten_imports(tmp_path):
+        (module,) = import_modules([file])
+        net(module.Scale(name="scale")).save(tmp_path / "model.keras")
+    if init:
+        file.rename(inner / "unused.py")
+        (inner / "__init__.py").write_text("from .unused import Scale\n")
+        (inner.parent / "__init__.py").write_text(init)
+    model = load_keras_file(tmp_path / "model.keras", [inner.parent])
+    assert type(model.get_layer("scale")).__name__ == "Scale"

@@ -129,11 +129,16 @@ def test_missing_module_is_refused(name, found, tmp_path, monkeypatch):
     [
         ("import no_such_package", "No module named 'no_such_package' (bad.py, line 1)"),
         ("x = 1\ny = 1 / 0", "ZeroDivisionError: division by zero (bad.py, line 2)"),
+        (
+            "from . import neighbour",
+            "ImportError: attempted relative import with no known parent package (bad.py, line 1); "
+            "name it as a module of its package, such as my_package.layers",
+        ),
         ("x = (", "SyntaxError: '(' was never closed (bad.py, line 1)"),
         ("import sys\nsys.exit('usage')", "SystemExit: usage (bad.py, line 2)"),
         ("def f():\n    raise KeyError('a')\nf()", "KeyError: 'a' (bad.py, line 2)"),
     ],
-    ids=["import", "code", "syntax", "exit", "function"],
+    ids=["import", "code", "relative", "syntax", "exit", "function"],
 )
 def test_error_of_a_module_is_shown_with_its_place(source, found, tmp_path):
     file = tmp_path / "bad.py"
