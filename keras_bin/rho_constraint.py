@@ -30,7 +30,7 @@ class RhoConstraint(keras.constraints.Constraint):
     def __call__(self, w: Any) -> Any:
         """Returns what the other constraint makes of `w`."""
         if not self._scaled_steps:
-            warn_of_unscaled_rho(self._outermost and self._outermost())
+            warn_of_unscaled_rho(self._outermost and self._outermost(), self)
         return w if self._constraint is None else self._constraint(w)
 
     def __reduce__(self) -> tuple[Any, ...]:

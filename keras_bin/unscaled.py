@@ -2,12 +2,14 @@
 
 import warnings
 import weakref
+from typing import Any
 
 import keras
 
 from keras_bin.keras_internals import Functional, layers_inside
 
-_warned: weakref.WeakSet[keras.layers.Layer] = weakref.WeakSet()
+# Models, and constraints of rhos whose model is gone or unknown.
+_warned: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class UnscaledRhoWarning(UserWarning):
@@ -24,16 +26,17 @@ class UnscaledRhoWarning(UserWarning):
     """
 
 
-def warn_of_unscaled_rho(outermost: keras.layers.Layer | None) -> None:
+def warn_of_unscaled_rho(outermost: keras.layers.Layer | None, constraint: Any) -> None:
     """Warns, once per model, that an optimizer's step of rho was not scaled.
 
     Args:
         outermost: the outermost layer or model of the last call in which rho took part.
+        constraint: the constraint of that rho, for which it is said once if there is no model.
     """
-    if outermost is not None:
-        if outermost in _warned:
-            return
-        _warned.add(outermost)
+    trained = constraint if outermost is None else outermost
+    if trained in _warned:
+        return
+    _warned.add(trained)
     warnings.warn(
         "rho is trained without its ten-fold step: it learns a tenth as fast as in the paper, and "
         f"the optimizer's weight decay applies to it. {_remedy(outermost)} If it is meant, say "

@@ -1,8 +1,10 @@
 """The warning of a training that takes rho's steps as they come from the optimizer."""
 
 import copy
+import gc
 import pickle
 import warnings
+import weakref
 
 import keras
 import pytest
@@ -140,6 +142,22 @@ def test_it_is_said_once_a_model():
     assert said(lambda: trained(model)) == []
     assert said(loop(model)) == []
     assert len(said(lambda: trained(plain_model()))) == 1
+
+
+def test_it_is_said_once_of_a_rho_whose_model_is_gone():
+    model, optimizer = plain_model(), keras.optimizers.SGD(0.1)
+
+    def step():
+        outer = weakref.ref(passing := keras.Sequential([model]))
+        passing(tiny_batch()[0], training=True)
+        del passing
+        gc.collect()
+        assert outer() is None
+        rho = keras_bin.rho_weights(model)[0]
+        optimizer.apply_gradients([(keras.ops.ones_like(rho), rho)])
+
+    (message,) = said(lambda: [step() for _ in range(3)])
+    assert "Received: a rho outside of any model" in message
 
 
 @pytest.mark.parametrize(

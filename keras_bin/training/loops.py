@@ -42,8 +42,9 @@ def apply_gradients(
 
     Raises:
         TypeError: `optimizer` is not one of Keras, or a variable not a `keras.Variable`.
-        ValueError: `rho_gradient_scale` is not a finite number above 0, or the optimizer is Ftrl,
-            which recomputes weights from accumulators, so that the next step undoes a scaled one.
+        ValueError: `rho_gradient_scale` is not a finite number above 0, there are no pairs, or the
+            optimizer is Ftrl, which recomputes weights from accumulators, so that the next step
+            undoes a scaled one.
 
     Example:
     >>> import keras, keras_bin, tensorflow as tf
@@ -70,6 +71,11 @@ def apply_gradients(
     pairs = list(gradients_and_variables)
     gradients, variables = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     _check_variables(variables)
+    if not pairs:  # an optimizer that is built with none takes none later
+        raise ValueError(
+            "There must be a pair of a gradient and its variable; leave the step out where nothing "
+            "is trained. Received: gradients_and_variables without a pair"
+        )
     update = rho_update_of(optimizer, variables, rho_gradient_scale)
     scaled = update.scale_gradients(gradients, variables)
     with update.step():
@@ -100,7 +106,8 @@ def stateless_apply(
 
     Raises:
         TypeError: `optimizer` is not one of Keras.
-        ValueError: see `keras_bin.apply_gradients`; or the optimizer is not built.
+        ValueError: see `keras_bin.apply_gradients`; or the optimizer is not built, or was built
+            with other variables than those given.
 
     Example:
     With JAX, for a `model`, an `optimizer` built with its trainable variables, and a function of
@@ -125,6 +132,9 @@ def stateless_apply(
             f"Received: optimizer={optimizer.name!r}, not built"
         )
     variables = variables_built_with(optimizer)
+    _check_length("gradients", gradients, variables)
+    _check_length("trainable_variables", trainable_variables, variables)
+    _check_length("optimizer_variables", optimizer_variables, optimizer.variables)
     update = rho_update_of(optimizer, variables, rho_gradient_scale)
     scaled = update.scale_gradients(gradients, variables)
 
@@ -186,4 +196,13 @@ def _check_variables(variables: Sequence[Any]) -> None:
         raise TypeError(
             "Variables must be those of Keras, such as model.trainable_variables: their values do "
             f"not tell which are rho. Received: a variable of {type(foreign)}"
+        )
+
+
+def _check_length(name: str, values: Sequence[Any], variables: Sequence[keras.Variable]) -> None:
+    if len(values) != len(variables):
+        raise ValueError(
+            f"`{name}` must be one for each of the variables that the optimizer holds, or was "
+            "built with. Make and build a new optimizer after weights were frozen or unfrozen. "
+            f"Received: {len(values)} {name} for {len(variables)} variables"
         )

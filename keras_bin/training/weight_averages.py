@@ -21,7 +21,8 @@ def own_averages(optimizer: keras.optimizers.Optimizer | None) -> Iterator[None]
     Args:
         optimizer: the model's optimizer, or None if it has none.
     """
-    if optimizer is None:
+    # In a training that a callback of another one starts, the optimizer has it already.
+    if optimizer is None or "finalize_variable_values" in vars(optimizer):
         yield
         return
 

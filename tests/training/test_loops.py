@@ -230,3 +230,22 @@ def test_variables_must_be_those_of_keras():
 def test_optimizer_of_a_stateless_step_must_be_built():
     with pytest.raises(ValueError, match=r"optimizer.build.*Received: optimizer='adam', not built"):
         keras_bin.stateless_apply(keras.optimizers.Adam(), [], [], [])
+
+
+def test_loop_without_pairs_leaves_the_optimizer_unbuilt():
+    adam = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match=r"must be a pair.*Received: .* without a pair"):
+        keras_bin.apply_gradients(adam, [])
+    train_step(tiny_model(), adam)(*tiny_batch())
+
+
+@pytest.mark.parametrize("name", ["optimizer_variables", "gradients", "trainable_variables"])
+def test_values_of_a_stateless_step_are_counted(name):
+    model, adam = tiny_model(), keras.optimizers.Adam()
+    adam.build(model.trainable_variables)
+    values = [variable.value for variable in model.trainable_variables]
+    given = {"gradients": values, "trainable_variables": values}
+    given["optimizer_variables"] = [variable.value for variable in adam.variables]
+    count = len(given[name])
+    with pytest.raises(ValueError, match=f"{name}. must.*{count - 1} {name} for {count} variab"):
+        keras_bin.stateless_apply(adam, **{**given, name: given[name][1:]})

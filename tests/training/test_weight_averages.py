@@ -138,6 +138,19 @@ def test_optimizer_is_as_it_was_after_training_even_on_an_error():
     assert "finalize_variable_values" not in vars(model.optimizer)
 
 
+def test_callback_may_train_the_model():
+    class TrainsMore(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.fit(IMAGES, LABELS, verbose=0)
+            assert_weights_have_their_own_averages(self.model)
+
+    model = two_blocks(keras_bin.BINModel, keras_bin.BatchInstanceNormalization)
+    model.compile(averaging(), LOSS(from_logits=True), run_eagerly=True)
+    model.fit(IMAGES, LABELS, callbacks=[TrainsMore()], verbose=0)
+    assert_weights_have_their_own_averages(model)
+    assert "finalize_variable_values" not in vars(model.optimizer)
+
+
 def test_model_that_is_not_compiled_is_asked_to_be():
     model = two_blocks(keras_bin.BINModel, keras_bin.BatchInstanceNormalization)
     with pytest.raises(ValueError, match=r"compile\(\)"):
