@@ -217,7 +217,7 @@ def main(arguments: list[str] | None = None) -> None:
     nets[TRAINED].save(options.output / "bn.keras")
     keras_bin.plot_rho(nets["BIN"]).savefig(options.output / "rho.png", dpi=150)
     print(f"The BIN net of the last seed, {options.seeds - 1}, after one style, exported:")
-    print(export_onnx(nets["BIN"], options.output / "digits.onnx", overwrite=True))
+    print(export_onnx(nets["BIN"], options.output / "digits.onnx", overwrite=True, verbose=False))
     plot(runs).savefig(options.output / "convert.png", dpi=150)
     title = "Accuracy on held-out digits where the BN net has learnt"
     report = Report(

@@ -118,9 +118,9 @@ def main(arguments: list[str] | None = None) -> None:
     bin_net.save(options.output / "digits.keras")
 
     print(f"The BIN net of the last seed, {options.seeds - 1}, exported:")
-    print(export_saved_model(bin_net, options.output / "digits"))
+    print(export_saved_model(bin_net, options.output / "digits", verbose=False))
     onnx_file = options.output / "digits.onnx"
-    print(export_onnx(bin_net, onnx_file, overwrite=True))
+    print(export_onnx(bin_net, onnx_file, overwrite=True, verbose=False))
 
     shown = [np.flatnonzero(digits.test_labels == label)[0] for label in range(CLASSES)]
     pictures = {style: drawn[shown] for style, drawn in held_out.items()}

@@ -245,7 +245,7 @@ def main(arguments: list[str] | None = None) -> None:
     plot_losses(runs, size).savefig(options.output / "losses.png", dpi=130)
     plot_photographs(nets, pictures).savefig(options.output / "photographs.png", dpi=100)
     nets["BIN"].save(options.output / "style.keras")
-    print(export_onnx(nets["BIN"], options.output / "style.onnx", overwrite=True))
+    print(export_onnx(nets["BIN"], options.output / "style.onnx", overwrite=True, verbose=False))
     report = Report(
         caption=caption(options, size, loss_net),
         settings={
