@@ -1,15 +1,19 @@
 """A model that is exported, and the gates that it is exported with."""
 
 import copy
+import re
 
 import keras
 
+from keras_bin.keras_internals import layers_inside
 from keras_bin.networks.graph import as_functional
 from keras_bin.networks.half_precision import is_half_precision
 from keras_bin.networks.signature import model_signature
 from keras_bin.networks.tensor_names import Names
 
 from .exported_gates import ExportedGates
+
+_LAYER_NAME = r"[A-Za-z0-9_.\\>-]+"
 
 
 class ExportedModel:
@@ -23,7 +27,8 @@ class ExportedModel:
 
     Raises:
         TypeError: `input_names` or `output_names` is not a list or dict.
-        ValueError: what `model` is called on is not known, `input_names` or `output_names` do not
+        ValueError: what `model` is called on is not known, TensorFlow takes no such names as that
+            of `model` or of a layer in it, `input_names` or `output_names` do not
             fit it, an output has no name or that of an input, or a rho is not finite.
 
     Attributes:
@@ -43,6 +48,7 @@ class ExportedModel:
         input_names: Names | None = None,
         output_names: Names | None = None,
     ):
+        _check_layer_names(model)
         self.model = as_functional(model)
         self.signature = model_signature(self.model, input_names, output_names)
         self.given_names = {
@@ -59,3 +65,16 @@ class ExportedModel:
         other.rho_tolerance = rho_tolerance
         other.gates = ExportedGates(self.model, rho_tolerance)
         return other
+
+
+def _check_layer_names(model):
+    names = [layer.name for layer in layers_inside(model)]
+    wrong = [name for name in names if not re.fullmatch(_LAYER_NAME, name)]
+    if not re.fullmatch(rf"(?!_){_LAYER_NAME}", model.name):
+        wrong.insert(0, model.name)
+    if wrong:
+        raise ValueError(
+            "Names of models and layers must consist of ASCII letters, digits, '_', '-' and '.', "
+            "as TensorFlow names its operators by them, in `predict`, too; set `model.name`, or "
+            f"`name` where a layer is made. Received: {wrong}"
+        )

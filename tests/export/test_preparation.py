@@ -189,3 +189,16 @@ def test_warning_points_at_the_users_own_line(export, tmp_path):
     with pytest.warns(UserWarning, match="without a name") as caught:
         export(unnamed(), tmp_path / "model", verbose=False)
     assert [each.filename for each in caught if "without a name" in str(each.message)] == [__file__]
+
+
+@pytest.mark.parametrize(
+    ("model_name", "layer_name", "wrong"),
+    [("my net", "bin", "my net"), ("net", "my bin", "my bin"), ("net", "größe", "größe")],
+)
+def test_name_that_tensorflow_does_not_take_is_refused(model_name, layer_name, wrong):
+    inputs = keras.Input(IMAGE, name="image")
+    model = keras.Model(inputs, layers.Dense(2, name=layer_name)(inputs), name=model_name)
+    with pytest.raises(ValueError, match=rf"`predict`, too; .* Received: \['{wrong}'\]"):
+        Preparation(model)
+    with pytest.raises(ValueError, match="scope name"):
+        model.predict(np.ones((1, *IMAGE)), verbose=0)
