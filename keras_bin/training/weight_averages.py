@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,7 +12,7 @@ from keras_bin.training.rho_update import leaf_optimizers
 
 
 @contextlib.contextmanager
-def own_averages(optimizer: keras.optimizers.Optimizer | None) -> Iterator[None]:
+def own_averages(optimizer: Any) -> Iterator[None]:
     """Makes a training inside a `with` block end with each weight's own average.
 
     At the end of `fit`, Keras 3.15 gives the first average to the first trainable weight, and so
@@ -19,10 +20,12 @@ def own_averages(optimizer: keras.optimizers.Optimizer | None) -> Iterator[None]
     average in one array, which the next training deletes.
 
     Args:
-        optimizer: the model's optimizer, or None if it has none.
+        optimizer: what the model has as its optimizer; Keras refuses what is none.
     """
     # In a training that a callback of another one starts, the optimizer has it already.
-    if optimizer is None or "finalize_variable_values" in vars(optimizer):
+    if not isinstance(optimizer, keras.optimizers.Optimizer) or (
+        "finalize_variable_values" in vars(optimizer)
+    ):
         yield
         return
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_bin
 from testing.small_net import batch, build_model
 from tests.training.test_model import LOSS, compiled, rho_of
 from tests.training.test_rho_update import NEEDS_MULTI_OPTIMIZER
@@ -105,4 +106,17 @@ def test_old_optimizer_refuses_what_was_unfrozen_in_keras_words(make, frozen, se
     for model in (net, keras.Model(net.input, net.output)):
         model.set_weights(weights)
         errors.append(error_after_unfreezing(model, part, make(), settings))
+    assert errors[0] == errors[1]
+
+
+def test_what_is_no_optimizer_fails_as_in_keras():
+    errors = []
+    for model_class in (keras.Model, keras_bin.BINModel):
+        inputs = keras.Input((4, 4, 3))
+        model = model_class(inputs, keras.layers.BatchNormalization()(inputs))
+        model.compile("sgd", "mse", run_eagerly=True)
+        model.optimizer = "adam"
+        with pytest.raises(AttributeError) as caught:
+            model.fit(np.ones((2, 4, 4, 3)), np.ones((2, 4, 4, 3)), verbose=0)
+        errors.append(str(caught.value))
     assert errors[0] == errors[1]
