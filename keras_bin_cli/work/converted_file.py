@@ -41,7 +41,7 @@ def _check(written, model, options):
             "A converted model must load from its .keras file. One in which a custom layer or a "
             "subclassed model holds layers that were converted does not: its config makes the old "
             "ones. Leave those with --where, or convert the model in Python and save its weights. "
-            f"Received: model {model.name!r}; loading it failed with: {error}"
+            f"Received: model {model.name!r}; {_reason(error)}"
         ) from error
     if found.differences:
         raise ValueError(
@@ -49,3 +49,9 @@ def _check(written, model, options):
             "configs of its layers must hold all that they compute with. "
             f"Received: model {model.name!r}, which differs in: {'; '.join(found.differences)}"
         )
+
+
+def _reason(error):
+    """Returns what Keras says; the hidden file that it was to load is no file of the user's."""
+    says = str(error).partition("Keras says: ")[2]
+    return f"Keras says: {says}" if says else f"loading it failed with: {error}"

@@ -227,6 +227,7 @@ def test_file_that_would_not_do_is_not_written(first, error, tmp_path, run_json)
     assert code == 1
     assert error in found["error"]["message"]
     assert "Received: model 'net'" in found["error"]["message"]
+    assert ".keras-bin-" not in found["error"]["message"]
     assert list(tmp_path.iterdir()) == [source]
 
 
