@@ -13,7 +13,9 @@ from keras_bin.networks.tensor_names import Names
 
 from .exported_gates import ExportedGates
 
-_LAYER_NAME = r"[A-Za-z0-9_.\\>-]+"
+# What TensorFlow takes as the name of a scope, and of one that is in no other.
+_SCOPE = "[A-Za-z0-9_.>-]+"
+_OUTER_SCOPE = f"(?![_>-]){_SCOPE}"
 
 
 class ExportedModel:
@@ -68,13 +70,16 @@ class ExportedModel:
 
 
 def _check_layer_names(model):
-    names = [layer.name for layer in layers_inside(model)]
-    wrong = [name for name in names if not re.fullmatch(_LAYER_NAME, name)]
-    if not re.fullmatch(rf"(?!_){_LAYER_NAME}", model.name):
-        wrong.insert(0, model.name)
+    """Checks the names that become scopes of TensorFlow: of all layers but the inputs."""
+    inside = [
+        layer for layer in layers_inside(model) if not isinstance(layer, keras.layers.InputLayer)
+    ]
+    names = [(model.name, _OUTER_SCOPE), *((layer.name, _SCOPE) for layer in inside)]
+    wrong = [name for name, possible in names if not re.fullmatch(possible, name)]
     if wrong:
         raise ValueError(
             "Names of models and layers must consist of ASCII letters, digits, '_', '-' and '.', "
-            "as TensorFlow names its operators by them, in `predict`, too; set `model.name`, or "
-            f"`name` where a layer is made. Received: {wrong}"
+            "and that of a model must begin with a letter, a digit or '.', as TensorFlow names its "
+            "operators by them, in `predict`, too; set `model.name`, or `name` where a layer is "
+            f"made. Received: {wrong}"
         )
