@@ -1,35 +1,20 @@
 """BatchInstanceNormalization on two replicas: whose statistics a replica uses."""
 
-import itertools
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from testing import reference
 from tests import cases
+from tests.replicas import two_replicas
 
 SHAPE = (8, 4, 3, 3)
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
 
 
-class OwnKeys(tf.distribute.MirroredStrategy):
-    """A strategy whose collectives are told apart from those of other tests.
-
-    TensorFlow numbers the collectives of every strategy from the same start, and remembers
-    their dtypes and shapes for the whole process. It has this attribute for tests.
-    """
-
-    _collective_keys = itertools.count(100_000, step=1_000)
-
-    def __init__(self, devices):
-        self._collective_key_base = next(self._collective_keys)
-        super().__init__(devices)
-
-
 @pytest.fixture
 def strategy():
-    return OwnKeys(tf.config.list_logical_devices("CPU")[:2])
+    return two_replicas()
 
 
 def replicated(strategy, x, split, mask=None, **kwargs):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import keras_bin
 from testing.small_net import batch, build_model
+from tests.replicas import two_replicas
 from tests.training.test_loops import LOSS, OwnStep, tiny_batch, tiny_model, train_step
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
@@ -186,7 +187,7 @@ def test_loaded_model_says_it_too(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("scaling", [True, False], ids=["loss scaling", "plain"])
 def test_replicas_say_it_once(scaling):
-    strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU")[:2])
+    strategy = two_replicas()
 
     def train(make):
         with strategy.scope():

@@ -13,7 +13,7 @@ from tests.recalibration.moving_statistics import (
     images,
     sequential,
 )
-from tests.test_layer_distributed import OwnKeys
+from tests.replicas import two_replicas
 
 BatchNormalization = keras.layers.BatchNormalization
 
@@ -110,7 +110,7 @@ def test_layer_is_found_everywhere(recalibrated, name):
 
 
 def test_two_replicas_pool_their_batches():
-    strategy = OwnKeys(tf.config.list_logical_devices("CPU")[:2])
+    strategy = two_replicas()
     with strategy.scope():
         layer = BatchNormalization()
         recalibrate(sequential(layer), images(), batch_size=BATCH, verbose=0)

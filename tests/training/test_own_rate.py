@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import keras_bin
 from testing.small_net import batch
+from tests.replicas import two_replicas
 from tests.training.test_model import LOSS
 
 HALVES = pytest.mark.parametrize("half", ["float16", "bfloat16"])
@@ -59,9 +60,8 @@ def test_relatives_of_adam_step_ten_times_as_far(name, half):
 
 
 def test_replicas_lengthen_a_step_once():
-    devices = tf.config.list_logical_devices("CPU")[:2]
     steps = []
-    for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(devices)):
+    for strategy in (tf.distribute.get_strategy(), two_replicas()):
         with strategy.scope():
             steps.append(gates_after_steps("bfloat16", keras.optimizers.Lion(1e-3), steps=1))
     np.testing.assert_allclose(np.abs(steps), 0.01, rtol=0, atol=3e-3)

@@ -72,7 +72,9 @@ def main():
                 prune(base, keep=1)
             else:
                 version = 1 if stage in ("replacing", "replaced") else None
-                export_saved_model(bin_model(0.5), base, version, overwrite=version is not None)
+                export_saved_model(
+                    bin_model(0.5), base, version, overwrite=version is not None, verbose=False
+                )
             print("not stopped", flush=True)
             os._exit(1)
         os.waitpid(child, 0)

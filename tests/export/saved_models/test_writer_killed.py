@@ -32,6 +32,7 @@ def killed():
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).parents[3],
+        start_new_session=True,
     ) as program:
         assert program.stdout.readline() == "ready\n"
 
@@ -43,7 +44,7 @@ def killed():
             assert program.stdout.readline() == "ended\n"
 
         yield kill
-        program.stdin.close()
+        os.killpg(program.pid, signal.SIGKILL)  # with a fork that waits after a failure
 
 
 def hidden(base):
