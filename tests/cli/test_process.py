@@ -14,6 +14,14 @@ from tests.structure import ROOT
 LINE = "keras-bin: error: interrupted\n"
 
 
+@pytest.fixture(autouse=True)
+def _interrupt_is_taken():
+    """Lets the programs take SIGINT, also where a script that ignores it runs the tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def started(way, folder, *options, **settings):
     command = [sys.executable, "-m", "tests.cli.process_program", way, *options]
     return subprocess.Popen(
