@@ -13,7 +13,7 @@ import keras
 from keras_bin.gates.summaries import RhoSummary, rho_summary
 from keras_bin.keras_internals import layers_inside
 from keras_bin.messages import listed
-from keras_bin.networks.graph import as_functional, is_graph
+from keras_bin.networks.graph import as_functional
 from keras_bin.networks.signature import TensorInfo, named_tensors
 
 from ..files.facts import parse_json
@@ -36,7 +36,7 @@ class KerasFile(NamedTuple):
         size: in bytes.
         metadata: what Keras recorded about it, such as `keras_version`; empty if there is none.
         inputs: names, shapes and dtypes, as an export of the model would have them; empty
-            for a subclassed model.
+            where it could not be exported, as the inputs of the model are unknown.
         outputs: likewise.
         layers: number of layers, including those of nested models.
         parameters: number of scalars in all weights.
@@ -138,7 +138,10 @@ def describe_keras_file(
         ValueError: as for `load_keras_file`, or its metadata is not a JSON object.
     """
     model = load_keras_file(path, imports, unsafe)
-    inputs, outputs = named_tensors(as_functional(model)) if is_graph(model) else ((), ())
+    try:
+        inputs, outputs = named_tensors(as_functional(model))
+    except ValueError:
+        inputs = outputs = ()
     return KerasFile(
         path=path,
         size=size_on_disk(path),

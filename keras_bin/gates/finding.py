@@ -12,7 +12,16 @@ from keras_bin.layer import BatchInstanceNormalization
 
 
 def bin_layers(model: keras.layers.Layer) -> list[BatchInstanceNormalization]:
-    """Returns the BIN layers of a model or layer, nested ones included, each once, in order."""
+    """Returns the BIN layers of a model or layer, nested ones included, each once, in order.
+
+    Raises:
+        TypeError: `model` is neither.
+    """
+    if not isinstance(model, keras.layers.Layer):
+        raise TypeError(
+            "`model` must be a Keras model or layer; load a file with keras.saving.load_model "
+            f"first. Received: {model!r} of type {type(model).__name__}"
+        )
     return [layer for layer in all_layers(model) if isinstance(layer, BatchInstanceNormalization)]
 
 
@@ -24,6 +33,9 @@ def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:
 
     Returns:
         Variables of shape `(channels,)`, values in [0, 1].
+
+    Raises:
+        TypeError: `model` is neither a model nor a layer.
 
     Example:
     >>> import keras, keras_bin
@@ -52,6 +64,9 @@ def named_gates(model: keras.layers.Layer) -> dict[str, NDArray[Any]]:
 
     Returns:
         Copies of the gates, arrays of float64 of shape `(channels,)`.
+
+    Raises:
+        TypeError: `model` is neither a model nor a layer.
     """
     gates: dict[str, NDArray[Any]] = {}
     for layer in bin_layers(model):

@@ -46,6 +46,7 @@ def plot_rho(
 
     Raises:
         ImportError: matplotlib is missing.
+        TypeError: `model` is neither a model nor a layer.
         ValueError: the model has no built BIN layer, or fewer than three and `by` is "depth";
             `bins` is no whole number or below 1, or `by` is something else.
 

@@ -53,6 +53,9 @@ def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
     Returns:
         A `RhoSummary` for each layer, of plain numbers, in a list that prints and shows as a table.
 
+    Raises:
+        TypeError: `model` is neither a model nor a layer.
+
     Example:
     >>> import keras, keras_bin
     >>> model = keras.Sequential(

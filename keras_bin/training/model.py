@@ -124,7 +124,7 @@ class BINModel(keras.Model):
         if rho_gradient_scale is None:
             rho_gradient_scale = getattr(model, "rho_gradient_scale", 10.0)
         check_scale(rho_gradient_scale)
-        graph = functional_over(model)
+        graph = functional_over(model, cls)
         new = cls(graph.input, graph.output, name=graph.name, rho_gradient_scale=rho_gradient_scale)
         set_own_trainable(new, model.trainable)
         return new

@@ -14,17 +14,22 @@ _TRAINING = (
 )
 
 
-def functional_over(model: keras.Model) -> keras.Model:
-    """Returns a plain Functional model over the layers of a model.
+def functional_over(model: keras.Model, target: type[keras.Model]) -> keras.Model:
+    """Returns a plain Functional model over the layers of a model, to make another model of.
 
     A subclassed model becomes the only layer.
+
+    Args:
+        model: the model.
+        target: the class of the other one. What `model` has for training and `target` too is not
+            lost.
 
     Raises:
         TypeError: `model` is not a Keras model.
         ValueError: it is not built, its inputs are unknown, or something of it would be lost.
     """
     check_model(model)
-    own = [name for name in _TRAINING if _is_own(model, name)]
+    own = [name for name in _TRAINING if _is_own(model, name, target)]
     if own:
         raise ValueError(
             "`model` must train as a keras.Model does: what its class defines for training would "
@@ -47,9 +52,11 @@ def functional_over(model: keras.Model) -> keras.Model:
     return functional
 
 
-def _is_own(model, name):
-    """Tells whether a model's class, or the model itself, replaces an attribute of Keras's."""
+def _is_own(model, name, target):
+    """Tells whether a model or its class has what neither Keras nor a class `target` has."""
     if name in vars(model):
         return True
+    if getattr(type(model), name) is getattr(target, name):
+        return False
     owner = next(cls for cls in type(model).__mro__ if name in vars(cls))
     return not owner.__module__.startswith(("keras.", "keras_bin."))

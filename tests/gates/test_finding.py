@@ -1,4 +1,4 @@
-"""rho_weights and bin_layers: which gates they find, and in which order."""
+"""The gates of a model: which ones are found, and in which order."""
 
 import keras
 import numpy as np
@@ -111,3 +111,12 @@ def test_unbuilt_layers_have_no_gate():
     model = keras.Sequential([bin_layer("first"), bin_layer("second")])
     assert keras_bin.rho_weights(model) == []
     assert keras_bin.rho_summary(model) == []
+
+
+@pytest.mark.parametrize(
+    "function", [keras_bin.rho_weights, keras_bin.rho_summary, keras_bin.plot_rho]
+)
+@pytest.mark.parametrize("value", ["net.keras", [bin_layer("first")], 3.0], ids=repr)
+def test_what_is_neither_model_nor_layer_is_refused(function, value):
+    with pytest.raises(TypeError, match=r"must be a Keras model or layer; load a file.*Received"):
+        function(value)

@@ -77,6 +77,17 @@ def test_subclass_makes_models_of_itself():
     assert isinstance(Own.from_model(functional()), Own)
 
 
+def test_subclass_with_a_train_step_makes_models_of_its_own_models():
+    class Own(keras_bin.BINModel):
+        def train_step(self, *args):
+            return super().train_step(*args)
+
+    source = Own.from_model(functional(), 3.0)
+    assert isinstance(Own.from_model(source), Own)
+    with pytest.raises(ValueError, match=r"which defines 'train_step'"):
+        FROM(source)
+
+
 @pytest.mark.parametrize(("given", "expected"), [(None, 3.0), (5.0, 5.0)], ids=["its own", "new"])
 def test_scale_of_a_bin_model_is_kept_unless_given(given, expected):
     assert FROM(tiny_model(3.0), given).rho_gradient_scale == expected

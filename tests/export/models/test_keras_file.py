@@ -28,6 +28,12 @@ class Subclassed(keras.Model):
         return self.norm(inputs)
 
 
+@keras.saving.register_keras_serializable(package="tests")
+class OfIntegers(Subclassed):
+    def call(self, inputs):
+        return super().call(keras.ops.cast(keras.ops.bitwise_and(inputs, 3), "float32"))
+
+
 def own_loss(y, predicted):
     return y - predicted
 
@@ -72,9 +78,18 @@ def test_name_that_no_export_takes_is_described(tmp_path):
     assert found.inputs[0].name == "my-image"
 
 
-def test_subclassed_model_has_no_known_inputs(tmp_path):
+def test_subclassed_model_is_described_as_it_is_exported(tmp_path):
     model = Subclassed()
     model(np.zeros((1, *IMAGE), "float32"))
+    found = describe_keras_file(saved(model, tmp_path))
+    assert found.inputs == (TensorInfo("inputs", (None, *IMAGE), "float32"),)
+    assert [output.shape for output in found.outputs] == [(None, *IMAGE)]
+    assert [summary.channels for summary in found.rho] == [3]
+
+
+def test_model_whose_inputs_are_unknown_has_none(tmp_path):
+    model = OfIntegers()
+    model(np.zeros((1, *IMAGE), "int32"))
     found = describe_keras_file(saved(model, tmp_path))
     assert (found.inputs, found.outputs) == ((), ())
     assert [summary.channels for summary in found.rho] == [3]
