@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_bin.export.saved_models import writer
 from keras_bin.export.saved_models.serving_process import serving_process
+from testing.keras_internals import forget_names_and_settings
 
 # Two logical devices, for the tests of tf.distribute; only possible before first use.
 tf.config.set_logical_device_configuration(
@@ -19,11 +20,18 @@ tf.config.set_logical_device_configuration(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _clean_tensorflow():
+    """Starts each file of tests from the same seed of TensorFlow."""
+    keras.utils.set_random_seed(0)
+
+
 @pytest.fixture(autouse=True)
 def _clean_keras():
     """Starts each test from the same seed, names and global settings."""
-    keras.utils.clear_session(free_memory=False)
-    keras.utils.set_random_seed(0)
+    forget_names_and_settings()
+    with tf.Graph().as_default():  # here, TensorFlow keeps its seed, and with it its kernels
+        keras.utils.set_random_seed(0)
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     yield
     keras.config.set_floatx(floatx)

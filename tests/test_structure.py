@@ -11,6 +11,7 @@ INTERNALS = {
     "keras_bin.keras_internals": ("keras.src",),
     "keras_bin.export.tensorflow_internals": ("tensorflow.python", "tensorflow.core"),
     "keras_bin.export.tf2onnx_internals": ("tf2onnx",),
+    "testing.keras_internals": ("keras.src",),
 }
 # Public in spite of the `_`: of named tuples, and of `os`.
 OF_PYTHON = {"_asdict", "_exit", "_fields", "_replace"}
@@ -70,7 +71,8 @@ def test_module_of_internals_uses_one_library(module, foreign_names):
 
 @pytest.mark.parametrize("module", INTERNALS)
 def test_module_of_internals_says_what_it_was_checked_on(module):
-    text = structure.modules()[module].read_text(encoding="utf-8")
+    files = structure.modules() | structure.helper_modules()
+    text = files[module].read_text(encoding="utf-8")
     assert re.search(r"Checked on \w+ \d+\.\d+\.\d+", text)
 
 
