@@ -2,9 +2,11 @@
 
 import ast
 import collections
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 # The folder of each package in the tree, by its name when it is installed.
@@ -120,24 +122,41 @@ def foreign_names(root: Path = ROOT) -> Iterator[tuple[str, int, str]]:
     where our own private names are patched and tested, both are ours if any module does.
     """
     packages = modules(root)
-    trees = {
-        name: ast.parse(path.read_text(encoding="utf-8"))
+    found = {
+        name: _names(path.read_text(encoding="utf-8"))
         for name, path in (packages | helper_modules(root)).items()
     }
-    defined = {name: set(_defined(tree)) for name, tree in trees.items()}
-    in_tree = set().union(*defined.values())
-    in_packages = set().union(*map(defined.get, packages))
-    for name, tree in trees.items():
+    in_tree = set().union(*(names.defined for names in found.values()))
+    in_packages = set().union(*(found[name].defined for name in packages))
+    for name, names in found.items():
         attributes, strings = in_tree, in_tree
         if name in packages:
-            attributes, strings = defined[name], in_packages
-        text = set(map(id, _text(tree)))
-        for node in ast.walk(tree):
-            for used in () if id(node) in text else _used(node):
-                ours = strings if isinstance(node, ast.Constant) else attributes
-                private = bool(PRIVATE.fullmatch(used)) and used not in ours
-                if private or used.startswith(OUTSIDE):
-                    yield name, node.lineno, used
+            attributes, strings = names.defined, in_packages
+        for line, used, in_string in names.used:
+            ours = strings if in_string else attributes
+            if used not in ours or used.startswith(OUTSIDE):
+                yield name, line, used
+
+
+class _Names(NamedTuple):
+    """What a module defines, and names that it uses: line, name, and whether in a string."""
+
+    defined: frozenset[str]
+    used: list[tuple[int, str, bool]]
+
+
+@functools.cache
+def _names(source):
+    tree = ast.parse(source)
+    text = set(map(id, _text(tree)))
+    used = [
+        (node.lineno, name, isinstance(node, ast.Constant))
+        for node in ast.walk(tree)
+        if id(node) not in text
+        for name in _used(node)
+        if PRIVATE.fullmatch(name) or name.startswith(OUTSIDE)
+    ]
+    return _Names(frozenset(_defined(tree)), used)
 
 
 def _defined(tree):

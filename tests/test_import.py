@@ -1,25 +1,19 @@
 """`import keras_bin` is light: it brings in nothing that only the exporter or a picture needs."""
 
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import keras_bin
+from tests.forks import run
+from tests.structure import ROOT
 
 HEAVY = ["keras_bin.export", "matplotlib", "onnx", "onnxruntime", "tf2onnx"]
 
 
 def imported_by(statement):
-    """Returns which of the heavy modules a fresh Python imports in `statement`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.import_program", statement, *HEAVY],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """Returns which of the heavy modules a Python that has imported Keras alone imports."""
+    done = run([sys.executable, "-m", "tests.import_program", statement, *HEAVY], cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

@@ -1,6 +1,7 @@
 """Exports are timed in a process of their own, and each beside both of its peers."""
 
 import dataclasses
+import subprocess
 
 import pytest
 
@@ -10,6 +11,7 @@ from benchmarks.export import Operators, export, export_rows
 from benchmarks.plan import QUICK, ExportPlan
 from benchmarks.processes import run_module
 from benchmarks.timing import Spread, timing
+from tests import forks
 
 CASE = ExportPlan("ResNet-8", 16, {1: 2, 4: 3})
 MEASURED = {
@@ -81,9 +83,10 @@ def test_each_net_has_a_process_with_the_runtimes_there_are(monkeypatch, missing
 
 
 @pytest.mark.slow
-def test_exports_are_timed_in_a_process_of_their_own():
+def test_exports_are_timed_in_a_process_of_their_own(monkeypatch):
     """By one runtime; test_artifacts.py writes and runs the files of the other as well."""
-    options = "ResNet-8 --size 16 --batches 1 4 --rounds 2 3 --threads 2 --runtimes".split()
+    options = "ResNet-8 --size 8 --batches 1 4 --rounds 2 3 --threads 2 --runtimes".split()
+    monkeypatch.setattr(subprocess, "run", forks.run)
     (measured,) = run_module("benchmarks.export_latency", *options, "ONNX Runtime")
     rows = export_rows(CASE, **measured)
     lowered = [f"{OURS}, {lowering}" for lowering in ("instance_normalization", "reduce_mean")]

@@ -1,6 +1,7 @@
 """The programs that run in fresh processes."""
 
 import dataclasses
+import subprocess
 import sys
 
 import pytest
@@ -9,10 +10,12 @@ from benchmarks import processes
 from benchmarks.environment import installed
 from benchmarks.plan import QUICK
 from benchmarks.timing import Spread
+from tests import forks
 
 
 @pytest.mark.slow
-def test_training_is_measured_in_a_fresh_process():
+def test_training_is_measured_in_a_fresh_process(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", forks.run)
     found = processes.run_module("benchmarks.fresh_training", "ResNet-8", "BIN")
     assert found["first_step_s"] > 0
     if sys.platform == "linux":
@@ -22,6 +25,14 @@ def test_training_is_measured_in_a_fresh_process():
 def test_failure_shows_what_the_program_wrote():
     with pytest.raises(RuntimeError, match=r"(?s)json\.tool --fast failed.*arguments: --fast"):
         processes.run_module("json.tool", "--fast")
+
+
+def test_program_with_a_limit_says_why_it_ended(tmp_path):
+    (tmp_path / "right.json").write_text("{}")
+    assert processes.run_limited(60, "json.tool", str(tmp_path / "right.json")) == ""
+    found = processes.run_limited(60, "json.tool", "--fast")
+    assert found.startswith("the process ended with 2: ")
+    assert found.endswith("arguments: --fast")
 
 
 def test_sections_share_the_runs_and_take_turns(monkeypatch):

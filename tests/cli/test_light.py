@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from tests import forks
 from tests.structure import ROOT
 
 HEAVY = ["keras", "keras_bin", "numpy", "rich", "tensorflow"]
@@ -30,9 +31,9 @@ LIGHT = {
 }
 
 
-def imported(program, *arguments):
+def imported(program, *arguments, run=subprocess.run):
     """Runs a program; returns its exit code, and the last line of its standard error."""
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-c", program, *arguments],
         cwd=ROOT,
         capture_output=True,
@@ -50,5 +51,5 @@ def test_nothing_heavy_is_imported(arguments, code, model_file):
 
 @pytest.mark.slow
 def test_the_check_can_fail(model_file):
-    code, found = imported(PROGRAM, "inspect", str(model_file))
+    code, found = imported(PROGRAM, "inspect", str(model_file), run=forks.run)
     assert (code, found.split()) == (0, HEAVY)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from tests.forks import Fork, run
 from tests.structure import ROOT
 
 LINE = "keras-bin: error: interrupted\n"
@@ -117,40 +118,52 @@ def test_what_libraries_print_is_shown_if_the_start_fails_or_it_is_asked_for(way
     assert started(way, tmp_path).communicate() == ("", err)
 
 
-def keras_bin(*arguments, **settings):
-    command = [sys.executable, "-m", "keras_bin_cli", *map(str, arguments)]
-    return subprocess.Popen(command, text=True, stderr=subprocess.PIPE, **settings)
+def command_of_export(model_file, out):
+    formats = ["--format", "saved_model", "--format", "onnx"]
+    return [sys.executable, "-m", "keras_bin_cli", "export", str(model_file), str(out), *formats]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("moment", ["start", "load", "trace", "write"])
-def test_interrupted_export_leaves_nothing(moment, model_file, tmp_path):
-    out = tmp_path / "new" / "net"
-    process = keras_bin("export", model_file, out, "--format", "saved_model", "--format", "onnx")
-    if moment == "start":
-        time.sleep(0.5)
-    else:
-        while not process.stderr.readline().startswith(f"keras-bin: {moment}: "):
-            pass
-    process.send_signal(signal.SIGINT)
-    *stages, error = process.communicate()[1].splitlines()
-    assert (process.returncode, f"{error}\n") == (130, LINE)
+def assert_nothing_is_left(code, errors, model_file):
+    *stages, error = errors.splitlines()
+    assert (code, f"{error}\n") == (130, LINE)
     assert all(line.startswith("keras-bin: ") and line.endswith(" s") for line in stages)
-    assert list(tmp_path.iterdir()) == [model_file]
+    assert list(model_file.parent.iterdir()) == [model_file]
 
 
 @pytest.mark.slow
-def test_terminal_shows_nothing_of_tensorflow(model_file):
-    process = keras_bin("inspect", model_file, stdout=subprocess.PIPE)
-    assert process.communicate()[1] == ""
-    assert process.returncode == 0
+def test_export_interrupted_at_its_start_leaves_nothing(model_file, tmp_path):
+    command = command_of_export(model_file, tmp_path / "new" / "net")
+    process = subprocess.Popen(command, text=True, stderr=subprocess.PIPE)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate()[1]
+    assert_nothing_is_left(process.returncode, errors, model_file)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["load", "trace", "write"])
+def test_interrupted_export_leaves_nothing(moment, model_file, tmp_path):
+    process = Fork(command_of_export(model_file, tmp_path / "new" / "net"))
+    assert any(line.startswith(f"keras-bin: {moment}: ") for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    assert_nothing_is_left(*process.end(), model_file)
+
+
+@pytest.mark.slow
+def test_export_that_is_not_interrupted_is_there(model_file, tmp_path):
+    command = [sys.executable, "-m", "keras_bin_cli", "export", model_file, "net.onnx"]
+    done = run(command, cwd=tmp_path)
+    assert (done.returncode, done.stdout.startswith("net.onnx: ")) == (0, True)
+    assert done.stderr.endswith(" s\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [model_file.name, "net.onnx"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["export", "--help"]], ids=" ".join)
 def test_closed_pipe_is_silent(arguments):
     reading, writing = os.pipe()
     os.close(reading)
-    process = keras_bin(*arguments, stdout=writing)
+    command = [sys.executable, "-m", "keras_bin_cli", *arguments]
+    process = subprocess.Popen(command, text=True, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
     assert process.communicate()[1] == ""
     assert process.returncode == 141
@@ -169,7 +182,7 @@ def test_closed_stream_is_no_traceback(closed):
 def test_closed_pipe_of_results_is_silent(how, model_file):
     reading, writing = os.pipe()
     os.close(reading)
-    process = keras_bin("inspect", model_file, *how, stdout=writing)
+    command = [sys.executable, "-m", "keras_bin_cli", "inspect", model_file, *how]
+    process = Fork(command, stdout=writing)
     os.close(writing)
-    assert process.communicate()[1] == ""
-    assert process.returncode == 141
+    assert process.end() == (141, "")

@@ -10,9 +10,11 @@ from importlib.metadata import entry_points
 import pytest
 
 import keras_bin
+from keras_bin.export import export_onnx
 from keras_bin.export.describe import describe
 from keras_bin_cli import run
 from keras_bin_cli.program import main
+from tests.export.kinds import bin_model
 
 
 @pytest.mark.parametrize(
@@ -167,13 +169,23 @@ def test_console_script_runs_the_program():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", ["keras_bin", "keras_bin_cli"])
-def test_module_runs_as_a_program(module, model_file, tmp_path):
-    command = [sys.executable, "-m", module]
-    failed = subprocess.run([*command, "export", "none.keras", "out"], cwd=tmp_path, check=False)
+def test_module_of_the_library_runs_as_a_program(model_file, tmp_path):
+    export_onnx(bin_model(0.5), tmp_path / "other.onnx", verbose=False)
+    command = [sys.executable, "-m", "keras_bin", "verify", "other.onnx", model_file]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.count(" wrong ") == 3
+    assert "\nkeras-bin: error: " in done.stderr
+
+
+@pytest.mark.slow
+def test_module_runs_as_a_program_and_shows_nothing_of_tensorflow(model_file, tmp_path):
+    command = [sys.executable, "-m", "keras_bin_cli", "inspect"]
+    failed = subprocess.run([*command, "none.keras"], cwd=tmp_path, check=False)
     assert failed.returncode == 2
-    subprocess.run([*command, "export", model_file, "out"], cwd=tmp_path, check=True)
-    assert (tmp_path / "out" / "1" / "saved_model.pb").is_file()
+    done = subprocess.run([*command, model_file], capture_output=True, text=True, check=True)
+    assert "rho" in done.stdout
+    assert done.stderr == ""
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no full device")

@@ -1,5 +1,6 @@
 """Pictures of gates in a notebook: shown once, with and without pyplot."""
 
+import importlib.util
 import pickle
 
 import nbformat
@@ -42,6 +43,8 @@ def outputs(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=cells)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
+        if importlib.util.find_spec("jax"):  # which starts sooner than TensorFlow
+            patch.setenv("KERAS_BACKEND", "jax")
         NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
     shown = [
         [output for output in cell.outputs if output.output_type != "stream"] for cell in cells[1:]
