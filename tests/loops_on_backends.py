@@ -5,7 +5,7 @@ import warnings
 import keras
 
 import keras_bin
-from testing.small_net import batch, build_model
+from testing.small_net import batch
 
 STEPS = 3
 OPTIMIZERS = {
@@ -14,6 +14,16 @@ OPTIMIZERS = {
     "accumulated": lambda: keras.optimizers.Adam(1e-3, gradient_accumulation_steps=2),
     "loss scaling": lambda: keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(1e-3)),
 }
+
+
+def small_model(scale):
+    """Builds a net that compiles in less time than that of `small_net`."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((6, 6, 2))
+    half = keras.initializers.Constant(0.5)
+    x = keras_bin.BatchInstanceNormalization(rho_initializer=half)(inputs)
+    outputs = keras.layers.Dense(3)(keras.layers.Flatten()(x))
+    return keras_bin.BINModel(inputs, outputs, rho_gradient_scale=scale)
 
 
 def loss_of(labels, logits):
@@ -68,7 +78,7 @@ def torch_loop(model, optimizer, scaled):
 
 def rho_after(train):
     """Returns rho after a training, and how often an unscaled step was warned of."""
-    model = build_model(10.0)
+    model = small_model(10.0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = train(model) or model

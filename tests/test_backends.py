@@ -18,6 +18,7 @@ from testing.small_net import batch
 from tests import cases, loops_on_backends
 from tests.backend_program import EPSILON, OPTIMIZERS, RECALIBRATION_BATCH, SHAPE
 from tests.export.serving import serving
+from tests.training.test_training_backends import QUICK_TO_COMPILE
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,7 +32,7 @@ def trained(request, tmp_path_factory):
     run = subprocess.run(
         [sys.executable, "-m", "tests.backend_program", path],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": request.param},
+        env={**os.environ, "KERAS_BACKEND": request.param, "XLA_FLAGS": QUICK_TO_COMPILE},
         capture_output=True,
         text=True,
         check=False,

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
+# Most of the time goes into compiling programs that run once or twice.
+QUICK_TO_COMPILE = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
 
 
 @pytest.fixture(scope="module", params=["jax", "torch"])
@@ -30,6 +32,7 @@ def results(request, tmp_path_factory):
         env={
             **os.environ,
             "KERAS_BACKEND": request.param,
+            "XLA_FLAGS": QUICK_TO_COMPILE,
             "KERAS_NNX_ENABLED": str(with_nnx).lower(),
         },
         capture_output=True,
