@@ -21,4 +21,6 @@ class OwnKeys(tf.distribute.MirroredStrategy):
 
 def two_replicas():
     """Returns a strategy on the two logical devices that conftest.py configures."""
-    return OwnKeys(tf.config.list_logical_devices("CPU")[:2])
+    devices = tf.config.list_logical_devices("CPU")[:2]
+    assert len(devices) == 2
+    return OwnKeys(devices)

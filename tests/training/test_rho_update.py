@@ -3,13 +3,11 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import keras_bin
 from benchmarks.rho_steps import CLIPPING, SCALE, first_step, optimizer_classes
 from keras_bin.keras_internals import schedule_free_iterate
 from testing.small_net import batch, build_model
-from tests.training.test_loops import tiny_batch, tiny_model
 from tests.training.test_model import LOSS, compiled, rho_of
 
 SCALED = [cls for cls in optimizer_classes() if cls is not keras.optimizers.Ftrl]
@@ -22,54 +20,25 @@ NEEDS_MULTI_OPTIMIZER = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def first_gradients():
-    """The variables of a net in float64 that starts to train, and their gradients."""
-    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    model = build_model(1.0)
-    images, labels = batch()
-    with tf.GradientTape() as tape:
-        loss = LOSS(from_logits=True)(labels, model(images, training=True))
-    keras.config.set_floatx(floatx)
-    keras.config.set_dtype_policy(policy)
-    return model.trainable_variables, tape.gradient(loss, model.trainable_variables)
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("clipping", CLIPPING, ids=lambda name: f"clip {name}")
 @pytest.mark.parametrize("cls", SCALED)
-def test_first_step_is_scaled_and_others_are_not(cls, clipping, first_gradients):
-    """In a loop of one's own; the train step of a BINModel ends in the same call."""
-    variables, gradients = first_gradients
-    before = [variable.numpy() for variable in variables]
-    steps = []
-    for scale in (1.0, SCALE):
-        optimizer = cls(learning_rate=1e-3, **CLIPPING[clipping])
-        keras_bin.apply_gradients(optimizer, zip(gradients, variables, strict=True), scale)
-        steps.append([v.numpy() - old for v, old in zip(variables, before, strict=True)])
-        for variable, old in zip(variables, before, strict=True):
-            variable.assign(old)
-    for variable, step, scaled in zip(variables, *steps, strict=True):
-        if variable.name == "rho":
-            assert np.abs(step).min() > 0
-            np.testing.assert_allclose(scaled, SCALE * step, rtol=0.01)
-        else:
-            np.testing.assert_allclose(scaled, step, rtol=1e-9, atol=1e-15, err_msg=variable.path)
+def test_first_step_is_scaled_and_others_are_not(cls, clipping):
+    (rho, others), (scaled_rho, scaled_others) = (
+        first_step(cls(learning_rate=1e-3, **CLIPPING[clipping]), scale, run_eagerly=True)
+        for scale in (1.0, SCALE)
+    )
+    assert np.abs(rho).min() > 0
+    np.testing.assert_allclose(scaled_rho, SCALE * rho, rtol=0.01)
+    for path, step in others.items():
+        np.testing.assert_allclose(scaled_others[path], step, rtol=1e-9, atol=1e-15, err_msg=path)
 
 
 @pytest.mark.parametrize("cls", SCALED)
 def test_float32_step_is_scaled_in_a_graph(cls):
-    def step(scale, **settings):
-        model = tiny_model(scale)
-        model.compile(cls(learning_rate=0.01), LOSS(from_logits=True), **settings)
-        model.train_on_batch(*tiny_batch())
-        return rho_of(model) - 0.5
-
-    rho, scaled = step(1.0, run_eagerly=True), step(4.0)
-    assert np.abs(rho).min() > 0
+    rho, _ = first_step(cls(learning_rate=0.01), 1.0, run_eagerly=True)
+    scaled, _ = first_step(cls(learning_rate=0.01), 4.0)
     # rho near 0.5 resolves steps to 6e-8, so smaller steps are scaled with that error.
     np.testing.assert_allclose(scaled, 4 * rho, rtol=0.01, atol=3e-7)
 

@@ -51,10 +51,10 @@ def errors_after_unfreezing(optimizer):
     for model in pair():
         layer = model.get_layer("bin")
         layer.trainable = False
-        old = optimizer()
-        old.build(model.trainable_variables)
+        model.compile(optimizer(), LOSS(from_logits=True))
+        model.train_on_batch(*batch())
         layer.trainable = True
-        model.compile(old, LOSS(from_logits=True))
+        model.compile(model.optimizer, LOSS(from_logits=True))
         try:
             model.train_on_batch(*batch())
         except Exception as error:
