@@ -1,6 +1,7 @@
 """Running a program of the examples, and reading what it leaves behind."""
 
 import contextlib
+import gzip
 import io
 import json
 import runpy
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from common.office_home import DOMAINS
+from fashion.data import TEST, TRAIN
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -53,4 +55,23 @@ def make_office_home(folder):
             for number in range(2):
                 picture = rng.integers(0, 256, (20 + number, 24, 3))
                 keras.utils.save_img(folder / domain / name / f"{number}.jpg", picture, scale=False)
+    return folder
+
+
+def write_idx(path, array):
+    """Writes a gzipped IDX file of unsigned bytes."""
+    header = bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">u4").tobytes()
+    path.write_bytes(gzip.compress(header + array.astype("u1").tobytes(), mtime=0))
+
+
+def make_fashion(folder, train=48, test=16):
+    """Makes a data set of Fashion-MNIST's form, in which a bright row tells the class."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, number in ((TRAIN, train), (TEST, test)):
+        labels = rng.permutation(np.arange(number) % 10)
+        scans = rng.integers(0, 100, (number, 28, 28))
+        scans[np.arange(number), 2 * labels + 4] = 255
+        write_idx(folder / part.scans, scans)
+        write_idx(folder / part.labels, labels)
     return folder
