@@ -1,0 +1,171 @@
+"""Training that goes on where it was, after a kill, and ends with the same numbers."""
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+Draw = Callable[[np.ndarray, np.random.Generator], tuple[Any, ...]]
+RECORDS = "epochs.json"
+
+
+class EpochBatches(keras.utils.PyDataset):
+    """Batches whose order and drawing follow from a seed and the number of the epoch alone.
+
+    Args:
+        number: how many examples an epoch has.
+        batch_size: examples per batch; the last batch may have fewer.
+        seed: decides order and drawing, together with the epoch.
+        draw: makes a batch, as `fit` takes it, of the positions of its examples, each from 0 to
+            `number - 1`, and a generator. Where it chooses its examples itself, `number` is
+            that of the batches of an epoch, and `batch_size` 1.
+
+    Attributes:
+        epoch: number of the epoch, from 0. `fit` sets it.
+    """
+
+    def __init__(self, number: int, batch_size: int, seed: int, draw: Draw):
+        super().__init__()
+        self.epoch = 0
+        self._number = number
+        self._batch_size = batch_size
+        self._seed = seed
+        self._draw = draw
+
+    def __len__(self):
+        """Returns the number of batches of an epoch."""
+        return math.ceil(self._number / self._batch_size)
+
+    def __getitem__(self, index):
+        """Draws a batch."""
+        order = np.random.default_rng((self._seed, self.epoch)).permutation(self._number)
+        chosen = order[index * self._batch_size : (index + 1) * self._batch_size]
+        # NumPy pads a seed with zeros, so index 0 would be the generator of the order again.
+        return self._draw(chosen, np.random.default_rng((self._seed, self.epoch, index + 1)))
+
+
+class EpochRecords(keras.callbacks.Callback):
+    """Tells batches their epoch, and keeps a file of what each epoch left.
+
+    Args:
+        batches: those that are trained on.
+        path: of the file.
+        measure: takes the model, and returns numbers to be recorded beside the logs.
+
+    Attributes:
+        records: by epoch, what was recorded.
+    """
+
+    def __init__(
+        self,
+        batches: EpochBatches,
+        path: Path,
+        measure: Callable[[keras.Model], dict[str, Any]],
+    ):
+        super().__init__()
+        self._batches = batches
+        self._path = path
+        self._measure = measure
+        self._started = math.nan
+        self.records: list[dict[str, Any]] = _read(path)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Forgets what was recorded of this epoch before a kill."""
+        self._batches.epoch = epoch
+        del self.records[epoch:]
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Records the epoch."""
+        seconds = round(time.perf_counter() - self._started, 1)
+        values = {key: round(float(value), 5) for key, value in (logs or {}).items()}
+        self.records.append({**values, **self._measure(self.model), "seconds": seconds})
+        write_whole(self._path, json.dumps(self.records))
+
+
+def fit(
+    model: keras.Model,
+    batches: EpochBatches,
+    epochs: int,
+    folder: Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    measure: Callable[[keras.Model], dict[str, Any]] = lambda model: {},
+) -> list[dict[str, Any]]:
+    """Trains a compiled model; where a training in this folder was killed, goes on after its epoch.
+
+    Args:
+        model: as it was made for the first of these trainings, with the same seed.
+        batches: drawn by epoch.
+        epochs: of the whole training.
+        folder: of this training alone. It keeps the records, and a backup of the last two epochs,
+            until somebody deletes it.
+        callbacks: for Keras's `fit`.
+        measure: see `EpochRecords`.
+
+    Returns:
+        The records of all epochs: the logs, what `measure` returned, and `seconds`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    backup = folder / "backup"
+    model.optimizer.build(model.trainable_variables)
+    _mend(backup, model, len(batches))
+    records = EpochRecords(batches, folder / RECORDS, measure)
+    model.fit(
+        batches,
+        epochs=epochs,
+        shuffle=False,
+        verbose=0,
+        callbacks=[
+            *callbacks,
+            records,
+            keras.callbacks.BackupAndRestore(
+                str(backup), double_checkpoint=True, delete_checkpoint=False
+            ),
+        ],
+    )
+    return records.records
+
+
+def recorded_seconds(folder: Path) -> float:
+    """Returns how long the recorded epochs of a training in a folder took."""
+    return sum(record["seconds"] for record in _read(folder / RECORDS))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file that appears under its name complete, or not at all."""
+    hidden = path.with_name(f".{path.name}")
+    hidden.write_text(text)
+    os.replace(hidden, path)
+
+
+def _read(path):
+    return json.loads(path.read_text()) if path.exists() else []
+
+
+def _mend(backup, model, steps):
+    """Makes a backup whole that a kill has left half written.
+
+    Keras writes the weights first, then the number of their epoch: a kill in between would have an
+    epoch trained twice. The optimizer's step, which is in the same file as the weights, tells the
+    epoch for certain.
+    """
+    weights, previous = backup / "latest.weights.h5", backup / "latest.weights.h5.bkp"
+    if not weights.exists():
+        return
+    try:
+        model.load_weights(weights)
+    except OSError:
+        if not previous.exists():
+            shutil.rmtree(backup)
+            return
+        shutil.copyfile(previous, weights)
+        model.load_weights(weights)
+    epoch = int(model.optimizer.iterations) // steps
+    (backup / "training_metadata.json").write_text(json.dumps({"epoch": epoch, "batch": 0}))

@@ -1,0 +1,147 @@
+"""Runs that each keep a file, so that an experiment can be stopped, continued and joined."""
+
+import datetime
+import functools
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.progress import RunBar, run_bars
+from common.report import versions
+from common.resumable import recorded_seconds, write_whole
+
+
+class SettingsError(ValueError):
+    """Runs in a folder were made with other settings than those of the experiment."""
+
+
+class RunFiles:
+    """The runs in a folder: those that are finished, and those that were stopped.
+
+    A finished run has a file `NAME.json` with its result, the settings, the versions and the
+    date. One that is on its way has a folder `NAME.unfinished`. Folders of runs are joined by
+    putting their files together.
+
+    Args:
+        folder: of the files; made if need be.
+        settings: what decides results besides the run's own name, as JSON has it.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]):
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._settings = json.loads(json.dumps(settings))
+
+    def is_finished(self, name: str) -> bool:
+        """Tells whether a run needs not be made again."""
+        return self._finished(name).exists()
+
+    def net(self, name: str) -> Path:
+        """Returns where the net of a run is, or will be."""
+        return self._folder / f"{name}.keras"
+
+    def check(self, name: str) -> None:
+        """Checks that a run, if there is one, was made or begun with the present settings.
+
+        Raises:
+            SettingsError: it was made with others.
+        """
+        for path in (self._finished(name), self._begun(name)):
+            if path.exists():
+                self._check(path, json.loads(path.read_text())["settings"])
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Returns the result of a finished run."""
+        return json.loads(self._finished(name).read_text())["result"]
+
+    def make(self, name: str, work: Callable[[Path], dict[str, Any]]) -> None:
+        """Makes a run, or goes on with one that was stopped.
+
+        Args:
+            name: of the run.
+            work: takes the folder of a run that is on its way, and returns the result, to which
+                the seconds are added.
+        """
+        folder = self._begun(name).parent
+        folder.mkdir(exist_ok=True)
+        write_whole(self._begun(name), json.dumps({"settings": self._settings}))
+        spent, started = recorded_seconds(folder), time.perf_counter()
+        result = work(folder)
+        result["seconds"] = round(spent + time.perf_counter() - started, 1)
+        content = {
+            "settings": self._settings,
+            "versions": versions(),
+            "date": datetime.date.today().isoformat(),
+            "result": result,
+        }
+        write_whole(self._finished(name), json.dumps(content, indent=1) + "\n")
+        shutil.rmtree(folder)
+
+    def _finished(self, name):
+        return self._folder / f"{name}.json"
+
+    def _begun(self, name):
+        return self._folder / f"{name}.unfinished" / "settings.json"
+
+    def _check(self, path, found):
+        differing = [
+            f"{key} {found.get(key)!r} (now {self._settings.get(key)!r})"
+            for key in dict.fromkeys([*found, *self._settings])
+            if found.get(key) != self._settings.get(key)
+        ]
+        if differing:
+            raise SettingsError(
+                "runs in the output folder must have the settings of this experiment; give "
+                f"another `--output`, or delete them. Received: {path}, with "
+                f"{', '.join(differing)}"
+            )
+
+
+class Run(NamedTuple):
+    """One run of an experiment.
+
+    Attributes:
+        title: shown beside its progress, and without spaces the name of its files.
+        work: takes a folder for what a stopped run needs to go on, or None, and a bar to move,
+            of which it sets the result; returns the run's result.
+    """
+
+    title: str
+    work: Callable[[Path | None, RunBar], dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """The name of its files."""
+        return "-".join(self.title.lower().split())
+
+
+def make_runs(
+    plan: Sequence[Run], steps: int, files: RunFiles | None = None
+) -> list[dict[str, Any]]:
+    """Makes runs with a bar for each, and returns their results, with `seconds` for the time.
+
+    Args:
+        plan: what is to be run.
+        steps: of the bar of each run.
+        files: with them, finished runs are read, and a stopped one goes on where it was.
+
+    Raises:
+        SettingsError: there are files of runs with other settings.
+    """
+    for run in plan if files else ():
+        files.check(run.name)
+    waiting = [run for run in plan if not (files and files.is_finished(run.name))]
+    made = {}
+    with run_bars(len(waiting)) as bars:
+        for run in waiting:
+            with bars.run(run.title, steps) as bar:
+                if files:
+                    files.make(run.name, functools.partial(run.work, bar=bar))
+                else:
+                    made[run.name] = run.work(None, bar)
+            if not files:
+                made[run.name]["seconds"] = bar.seconds
+    return [files.read(run.name) if files else made[run.name] for run in plan]

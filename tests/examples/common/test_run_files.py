@@ -1,0 +1,101 @@
+"""Runs with files: what is made, read, refused and joined."""
+
+import json
+
+import pytest
+
+from common.resumable import write_whole
+from common.run_files import Run, RunFiles, SettingsError, make_runs
+
+SETTINGS = {"epochs": 2, "rate": 0.1}
+
+
+class Works:
+    """Runs that give their number, and note that they were made."""
+
+    def __init__(self):
+        self.made = []
+
+    def plan(self, *numbers):
+        return [Run(f"seed {number}  BN+IN  ", self._work(number)) for number in numbers]
+
+    def _work(self, number):
+        def work(folder, bar):
+            self.made.append(number)
+            if number < 0:
+                raise RuntimeError
+            bar.result = f"{number} %"
+            return {"number": number, "folder": folder and folder.name}
+
+        return work
+
+
+@pytest.fixture
+def works():
+    return Works()
+
+
+def numbers(results):
+    return [result["number"] for result in results]
+
+
+def test_runs_without_files_are_made_each_time(works, capsys):
+    for _ in range(2):
+        results = make_runs(works.plan(0, 1), 2)
+        assert numbers(results) == [0, 1]
+        assert all(result["folder"] is None and result["seconds"] >= 0 for result in results)
+    assert works.made == [0, 1, 0, 1]
+    assert "seed 1  BN+IN    1 %, 0.0 s" in capsys.readouterr().out
+
+
+def test_finished_runs_are_read_from_their_files(works, tmp_path):
+    files = RunFiles(tmp_path / "runs", SETTINGS)
+    first = make_runs(works.plan(1), 2, files)
+    results = make_runs(works.plan(0, 1), 2, files)
+    assert works.made == [1, 0]
+    assert numbers(results) == [0, 1]
+    assert results[1] == first[0]
+    assert results[0]["folder"] == "seed-0-bn+in.unfinished"
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [
+        "seed-0-bn+in.json",
+        "seed-1-bn+in.json",
+    ]
+    content = json.loads((tmp_path / "runs" / "seed-0-bn+in.json").read_text())
+    assert content["settings"] == SETTINGS
+    assert "keras" in content["versions"]
+
+
+def test_stopped_run_keeps_its_folder_and_its_time_counts(works, tmp_path):
+    files = RunFiles(tmp_path, SETTINGS)
+    with pytest.raises(RuntimeError):
+        make_runs(works.plan(-1), 2, files)
+    folder = tmp_path / "seed--1-bn+in.unfinished"
+    write_whole(folder / "epochs.json", json.dumps([{"seconds": 1000}, {"seconds": 500}]))
+    plan = [works.plan(-1)[0]._replace(work=works.plan(2)[0].work)]
+    (result,) = make_runs(plan, 2, files)
+    assert 1500 <= result["seconds"] < 1505
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_runs_with_other_settings_are_refused_before_any_is_made(finished, works, tmp_path):
+    files = RunFiles(tmp_path, SETTINGS)
+    if finished:
+        make_runs(works.plan(1), 2, files)
+    else:
+        with pytest.raises(RuntimeError):
+            make_runs(works.plan(-1), 2, files)
+    works.made.clear()
+    others = RunFiles(tmp_path, {**SETTINGS, "rate": 0.3})
+    with pytest.raises(SettingsError, match=r"another `--output`.* rate 0.1 \(now 0.3\)$"):
+        make_runs(works.plan(0, 1, -1), 2, others)
+    assert works.made == []
+
+
+def test_folders_are_joined_by_putting_their_files_together(works, tmp_path):
+    for number in (0, 1):
+        make_runs(works.plan(number), 2, RunFiles(tmp_path / str(number), SETTINGS))
+    (tmp_path / "1" / "seed-1-bn+in.json").rename(tmp_path / "0" / "seed-1-bn+in.json")
+    works.made.clear()
+    assert numbers(make_runs(works.plan(0, 1), 2, RunFiles(tmp_path / "0", SETTINGS))) == [0, 1]
+    assert works.made == []
