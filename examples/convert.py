@@ -39,13 +39,15 @@ from matplotlib.figure import Figure
 
 import keras_bin
 from common.charts import COLOURS, plot_grouped_scores, plot_rho
-from common.digit_styles import DigitSplit, draw, draw_held_out, draw_mixed, load_split
+from common.digits import load_digit_scans
 from common.mixed_styles import accuracies_by_style
 from common.nets import build_cnn
 from common.norms import NORMS
 from common.options import add_quick, option_parser, read_options
 from common.progress import RunBars, run_bars
 from common.report import Claim, Report, publish, score_table
+from common.scans import Scans
+from common.styles import draw, draw_held_out, draw_mixed
 from common.training import SETTINGS, accuracy, train
 from keras_bin.export import export_onnx
 
@@ -101,7 +103,7 @@ def train_and_convert(
     learnt: str,
     seed: int,
     epochs: Epochs,
-    digits: DigitSplit,
+    digits: Scans,
     held_out: dict[str, np.ndarray],
     bars: RunBars,
 ) -> Iterator[tuple[dict, keras.Model]]:
@@ -205,18 +207,18 @@ def main(arguments: list[str] | None = None) -> None:
     add_quick(parser, f"{QUICK.before} epochs each, and one style to begin with")
     options = read_options(parser, arguments)
     all_learnt, epochs = ([ONE], QUICK) if options.quick else ([FOUR, ONE], FULL)
-    digits = load_split()
+    digits = load_digit_scans()
     held_out = draw_held_out(digits)
     runs, nets = [], {}
-    with run_bars(options.seeds * len(all_learnt) * (1 + len(FINE_TUNED))) as bars:
-        for seed in range(options.seeds):
+    with run_bars(len(options.seeds) * len(all_learnt) * (1 + len(FINE_TUNED))) as bars:
+        for seed in options.seeds:
             for learnt in all_learnt:
                 for run, net in train_and_convert(learnt, seed, epochs, digits, held_out, bars):
                     runs.append(run)
                     nets[run["norm"]] = net
     nets[TRAINED].save(options.output / "bn.keras")
     keras_bin.plot_rho(nets["BIN"]).savefig(options.output / "rho.png", dpi=150)
-    print(f"The BIN net of the last seed, {options.seeds - 1}, after one style, exported:")
+    print(f"The BIN net of the last seed, {options.seeds[-1]}, after one style, exported:")
     print(export_onnx(nets["BIN"], options.output / "digits.onnx", overwrite=True, verbose=False))
     plot(runs).savefig(options.output / "convert.png", dpi=150)
     title = "Accuracy on held-out digits where the BN net has learnt"

@@ -1,6 +1,7 @@
 """Learn labelled pictures of one style and unlabelled ones of another, with BN and with BIN.
 
     python examples/domain_adaptation.py
+    python examples/domain_adaptation.py --data fashion
     python examples/domain_adaptation.py --office-home FOLDER
 
 A setting of the paper (section 4.3, Table 4), small: unsupervised domain adaptation. A residual net
@@ -12,6 +13,10 @@ drawn in the target style than in the source style, and 450 more are held out to
 Every training is done a second time without the reversal: the second head then only watches. Target
 pictures still share the batches, and so the batch statistics. The output folder receives
 `results.json`, `results.md`, and `domain_adaptation.png`.
+
+With `--data fashion`, the pictures are 10,000 of Fashion-MNIST, and the net is a ResNet-20. Each
+training then has a file in `runs/` of the output folder, and the program goes on where it was
+stopped.
 
 With `--office-home`, the four domains are those of the Office-Home data set (see
 `common/office_home.py`), at 64x64 pixels, and the net is a ResNet-20 that starts from random
@@ -27,7 +32,10 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 
+import functools
 import itertools
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -37,47 +45,67 @@ from rich.table import Table
 
 from common.adaptation import SETTINGS, adapt
 from common.charts import plot_grouped_scores, plot_leads
-from common.digit_styles import load_split
-from common.domains import Domains, digit_domains, office_home_domains
+from common.digits import load_digit_scans
+from common.domains import Domains, digit_domains, office_home_domains, style_domains
 from common.options import add_quick, option_parser, read_options
-from common.progress import run_bars
+from common.progress import RunBar
 from common.report import Claim, Report, publish, score_table
+from common.run_files import Run, RunFiles, SettingsError, make_runs
 from common.training import PARTS, accuracy
+from fashion.options import FASHION, add_data, check_data, read_scans
 
 PROGRAM = "domain_adaptation.py"
 COMPARED = ("BN", "BIN")
 QUICK_DEPTH, QUICK_STEPS = 8, PARTS
+PICTURES, HELD_OUT, STEPS = 10_000, 2_000, 400  # of Fashion-MNIST
 
 
-def compare(seeds: int, domains: Domains, pairs: list[tuple[str, str]]) -> list[dict]:
-    """Trains both nets on every pair with every seed, with reversal and without, and tests them."""
-    plan = list(itertools.product(range(seeds), pairs, (True, False), COMPARED))
+def run(
+    domains: Domains,
+    seed: int,
+    pair: tuple[str, str],
+    reversal: bool,
+    norm: str,
+    folder: Path | None,
+    bar: RunBar,
+) -> dict:
+    """Trains one net, and returns its accuracies on the target and on the source."""
+    source, target = pair
+    task = domains.task(source, target, seed)
+    reader = adapt(norm, domains, task, seed, bar, reversal, folder)
+    scores = {
+        "on_target": accuracy(reader, task.target_test, task.target_test_labels),
+        "on_source": accuracy(reader, task.source_test, task.source_test_labels),
+    }
+    bar.result = f"{scores['on_target']:.1f} %"
+    return {
+        "source": source,
+        "target": target,
+        "reversal": reversal,
+        "norm": norm,
+        "seed": seed,
+        **scores,
+    }
+
+
+def compare(
+    seeds: Sequence[int],
+    domains: Domains,
+    pairs: list[tuple[str, str]],
+    files: RunFiles | None = None,
+) -> list[dict]:
+    """Trains both nets on every pair with every seed, with reversal and without, and tests them.
+
+    With files, finished runs are read from them, and a stopped one goes on where it was.
+    """
     width = max(map(len, domains.names))
-    runs = []
-    with run_bars(len(plan)) as bars:
-        for seed, (source, target), reversal, norm in plan:
-            how = "reversal   " if reversal else "no reversal"
-            name = f"seed {seed}  {source:>{width}} to {target:{width}}  {how}  {norm:3}"
-            with bars.run(name, PARTS) as bar:
-                task = domains.task(source, target, seed)
-                reader = adapt(norm, domains, task, seed, bar, reversal)
-                scores = {
-                    "on_target": accuracy(reader, task.target_test, task.target_test_labels),
-                    "on_source": accuracy(reader, task.source_test, task.source_test_labels),
-                }
-                bar.result = f"{scores['on_target']:.1f} %"
-            runs.append(
-                {
-                    "source": source,
-                    "target": target,
-                    "reversal": reversal,
-                    "norm": norm,
-                    "seed": seed,
-                    **scores,
-                    "seconds": bar.seconds,
-                }
-            )
-    return runs
+    plan = []
+    for each in itertools.product(seeds, pairs, (True, False), COMPARED):
+        seed, (source, target), reversal, norm = each
+        how = "reversal   " if reversal else "no reversal"
+        title = f"seed {seed}  {source:>{width}} to {target:{width}}  {how}  {norm:3}"
+        plan.append(Run(title, functools.partial(run, domains, *each)))
+    return make_runs(plan, PARTS, files)
 
 
 def accuracies(
@@ -166,6 +194,27 @@ def tabulate(runs: list[dict]) -> list[Table]:
     ]
 
 
+def load_domains(parser: ArgumentParser, options: Namespace) -> Domains:
+    """Loads what the options say, or ends the program where it cannot be had."""
+    if options.office_home and options.data == FASHION:
+        parser.error(
+            f"argument --office-home: takes the place of `--data`. Received: --data {FASHION}"
+        )
+    if options.office_home:
+        try:
+            domains = office_home_domains(options.office_home)
+        except ValueError as error:
+            parser.error(f"argument --office-home: {error}")
+    elif options.data == FASHION:
+        scans = read_scans(parser, options, PICTURES, HELD_OUT)
+        domains = style_domains(scans, 20, STEPS, "pictures of Fashion-MNIST")
+    else:
+        domains = digit_domains(load_digit_scans())
+    if options.quick:
+        return domains._replace(depth=QUICK_DEPTH, steps=QUICK_STEPS)
+    return domains
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Runs the comparison, and reports it."""
     parser = option_parser(
@@ -177,24 +226,24 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="FOLDER",
         help="use the domains of Office-Home, which lie in this folder",
     )
+    add_data(parser, PICTURES)
     add_quick(parser, f"one pair, a ResNet-{QUICK_DEPTH}, {QUICK_STEPS} steps")
     options = read_options(parser, arguments)
-    if options.office_home is None:
-        domains = digit_domains(load_split())
-    else:
-        try:
-            domains = office_home_domains(options.office_home)
-        except ValueError as error:
-            parser.error(f"argument --office-home: {error}")
-    pairs = list(itertools.permutations(domains.names, 2))
-    if options.quick:
-        pairs = pairs[:1]
-        domains = domains._replace(depth=QUICK_DEPTH, steps=QUICK_STEPS)
-    runs = compare(options.seeds, domains, pairs)
+    check_data(parser, options)
+    domains = load_domains(parser, options)
+    settings = {"depth": domains.depth, "steps": domains.steps, **SETTINGS}
+    pairs = list(itertools.permutations(domains.names, 2))[: 1 if options.quick else None]
+    files = None
+    if options.data == FASHION:
+        files = RunFiles(options.output / "runs", {"caption": domains.caption, **settings})
+    try:
+        runs = compare(options.seeds, domains, pairs, files)
+    except SettingsError as error:
+        parser.error(str(error))
     report = Report(
         caption=f"{domains.caption} A ResNet-{domains.depth}, {domains.steps} steps. "
         "Mean ± standard deviation over seeds.",
-        settings={"depth": domains.depth, "steps": domains.steps, **SETTINGS},
+        settings=settings,
         runs=runs,
         tables=tabulate(runs),
         claims=claims(runs),

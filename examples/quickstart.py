@@ -31,10 +31,12 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_bin
-from common.digit_styles import CLASSES, draw_held_out, load_split
+from common.digits import load_digit_scans
 from common.mixed_styles import accuracies_by_style, compare_norms
 from common.options import option_parser, positive, read_options
 from common.report import score_table, versions
+from common.scans import CLASSES
+from common.styles import draw_held_out
 from keras_bin.export import export_onnx, export_saved_model
 
 COMPARED = ("BN", "BIN")
@@ -107,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = read_options(parser, arguments)
     console = Console()
-    digits = load_split()
+    digits = load_digit_scans()
     held_out = draw_held_out(digits)
 
     runs, bin_net = compare_norms(COMPARED, options.seeds, options.epochs, digits, held_out)
@@ -117,7 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     keras_bin.plot_rho(bin_net).savefig(options.output / "rho.png", dpi=150)
     bin_net.save(options.output / "digits.keras")
 
-    print(f"The BIN net of the last seed, {options.seeds - 1}, exported:")
+    print(f"The BIN net of the last seed, {options.seeds[-1]}, exported:")
     print(export_saved_model(bin_net, options.output / "digits", verbose=False))
     onnx_file = options.output / "digits.onnx"
     print(export_onnx(bin_net, onnx_file, overwrite=True, verbose=False))
@@ -131,7 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
         options.output / "predictions.png", dpi=150
     )
     print(f"Written to {options.output}: results.json, digits.keras, rho.png, predictions.png")
-    check_claim(runs, options.seeds)
+    check_claim(runs, len(options.seeds))
 
 
 if __name__ == "__main__":

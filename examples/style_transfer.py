@@ -23,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is im
 
 import itertools
 from argparse import Namespace
+from collections.abc import Sequence
 from statistics import mean
 from typing import NamedTuple
 
@@ -117,10 +118,10 @@ def mean_gates(net: keras.Model) -> list[float]:
 
 
 def compare(
-    seeds: int, size: Size, pictures: Pictures, loss_net: LossNet
+    seeds: Sequence[int], size: Size, pictures: Pictures, loss_net: LossNet
 ) -> tuple[list[dict], dict[str, keras.Model]]:
     """Trains every net with every seed; returns the results, and the nets of the last seed."""
-    plan = list(itertools.product(range(seeds), NORMS))
+    plan = list(itertools.product(seeds, NORMS))
     runs, nets = [], {}
     with run_bars(len(plan)) as bars:
         for seed, norm in plan:

@@ -3,9 +3,13 @@
 Ganin et al. 2016, https://arxiv.org/abs/1505.07818.
 """
 
+from pathlib import Path
+
 import keras
+import numpy as np
 import tensorflow as tf
 
+from common import resumable
 from common.domains import Domains, Task
 from common.gradient_reversal import GradientReversal, ReversalSchedule
 from common.layers import Layers
@@ -69,13 +73,44 @@ def batches(task: Task) -> tf.data.Dataset:
     ).map(join)
 
 
+def drawn_batches(task: Task, seed: int, steps: int) -> resumable.EpochBatches:
+    """Returns batches as those of `batches`, which follow from the seed and the number of a part.
+
+    Args:
+        task: what is learnt from.
+        seed: decides the batches, with the part.
+        steps: of a part.
+    """
+    is_target = np.repeat([0.0, 1.0], HALF_BATCH).astype("float32")
+
+    def draw(_, rng):
+        source, target = (
+            rng.choice(len(pictures), HALF_BATCH, replace=len(pictures) < HALF_BATCH)
+            for pictures in (task.source, task.target)
+        )
+        labels = np.concatenate([task.source_labels[source], np.zeros(HALF_BATCH, "int64")])
+        return (
+            np.concatenate([task.source[source], task.target[target]]),
+            (labels, is_target[:, np.newaxis]),
+            (1 - is_target, np.ones_like(is_target)),
+        )
+
+    return resumable.EpochBatches(steps, 1, seed, draw)
+
+
 def adapt(
-    norm: str, domains: Domains, task: Task, seed: int, bar: RunBar, reversal: bool
+    norm: str,
+    domains: Domains,
+    task: Task,
+    seed: int,
+    bar: RunBar,
+    reversal: bool,
+    folder: Path | None = None,
 ) -> keras.Model:
     """Trains one net on a task; returns the model that reads classes.
 
     Without `reversal`, the head that predicts domains learns, but its gradient stops before the
-    features.
+    features. With a folder, a training that was stopped goes on where it was, see `resumable.fit`.
     """
     keras.utils.set_random_seed(seed)
     both, reader = build_net(NORMS[norm], domains.depth, task.source.shape[1:], domains.classes)
@@ -95,6 +130,10 @@ def adapt(
         callbacks.append(ReversalSchedule(both.get_layer("reversal"), domains.steps))
     else:
         both.get_layer("reversal").scale.assign(0)
+    if folder:
+        drawn = drawn_batches(task, seed, domains.steps // PARTS)
+        resumable.fit(both, drawn, PARTS, folder, callbacks)
+        return reader
     both.fit(
         batches(task),
         steps_per_epoch=domains.steps // PARTS,

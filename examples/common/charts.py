@@ -11,7 +11,10 @@ COLOURS = {
     "IN": "#ccbb44",
     "BN+IN": "#66ccee",
     "BIN": "#ee6677",
+    "BIN unscaled": "#ffaabb",
+    "IN first": "#228833",
     "BIN first": "#aa3377",
+    "IBN-Net": "#44bb99",
 }
 LOW = 50
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 
 from common.layers import Layers
-from common.norms import Norm
+from common.norms import PLACED_NORMS, Norm
 from common.plain_nets import alexnet, vgg
 from common.preresnet import densenet_bc, preresnet, wide_resnet
 from common.resnet import resnet, resnext
@@ -20,20 +20,22 @@ class Family(NamedTuple):
         trunk: makes features of pictures, called with `(x, layers, *numbers)`.
         example: the name of one of them: the family and the numbers, each after "-" or "x".
         smallest: the height and width that pictures need.
+        tells_places: whether the trunk tells its layers the places of `Norm`.
     """
 
     trunk: Callable
     example: str
     smallest: int = 1
+    tells_places: bool = False
 
 
 FAMILIES = {
     "alexnet": Family(alexnet, "alexnet", smallest=32),
     "vgg": Family(vgg, "vgg-19", smallest=32),
-    "resnet": Family(resnet, "resnet-110", smallest=4),
+    "resnet": Family(resnet, "resnet-110", smallest=4, tells_places=True),
     "preresnet": Family(preresnet, "preresnet-110", smallest=4),
     "wrn": Family(wide_resnet, "wrn-28-10", smallest=4),
-    "resnext": Family(resnext, "resnext-29-8x64", smallest=4),
+    "resnext": Family(resnext, "resnext-29-8x64", smallest=4, tells_places=True),
     "densenet-bc": Family(densenet_bc, "densenet-bc-100-12", smallest=4),
 }
 
@@ -55,13 +57,19 @@ def build_classifier(
         weight_decay: see `Layers`.
 
     Raises:
-        ValueError: there is no such net, or the pictures are too small for it.
+        ValueError: there is no such net, the pictures are too small for it, or the normalization
+            differs by place and the net does not tell places.
     """
     family, numbers = _find(name)
     if min(shape[:2]) < family.smallest:
         raise ValueError(
             f"{name} needs pictures of {family.smallest}x{family.smallest} pixels or more. "
             f"Received: {shape[0]}x{shape[1]}"
+        )
+    if norm.places and not family.tells_places:
+        raise ValueError(
+            f"a normalization at chosen places, such as {', '.join(PLACED_NORMS)}, needs a resnet "
+            f"or a resnext. Received: {name}"
         )
     layers = Layers(norm, weight_decay)
     pictures = keras.Input(shape, name="pictures")

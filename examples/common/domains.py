@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.digit_styles import CLASSES, STYLES, DigitSplit, draw, draw_held_out
 from common.office_home import DOMAINS, find_pictures, read_pictures
+from common.scans import CLASSES, Scans
+from common.styles import STYLES, draw, draw_held_out
 
 PICTURE_SIZE = 64  # of Office-Home
 
@@ -54,34 +55,46 @@ class Domains(NamedTuple):
     caption: str
 
 
-def digit_domains(split: DigitSplit) -> Domains:
-    """Makes four domains of the styles of digits."""
-    held_out = draw_held_out(split)
+def style_domains(scans: Scans, depth: int, steps: int, caption: str) -> Domains:
+    """Makes four domains of the styles of scans.
+
+    Args:
+        scans: half of those to train on are drawn in the source style, half in the target style.
+        depth: of the residual net.
+        steps: of each training, a multiple of `PARTS`.
+        caption: says what the scans are.
+    """
+    held_out = draw_held_out(scans)
 
     def task(source, target, seed):
         rng = np.random.default_rng(seed)
-        one, other = np.array_split(rng.permutation(len(split.train_scans)), 2)
+        one, other = np.array_split(rng.permutation(len(scans.train_scans)), 2)
         return Task(
-            source=draw(split.train_scans[one], source, rng),
-            source_labels=split.train_labels[one],
-            target=draw(split.train_scans[other], target, rng),
+            source=draw(scans.train_scans[one], source, rng),
+            source_labels=scans.train_labels[one],
+            target=draw(scans.train_scans[other], target, rng),
             target_test=held_out[target],
-            target_test_labels=split.test_labels,
+            target_test_labels=scans.test_labels,
             source_test=held_out[source],
-            source_test_labels=split.test_labels,
+            source_test_labels=scans.test_labels,
         )
 
     return Domains(
         names=tuple(STYLES),
         task=task,
         classes=CLASSES,
-        depth=8,
-        steps=400,
-        caption=f"{len(split.train_scans)} handwritten digits of 8x8 pixels to train on, half of "
+        depth=depth,
+        steps=steps,
+        caption=f"{len(scans.train_scans):,} {caption} to train on, half of "
         "them labelled and in the source style, half without labels in the target style; "
-        f"{len(split.test_scans)} others to test on, in both styles. Not the Office-Home "
+        f"{len(scans.test_scans):,} others to test on, in both styles. Not the Office-Home "
         "pictures that the paper used.",
     )
+
+
+def digit_domains(scans: Scans) -> Domains:
+    """Makes four domains of the styles of digits."""
+    return style_domains(scans, 8, 400, "handwritten digits of 8x8 pixels")
 
 
 def office_home_domains(folder: Path) -> Domains:

@@ -63,6 +63,10 @@ class ReversalSchedule(keras.callbacks.Callback):
         self._steps = steps
         self._step = 0
 
+    def on_epoch_begin(self, epoch, logs=None):
+        """Goes on after the steps that the optimizer has taken, where a training was stopped."""
+        self._step = int(self.model.optimizer.iterations)
+
     def on_train_batch_begin(self, batch, logs=None):
         """Sets the scale."""
         self._reversal.scale.assign(reversal_scale(self._step / self._steps))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import keras
 
-from common.norms import Norm
+from common.norms import Norm, Place
 
 
 class Layers(NamedTuple):
@@ -48,15 +48,15 @@ class Layers(NamedTuple):
             bias_regularizer=self._decay() if use_bias else None,
         )(x)
 
-    def normalize(self, x):
-        """Normalizes over the last axis."""
-        return self.norm.layer(
+    def normalize(self, x, place: Place = "other"):
+        """Normalizes over the last axis, as the place in the net wants it."""
+        return self.norm.at(place)(
             epsilon=1e-5, gamma_regularizer=self._decay(), beta_regularizer=self._decay()
         )(x)
 
-    def activate(self, x):
+    def activate(self, x, place: Place = "other"):
         """Normalizes, and sets what is negative to zero."""
-        return keras.layers.ReLU()(self.normalize(x))
+        return keras.layers.ReLU()(self.normalize(x, place))
 
     def logits(self, x, classes: int, name: str = "logits"):
         """Averages over space, and maps to logits."""

@@ -2,8 +2,8 @@
 
 import keras
 
-from common.digit_styles import CLASSES
 from common.norms import Norm
+from common.scans import CLASSES
 
 
 def build_cnn(norm: Norm, classes: int = CLASSES) -> keras.Model:
@@ -21,7 +21,7 @@ def build_cnn(norm: Norm, classes: int = CLASSES) -> keras.Model:
         if number == 3:
             x = keras.layers.MaxPooling2D()(x)
         x = keras.layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{number}")(x)
-        x = norm.layer(name=f"norm{number}")(x)
+        x = norm.at("first" if number == 1 else "other")(name=f"norm{number}")(x)
         x = keras.layers.ReLU()(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     return norm.model_class(pictures, keras.layers.Dense(classes, name="logits")(x))

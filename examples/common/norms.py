@@ -1,10 +1,12 @@
 """The normalizations that the examples compare."""
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 import keras
+from keras import ops
 
 import keras_bin
 
@@ -12,13 +14,12 @@ import keras_bin
 # weights move on.
 MOMENTUM = 0.9
 
+Place = Literal["first", "block", "other"]
+
 
 @keras.saving.register_keras_serializable(package="keras_bin_examples")
-class HalfMix(keras_bin.BatchInstanceNormalization):
-    """A BIN layer whose rho stays at 1/2: the mean of batch and instance normalization."""
-
-    def __init__(self, **kwargs):
-        super().__init__(**{"rho_initializer": keras.initializers.Constant(0.5), **kwargs})
+class FixedMix(keras_bin.BatchInstanceNormalization):
+    """A BIN layer whose rho stays as it is made."""
 
     def build(self, input_shape):
         """Creates the weights of a BIN layer, and takes rho out of the trainable ones."""
@@ -26,25 +27,65 @@ class HalfMix(keras_bin.BatchInstanceNormalization):
         self.rho.trainable = False
 
 
+@keras.saving.register_keras_serializable(package="keras_bin_examples")
+class HalfInstance(keras.initializers.Initializer):
+    """Gates of 0 for the first half of the channels, and of 1 for the others.
+
+    Source: Pan et al. 2018, https://arxiv.org/abs/1807.09441, IBN-a.
+    """
+
+    def __call__(self, shape, dtype=None):
+        """Returns gates of shape `(channels,)`."""
+        return ops.cast(ops.arange(shape[0]) >= shape[0] // 2, dtype or keras.config.floatx())
+
+
 class Norm(NamedTuple):
-    """A normalization and the model that trains it.
+    """Normalizations for the places of a net, and the model that trains them.
 
     Attributes:
-        layer: makes a layer, from the keyword arguments that the four have in common: `name`,
+        layer: makes a layer, from the keyword arguments that all have in common: `name`,
             `epsilon`, the initializers and regularizers of `gamma` and `beta`.
-        model_class: `keras.Model`, or `keras_bin.BINModel` where rho learns.
+        model_class: makes a model of inputs and outputs: `keras.Model`, or
+            `keras_bin.BINModel` where rho learns.
+        places: what makes a layer at a place where it is not `layer`: "first" is the first
+            normalization of a net, "block" the first of each residual block.
     """
 
     layer: Callable[..., keras.layers.Layer]
-    model_class: type[keras.Model]
+    model_class: Callable[..., keras.Model]
+    places: Mapping[Place, Callable[..., keras.layers.Layer]] = MappingProxyType({})
+
+    def at(self, place: Place) -> Callable[..., keras.layers.Layer]:
+        """Returns what makes the layer at a place."""
+        return self.places.get(place, self.layer)
 
 
+_BN = functools.partial(keras.layers.BatchNormalization, momentum=MOMENTUM)
+_BIN = functools.partial(keras_bin.BatchInstanceNormalization, momentum=MOMENTUM)
+
+
+def _fixed(rho):
+    return functools.partial(FixedMix, rho_initializer=rho, momentum=MOMENTUM)
+
+
+# The same in every layer of a net.
 NORMS = {
-    "BN": Norm(functools.partial(keras.layers.BatchNormalization, momentum=MOMENTUM), keras.Model),
-    "IN": Norm(functools.partial(keras.layers.GroupNormalization, groups=-1), keras.Model),
-    "BN+IN": Norm(functools.partial(HalfMix, momentum=MOMENTUM), keras.Model),
-    "BIN": Norm(
-        functools.partial(keras_bin.BatchInstanceNormalization, momentum=MOMENTUM),
-        keras_bin.BINModel,
-    ),
+    "BN": Norm(_BN, keras.Model),
+    "IN": Norm(_fixed("zeros"), keras.Model),
+    "BN+IN": Norm(_fixed(keras.initializers.Constant(0.5)), keras.Model),
+    "BIN": Norm(_BIN, keras_bin.BINModel),
 }
+# Where the place decides, and BIN whose rho takes no longer steps than the other weights.
+PLACED_NORMS = {
+    "IN first": Norm(_BN, keras.Model, {"first": _fixed("zeros")}),
+    "BIN first": Norm(_BN, keras_bin.BINModel, {"first": _BIN}),
+    "IBN-Net": Norm(_BN, keras.Model, {"block": _fixed(HalfInstance())}),
+}
+UNSCALED = "BIN unscaled"
+ALL_NORMS = {
+    **NORMS,
+    UNSCALED: Norm(_BIN, functools.partial(keras_bin.BINModel, rho_gradient_scale=1.0)),
+    **PLACED_NORMS,
+}
+# Those in which nothing decides for itself between batch and instance normalization.
+FIXED_NORMS = [norm for norm, made in ALL_NORMS.items() if made.model_class is keras.Model]

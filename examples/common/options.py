@@ -1,21 +1,25 @@
 """The command line that every experiment has."""
 
+import math
 import shlex
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterable
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[1]
 
 
-def option_parser(program: str, description: str, seeds: int, folder: str) -> ArgumentParser:
+def option_parser(
+    program: str, description: str, seeds: int | range, folder: str
+) -> ArgumentParser:
     """Makes a command line with the options `--seeds` and `--output`.
 
     Args:
         program: file name of the program.
         description: what the program does.
-        seeds: default number of seeds.
+        seeds: the default, a number of seeds from 0 on, or a range of them.
         folder: default folder of the results, inside `examples`.
     """
     parser = ArgumentParser(
@@ -25,10 +29,11 @@ def option_parser(program: str, description: str, seeds: int, folder: str) -> Ar
     )
     parser.add_argument(
         "--seeds",
-        type=positive,
-        default=seeds,
+        type=seed_range,
+        default=seeds if isinstance(seeds, range) else range(seeds),
         metavar="N",
-        help="repeat everything with the seeds 0 to N-1 (default: %(default)s)",
+        help="repeat everything with the seeds 0 to N-1, or with those from A to B if it is A-B "
+        f"(default: {_seeds_text(seeds)})",
     )
     parser.add_argument(
         "--output",
@@ -49,11 +54,68 @@ def add_quick(parser: ArgumentParser, meaning: str) -> None:
     )
 
 
+def add_norms(
+    parser: ArgumentParser, norms: Iterable[str], default: list[str] | None = None
+) -> None:
+    """Adds the option `--norm`, a list of normalizations.
+
+    Args:
+        parser: of the program.
+        norms: all that there are.
+        default: the value where the option is not given; None where the data decide.
+    """
+    names = {norm.lower().replace(" ", "-"): norm for norm in norms}
+
+    def name(text: str) -> str:
+        key = text.lower().replace(" ", "-")
+        if key not in names:
+            raise ArgumentTypeError(f"must be among {', '.join(names)}. Received: {text!r}")
+        return names[key]
+
+    parser.add_argument(
+        "--norm",
+        nargs="+",
+        type=name,
+        default=default,
+        metavar="NORM",
+        help=f"normalizations to compare, any of {', '.join(names)} "
+        f"(default: {' '.join(default).lower() if default else 'those of the experiment'})",
+    )
+
+
 def positive(text: str) -> int:
     """Reads an integer above 0 from the command line."""
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError(f"must be an integer above 0. Received: {text!r}")
     return int(text)
+
+
+def above_zero(text: str) -> float:
+    """Reads a number above 0 from the command line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise ArgumentTypeError(f"must be a number above 0. Received: {text!r}")
+    return value
+
+
+def _seeds_text(seeds):
+    return f"{seeds[0]}-{seeds[-1]}" if isinstance(seeds, range) else seeds
+
+
+def seed_range(text: str) -> range:
+    """Reads a number of seeds, or the first and the last one, from the command line."""
+    first, dash, last = text.partition("-")
+    if dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last):
+        return range(int(first), int(last) + 1)
+    if not dash and text.isdecimal() and int(text):
+        return range(int(text))
+    raise ArgumentTypeError(
+        "must be a number of seeds above 0, as in 3, or the first and the last seed, as in 3-4. "
+        f"Received: {text!r}"
+    )
 
 
 def read_options(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:

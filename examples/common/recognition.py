@@ -1,12 +1,16 @@
 """Pictures to recognize, from CIFAR or of digits, and how a training varies them."""
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from common.digit_styles import CLASSES, draw, draw_held_out, load_split
+from common.digits import load_digit_scans
+from common.scans import CLASSES
+from common.styles import draw, draw_held_out
 
 # Mean and standard deviation of red, green and blue in CIFAR, of 1, as BIN's authors have them:
 # https://github.com/hyseob/Batch-Instance-Normalization.
@@ -81,7 +85,7 @@ def load_cifar(classes: int) -> Pictures:
 
 def load_digits() -> Pictures:
     """Draws scikit-learn's digits in random colours, the same pictures at every call."""
-    split = load_split()
+    split = load_digit_scans()
     return Pictures(
         draw(split.train_scans, DIGIT_STYLE, np.random.default_rng(0)),
         split.train_labels,
@@ -92,6 +96,46 @@ def load_digits() -> Pictures:
         np.ones(3, "float32"),
         mirrored=False,
     )
+
+
+class DataSet(NamedTuple):
+    """Pictures, and their sizes, known before they are loaded.
+
+    Attributes:
+        load: returns the pictures.
+        side: their height and width.
+        classes: how many there are.
+        net: the net that learns them if none is named.
+        caption: what they are.
+    """
+
+    load: Callable[[], Pictures]
+    side: int
+    classes: int
+    net: str
+    caption: str
+
+
+DATASETS = {
+    "digits": DataSet(
+        load_digits,
+        side=8,
+        classes=10,
+        net="resnet-14",
+        caption="Reduced size: the recipe of BIN's authors, run with handwritten digits of 8x8 "
+        "pixels in random colours, not with their data and nets.",
+    ),
+    **{
+        f"cifar{classes}": DataSet(
+            functools.partial(load_cifar, classes),
+            side=32,
+            classes=classes,
+            net="resnet-110",
+            caption=f"The recipe of BIN's authors, run with CIFAR-{classes}.",
+        )
+        for classes in (10, 100)
+    },
+}
 
 
 def training_batches(pictures: Pictures, batch_size: int, seed: int) -> tf.data.Dataset:

@@ -114,7 +114,7 @@ def publish(report: Report, options: Namespace) -> None:
         "command": options.command,
         "date": datetime.date.today().isoformat(),
         "seconds": round(time.perf_counter() - options.started),
-        "seeds": list(range(options.seeds)),
+        "seeds": list(options.seeds),
         "versions": versions(),
     }
     results = {
@@ -130,7 +130,7 @@ def publish(report: Report, options: Namespace) -> None:
     print(f"Written to {options.output}: {written}")
     for claim in report.claims:
         print(claim)
-    if options.quick or options.seeds < JUDGED_SEEDS:
+    if options.quick or len(options.seeds) < JUDGED_SEEDS:
         print(f"Too small a run to judge: compare with --seeds {JUDGED_SEEDS} or more.")
     elif not all(claim.holds for claim in report.claims):
         sys.exit("Not every claim holds.")

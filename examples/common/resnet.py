@@ -29,7 +29,7 @@ def resnet(x, layers: Layers, depth: int):
     every shortcut that changes shape, as in https://github.com/hyseob/Batch-Instance-Normalization.
     """
     blocks, bottleneck = count_blocks(depth, 6, 2), is_bottleneck(depth)
-    x = layers.activate(layers.convolve(x, WIDTHS[0], 3))
+    x = layers.activate(layers.convolve(x, WIDTHS[0], 3), "first")
     for width, strides in stage_blocks(blocks):
         if bottleneck:
             x = _bottleneck(x, layers, width, EXPANSION * width, strides)
@@ -57,7 +57,7 @@ def resnext(x, layers: Layers, depth: int, groups: int, width: int):
     Source: Xie et al. 2017, https://arxiv.org/abs/1611.05431, section 5.3.
     """
     blocks = count_blocks(depth, 9, 2)
-    x = layers.activate(layers.convolve(x, 64, 3))
+    x = layers.activate(layers.convolve(x, 64, 3), "first")
     for base, strides in stage_blocks(blocks):
         inside = groups * width * base // WIDTHS[0]
         x = _bottleneck(x, layers, inside, 4 * EXPANSION * base, strides, groups)
@@ -88,12 +88,12 @@ def is_bottleneck(depth: int) -> bool:
 
 
 def _basic_block(x, layers, width, strides):
-    y = layers.activate(layers.convolve(x, width, 3, strides))
+    y = layers.activate(layers.convolve(x, width, 3, strides), "block")
     return _join(x, layers.normalize(layers.convolve(y, width, 3)), layers, strides)
 
 
 def _bottleneck(x, layers, inside, outside, strides, groups=1):
-    y = layers.activate(layers.convolve(x, inside, 1))
+    y = layers.activate(layers.convolve(x, inside, 1), "block")
     y = layers.activate(layers.convolve(y, inside, 3, strides, groups))
     return _join(x, layers.normalize(layers.convolve(y, outside, 1)), layers, strides)
 

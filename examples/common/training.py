@@ -1,10 +1,13 @@
 """Training a classifier, and testing it."""
 
 import math
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from common import resumable
 
 # Chosen for BN, on training digits kept back for that and with other seeds than these. The
 # held-out digits decided nothing.
@@ -42,6 +45,8 @@ def train_steps(
     labels: np.ndarray,
     steps: int,
     callback: keras.callbacks.Callback,
+    seed: int = 0,
+    folder: Path | None = None,
 ) -> None:
     """Trains as `train` does, but for so many steps, however few the pictures are.
 
@@ -51,8 +56,19 @@ def train_steps(
         labels: integers of shape `(n,)`.
         steps: batches to learn from, a multiple of `PARTS`.
         callback: called after each of `PARTS` equal parts, as after an epoch, for a progress bar.
+        seed: with a folder, decides the batches of each part.
+        folder: with one, a training that was stopped goes on where it was, see `resumable.fit`.
     """
     _compile(model, steps)
+    if folder:
+
+        def draw(_, rng):
+            chosen = rng.choice(len(pictures), BATCH_SIZE, replace=len(pictures) < BATCH_SIZE)
+            return pictures[chosen], labels[chosen]
+
+        drawn = resumable.EpochBatches(steps // PARTS, 1, seed, draw)
+        resumable.fit(model, drawn, PARTS, folder, [callback])
+        return
     batches = tf.data.Dataset.from_tensor_slices((pictures, labels)).shuffle(len(pictures))
     model.fit(
         batches.repeat().batch(BATCH_SIZE),

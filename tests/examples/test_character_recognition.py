@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 
 import character_recognition
-from character_recognition import COLOURED, CONTROL, Reader, accuracies, draw_subset, tabulate
-from common.digit_styles import load_split
+from character_recognition import Setting, draw_subset, run
+from common.digits import load_digit_scans
+from common.few_pictures import (
+    COLOURED,
+    CONTROL,
+    Reader,
+    accuracies,
+    errors_avoided,
+    plot,
+    tabulate,
+)
 from common.progress import run_bars
-from tests.examples.programs import check_picture, read_results, run_program
+from tests.examples.programs import check_picture, make_fashion, read_results, run_program
 
 SIZES = (50, 300)
 READERS = (Reader(COLOURED, 8), Reader(COLOURED, 20), Reader(CONTROL, 8))
@@ -68,7 +77,7 @@ def test_a_smaller_share_of_errors_must_be_avoided_in_white_on_black(control, sh
 
 def test_no_errors_are_avoided_where_bn_makes_none():
     made = [{**run, "accuracy": 100.0} for run in runs({50: 14, 300: 28})]
-    assert character_recognition.errors_avoided(made, CONTROL, 8, SIZES) == 0
+    assert errors_avoided(made, CONTROL, 8, SIZES) == 0
 
 
 def test_accuracies_average_over_what_is_not_chosen():
@@ -100,7 +109,7 @@ def test_table_lists_nets_below_their_number_of_digits():
 
 
 def test_every_net_has_a_panel():
-    figure = character_recognition.plot(runs({50: 14, 300: 0}), READERS, SIZES)
+    figure = plot(runs({50: 14, 300: 0}), READERS, SIZES)
     drawn = {
         axes.get_title(): [line.lines[0].get_ydata().tolist() for line in axes.containers]
         for axes in figure.axes
@@ -124,9 +133,9 @@ def test_digits_are_learnt_and_read_in_the_style_of_the_reader(style, monkeypatc
         character_recognition, "train_steps", lambda model, pictures, *_: seen.append(pictures)
     )
     monkeypatch.setattr(character_recognition, "accuracy", accuracy)
-    split = load_split()
+    setting = Setting("digits", load_digit_scans(), [Reader(style, 8)], [50], 10)
     with run_bars(1) as bars, bars.run("", 1) as bar:
-        made = character_recognition.run("BIN", Reader(style, 8), 50, 0, 10, split, bar)
+        made = run(setting, 0, Reader(style, 8), 50, "BIN", None, bar)
     assert made["style"] == style
     assert sorted(map(len, seen)) == [50, 50, 450]
     for pictures in seen:
@@ -136,7 +145,7 @@ def test_digits_are_learnt_and_read_in_the_style_of_the_reader(style, monkeypatc
 
 @pytest.mark.parametrize("size", [50, 100, 300])
 def test_subset_holds_all_classes_alike_and_changes_with_the_seed(size):
-    split = load_split()
+    split = load_digit_scans()
     pictures, labels = draw_subset(split, COLOURED, size, seed=0)
     assert pictures.shape == (size, 8, 8, 3)
     counts = np.bincount(labels)
@@ -176,3 +185,26 @@ def test_table_and_picture_are_written(finished):
             assert expected in text
         assert "On the digits learnt" in text
     check_picture(output / "character_recognition.png")
+
+
+@pytest.mark.slow
+def test_garments_are_learnt_in_parts_and_have_files(tmp_path, monkeypatch):
+    folders = []
+
+    def train(model, pictures, labels, steps, callback, seed, folder):
+        assert (pictures.shape, len(labels)) == ((100, 28, 28, 3), 100)
+        folders.append(folder.name)
+
+    monkeypatch.setattr("common.training.train_steps", train)
+    folder = make_fashion(tmp_path / "data", train=110)
+    printed = run_program(
+        "character_recognition.py",
+        *("--data", "fashion", "--quick", "--seeds", 1, "--folder", folder, "--output", tmp_path),
+    )
+    assert folders == [
+        f"seed-0-{net}-100-garments-{norm}.unfinished"
+        for net in ("resnet-8", "resnet-8,-white-on-black")
+        for norm in ("bn", "bin")
+    ]
+    assert "Accuracy on held-out garments" in printed
+    assert "100 garments of 28x28 pixels" in read_results(tmp_path)["caption"]

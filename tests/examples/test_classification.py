@@ -95,8 +95,10 @@ def test_figure_shows_both_curves_and_the_drops():
         (["--net", "resnet-9"], "`depth` must be 6n + 2: 8, 14, 20, ... Received: depth=9"),
         (["--net", "lenet-5"], "A net must be named as one of alexnet, vgg-19"),
         (["--net", "vgg-19"], "vgg-19 needs pictures of 32x32 pixels or more. Received: 8x8"),
-        (["--norm", "bn", "ln"], "invalid choice: 'LN'"),
-        (["--dataset", "mnist"], "invalid choice: 'mnist'"),
+        (["--norm", "bn", "ln"], "must be among bn, in, bn+in, bin, bin-unscaled, in-first,"),
+        (["--norm", "in-first", "--net", "wrn-10-1"], "needs a resnet or a resnext. Received"),
+        (["--data", "mnist"], "invalid choice: 'mnist'"),
+        (["--rate", "0.1"], "argument --rate: needs `--data fashion`. Received: --data digits"),
         (["--epochs", "0"], "must be an integer above 0. Received: '0'"),
     ],
 )
@@ -112,9 +114,7 @@ def test_missing_cifar_is_told_before_training(tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(keras.datasets.cifar10, "load_data", load)
     with pytest.raises(SystemExit, match="2"):
-        classification.main(
-            ["--dataset", "cifar10", "--net", "resnet-8", "--output", str(tmp_path)]
-        )
+        classification.main(["--data", "cifar10", "--net", "resnet-8", "--output", str(tmp_path)])
     assert "cifar10 must be in ~/.keras/datasets" in capsys.readouterr().err
 
 
@@ -126,7 +126,7 @@ def test_cifar_runs_from_the_command_line(tmp_path, monkeypatch):
         for n in (150, 20)
     )
     monkeypatch.setattr(keras.datasets.cifar100, "load_data", lambda: tiny)
-    options = "--dataset cifar100 --net resnet-8 --norm bin --epochs 2 --seeds 1"
+    options = "--data cifar100 --net resnet-8 --norm bin --epochs 2 --seeds 1"
     classification.main([*options.split(), "--output", str(tmp_path)])
     results = read_results(tmp_path)
     assert results["settings"]["parameters"] == {"BIN": 83_892 + 16 * 3 + 32 * 3 + 64 * 3}

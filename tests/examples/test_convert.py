@@ -7,7 +7,8 @@ import pytest
 
 import convert
 import keras_bin
-from common.digit_styles import STYLES, draw_held_out, load_split
+from common.digits import load_digit_scans
+from common.styles import STYLES, draw_held_out
 from tests.examples.programs import check_picture, read_results, run_program
 
 FORMS = ["BN, trained", "BN", "BIN first", "BIN"]
@@ -108,9 +109,9 @@ def test_net_as_it_was_trained_is_kept(finished):
 @pytest.mark.slow
 def test_onnx_file_reads_held_out_digits_as_the_converted_net(finished):
     run = read_results(finished[0])["runs"][-1]
-    labels = load_split().test_labels
+    labels = load_digit_scans().test_labels
     session = onnxruntime.InferenceSession(finished[0] / "digits.onnx")
-    pictures = draw_held_out(load_split())["random colours"]
+    pictures = draw_held_out(load_digit_scans())["random colours"]
     logits = session.run(["logits"], {"pictures": pictures})[0]
     # One of 450 digits may lie so near a border that float32 decides it.
     right = 100 * np.mean(logits.argmax(-1) == labels)

@@ -7,11 +7,17 @@ import pytest
 
 import domain_adaptation
 from common import adaptation
-from common.digit_styles import STYLES
 from common.domains import Domains, Task
+from common.styles import STYLES
 from common.training import PARTS
 from domain_adaptation import accuracies
-from tests.examples.programs import check_picture, make_office_home, read_results, run_program
+from tests.examples.programs import (
+    check_picture,
+    make_fashion,
+    make_office_home,
+    read_results,
+    run_program,
+)
 
 
 def test_every_run_is_labelled_with_what_was_trained_and_tested(monkeypatch):
@@ -31,10 +37,10 @@ def test_every_run_is_labelled_with_what_was_trained_and_tested(monkeypatch):
         assert pictures is labels
         return reader + pictures[0]
 
-    monkeypatch.setattr(domain_adaptation, "adapt", lambda *arguments: 10 * arguments[-1])
+    monkeypatch.setattr(domain_adaptation, "adapt", lambda *arguments: 10 * arguments[5])
     monkeypatch.setattr(domain_adaptation, "accuracy", accuracy)
     domains = Domains(("one", "two"), task, classes=5, depth=8, steps=PARTS, caption="")
-    made = domain_adaptation.compare(1, domains, [("one", "two")])
+    made = domain_adaptation.compare([0], domains, [("one", "two")])
     assert [(run["norm"], run["reversal"], run["on_target"], run["on_source"]) for run in made] == [
         ("BN", True, 11, 12),
         ("BIN", True, 11, 12),
@@ -130,12 +136,12 @@ def first_result(function):
     return call
 
 
-@pytest.fixture(scope="module", params=["digits", "office-home"])
+@pytest.fixture(scope="module", params=["digits", "fashion", "office-home"])
 def finished(request, tmp_path_factory):
     """The domains, the output folder of a quick run, and what it printed.
 
-    For Office-Home, to save time, pictures are smaller, and one training stands for all: the others
-    differ from it as those on digits do.
+    For the others than digits, to save time, one training stands for all: those that are not done
+    differ from it as those on digits do. Pictures of Office-Home are smaller.
     """
     output = tmp_path_factory.mktemp("domain_adaptation")
     arguments = ["--quick", "--seeds", 1, "--output", output]
@@ -143,6 +149,11 @@ def finished(request, tmp_path_factory):
         if request.param == "office-home":
             arguments += ["--office-home", make_office_home(output / "data")]
             patch.setattr("common.domains.PICTURE_SIZE", 16)
+        if request.param == "fashion":
+            folder = make_fashion(output / "data", train=100)
+            arguments += ["--data", "fashion", "--folder", folder]
+            patch.setattr("common.adaptation.HALF_BATCH", 8)
+        if request.param != "digits":
             patch.setattr("common.adaptation.adapt", first_result(adaptation.adapt))
         return request.param, output, run_program("domain_adaptation.py", *arguments)
 
@@ -154,8 +165,27 @@ def test_results_table_and_picture_are_written(finished):
     assert [(run["norm"], run["reversal"]) for run in results["runs"]] == [
         (norm, reversal) for reversal in (True, False) for norm in ("BN", "BIN")
     ]
-    first = "clean to inverted" if domains == "digits" else "Art to Clipart"
+    first = "Art to Clipart" if domains == "office-home" else "clean to inverted"
     for text in (printed, (output / "results.md").read_text()):
         for expected in (first, "mean", "BIN - BN", "without gradient reversal"):
             assert expected in " ".join(text.split())
     check_picture(output / "domain_adaptation.png")
+
+
+@pytest.mark.slow
+def test_runs_on_garments_have_files_and_others_have_none(finished):
+    domains, output, _ = finished
+    names = sorted(path.name for path in output.glob("runs/*"))
+    expected = [
+        f"seed-0-clean-to-inverted-{how}-{norm}.json"
+        for how in ("no-reversal", "reversal")
+        for norm in ("bin", "bn")
+    ]
+    assert names == (expected if domains == "fashion" else [])
+
+
+def test_office_home_takes_the_place_of_other_data(tmp_path, capsys):
+    arguments = ["--office-home", str(tmp_path), "--data", "fashion", "--output", str(tmp_path)]
+    with pytest.raises(SystemExit, match="2"):
+        domain_adaptation.main(arguments)
+    assert "takes the place of `--data`. Received: --data fashion" in capsys.readouterr().err

@@ -3,8 +3,8 @@
 import pytest
 
 import mixed_domain
-from common.digit_styles import STYLES
 from common.norms import NORMS
+from common.styles import STYLES
 from tests.examples.programs import check_picture, read_results, run_program
 
 

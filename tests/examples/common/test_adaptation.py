@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from common import adaptation
-from common.adaptation import HALF_BATCH, adapt, batches, build_net
+from common.adaptation import HALF_BATCH, adapt, batches, build_net, drawn_batches
 from common.domains import Domains, Task
 from common.gradient_reversal import ReversalSchedule, reversal_scale
 from common.norms import NORMS
@@ -21,8 +21,18 @@ def task():
     return Task(black, np.arange(40) % 9 + 1, white, *[None] * 4)
 
 
-def test_batches_weigh_the_classes_of_the_source_alone(task):
-    for pictures, (classes, domain), weights in batches(task).take(3):
+def first_batches(task, drawn):
+    """Three batches, drawn by the number of a part, or out of a dataset."""
+    if not drawn:
+        return batches(task).take(3)
+    made = drawn_batches(task, 0, 3)
+    assert len(made) == 3
+    return [made[index] for index in range(3)]
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_batches_weigh_the_classes_of_the_source_alone(task, drawn):
+    for pictures, (classes, domain), weights in first_batches(task, drawn):
         assert pictures.shape == (2 * HALF_BATCH, 8, 8, 3)
         half = np.repeat([0.0, 1.0], HALF_BATCH)
         np.testing.assert_array_equal(pictures[:, 0, 0, 0], half)
@@ -95,3 +105,33 @@ def test_domains_change_features_only_through_the_reversal(task, reversal, monke
     assert all(same) is not reversal
     grown = [reversal_scale(step / PARTS) for step in range(PARTS)]
     assert scales == pytest.approx(2 * grown if reversal else [])
+
+
+def test_stopped_adaptation_goes_on_and_ends_with_the_same_numbers(task, tmp_path, monkeypatch):
+    class Stop(Exception):
+        """What ends a training before its time."""
+
+    class Stopping(ReversalSchedule):
+        def on_epoch_begin(self, epoch, logs=None):
+            super().on_epoch_begin(epoch, logs)
+            if epoch == 2:
+                raise Stop
+
+    def one_layer(pictures, layers, depth):
+        return keras.layers.Conv2D(4, 3, activation="relu")(pictures)
+
+    monkeypatch.setattr(adaptation, "resnet", one_layer)
+    domains = Domains((), None, classes=10, depth=8, steps=2 * PARTS, caption="")
+
+    def weights(folder):
+        with run_bars(1) as bars, bars.run("", PARTS) as bar:
+            return adapt("BN", domains, task, 0, bar, True, folder).get_weights()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adaptation, "ReversalSchedule", Stopping)
+        with pytest.raises(Stop):
+            weights(tmp_path / "stopped")
+    for one, other in zip(
+        weights(tmp_path / "stopped"), weights(tmp_path / "straight"), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from common.digit_styles import DigitSplit
 from common.domains import digit_domains, office_home_domains
+from common.scans import Scans
 from tests.examples.programs import make_office_home
 
 
 def test_source_and_target_are_other_scans_and_change_with_the_seed():
     scans = np.arange(1, 9, dtype="float32")[:, None, None] / 8 * np.ones((8, 8, 8), "float32")
-    split = DigitSplit(scans, scans[:2], np.arange(8), np.arange(2))
+    split = Scans(scans, scans[:2], np.arange(8), np.arange(2))
     domains = digit_domains(split)
     task = domains.task("clean", "inverted", 0)
     source, target = task.source[:, 0, 0, 0], 1 - task.target[:, 0, 0, 0]

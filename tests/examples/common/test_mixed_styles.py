@@ -4,23 +4,24 @@ import numpy as np
 import pytest
 
 from common import mixed_styles
-from common.digit_styles import STYLES, DigitSplit
 from common.mixed_styles import accuracies_by_style, compare_norms
+from common.scans import Scans
+from common.styles import STYLES
 
 
 @pytest.fixture
 def digits():
     scans = np.random.default_rng(0).random((8, 8, 8)).astype("float32")
-    return DigitSplit(scans, scans[:4], np.arange(8), np.arange(4))
+    return Scans(scans, scans[:4], np.arange(8), np.arange(4))
 
 
-def compare(digits, norms=("BN", "BIN"), seeds=2):
+def compare(digits, norms=("BN", "BIN"), seeds=range(2)):
     held_out = dict.fromkeys(STYLES, np.zeros((4, 8, 8, 3), "float32"))
     return compare_norms(norms, seeds, 1, digits, held_out)
 
 
 def test_every_norm_is_trained_and_tested(digits, capsys):
-    runs, model = compare(digits, seeds=1)
+    runs, model = compare(digits, seeds=range(1))
     assert [len(run["rho"]) for run in runs] == [0, 4]
     assert list(runs[0]["accuracy"]) == list(STYLES)
     assert type(model).__name__ == "BINModel"

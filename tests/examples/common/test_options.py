@@ -5,7 +5,15 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from common.options import add_quick, option_parser, positive, read_options
+from common.options import (
+    above_zero,
+    add_norms,
+    add_quick,
+    option_parser,
+    positive,
+    read_options,
+    seed_range,
+)
 
 
 def parser():
@@ -25,7 +33,7 @@ def test_help_shows_defaults_an_example_and_what_quick_means(capsys):
         read_options(parser(), ["--help"])
     text = " ".join(capsys.readouterr().out.split())
     for expected in (
-        "seeds 0 to N-1 (default: 5)",
+        "seeds 0 to N-1, or with those from A to B if it is A-B (default: 5)",
         "(default: examples/output/program)",
         "example: python examples/program.py --seeds",
         "1 epoch; its claims are not judged",
@@ -39,3 +47,41 @@ def test_options_remember_the_command(tmp_path, monkeypatch):
     assert read_options(parser(), arguments).command == expected
     monkeypatch.setattr(sys, "argv", ["examples/program.py", *arguments])
     assert read_options(parser(), None).command == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("3", range(3)), ("3-4", range(3, 5)), ("100-100", range(100, 101))]
+)
+def test_seeds_are_a_number_or_the_first_and_the_last(text, seeds):
+    assert seed_range(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["0", "4-3", "-1", "3-", "1.5", ""])
+def test_other_seeds_are_refused(text):
+    with pytest.raises(ArgumentTypeError, match=f"as in 3-4. Received: '{text}'"):
+        seed_range(text)
+
+
+def test_default_may_be_a_range_of_seeds(capsys):
+    made = option_parser("program.py", "What it does.", range(100, 102), "output/program")
+    assert made.parse_args([]).seeds == range(100, 102)
+    with pytest.raises(SystemExit, match="0"):
+        made.parse_args(["--help"])
+    assert "(default: 100-101)" in " ".join(capsys.readouterr().out.split())
+
+
+def test_numbers_are_finite_and_above_zero():
+    assert above_zero("0.03") == 0.03
+    for text in ("0", "-1", "inf", "nan", "many"):
+        with pytest.raises(ArgumentTypeError, match=f"a number above 0. Received: '{text}'"):
+            above_zero(text)
+
+
+def test_norms_are_named_in_any_case_with_hyphens_for_spaces(capsys):
+    made = parser()
+    add_norms(made, ["BN", "IN first"])
+    assert made.parse_args([]).norm is None
+    assert made.parse_args(["--norm", "In-First", "bn"]).norm == ["IN first", "BN"]
+    with pytest.raises(SystemExit, match="2"):
+        made.parse_args(["--norm", "ln"])
+    assert "must be among bn, in-first. Received: 'ln'" in capsys.readouterr().err

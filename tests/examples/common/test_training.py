@@ -42,10 +42,12 @@ def test_train_passes_over_the_pictures():
     assert callback.rates[-1] == pytest.approx(0, abs=1e-8)
 
 
+@pytest.mark.parametrize("resumable", [True, False])
 @pytest.mark.parametrize("size", [5, 200])
-def test_steps_do_not_depend_on_the_number_of_pictures(size):
+def test_steps_do_not_depend_on_the_number_of_pictures(size, resumable, tmp_path):
     callback = Steps()
-    train_steps(classifier(), *pictures(size), 2 * PARTS, callback)
+    folder = tmp_path if resumable else None
+    train_steps(classifier(), *pictures(size), 2 * PARTS, callback, folder=folder)
     assert (callback.batches, callback.epochs) == (2 * PARTS, PARTS)
     assert min(callback.rates[:-1]) > 0
     assert callback.rates[-1] == pytest.approx(0, abs=1e-8)
@@ -69,3 +71,27 @@ def test_accuracy_is_a_percentage_of_all_batches():
     labels = np.ones(300, "int64")
     labels[299] = labels[0] = labels[1] = 0
     assert accuracy(model, drawn, labels) == 99.0
+
+
+def test_stopped_training_goes_on_and_ends_with_the_same_numbers(tmp_path):
+    class Stop(Exception):
+        """What ends a training before its time."""
+
+    class Stopping(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise Stop
+
+    def trained(folder, callback):
+        keras.utils.set_random_seed(0)
+        model = classifier()
+        train_steps(model, *pictures(200), 2 * PARTS, callback, 3, folder)
+        return model.get_weights()
+
+    with pytest.raises(Stop):
+        trained(tmp_path / "stopped", Stopping())
+    callback = Steps()
+    again, straight = trained(tmp_path / "stopped", callback), trained(tmp_path / "one", Steps())
+    assert callback.epochs == PARTS - 2
+    for one, other in zip(again, straight, strict=True):
+        np.testing.assert_array_equal(one, other)

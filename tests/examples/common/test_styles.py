@@ -4,24 +4,16 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from common.digit_styles import (
-    CLASSES,
-    CONTRAST,
-    LEVELS,
-    STYLES,
-    draw,
-    draw_contrasts,
-    draw_held_out,
-    draw_mixed,
-    load_split,
-)
+from common.digits import load_digit_scans
+from common.scans import CLASSES
+from common.styles import CONTRAST, LEVELS, STYLES, draw, draw_contrasts, draw_held_out, draw_mixed
 
 RANDOM_STYLES = ("random colours", "low contrast")
 
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_split()
+    return load_digit_scans()
 
 
 @pytest.fixture
@@ -65,7 +57,7 @@ def test_classes_have_equal_shares_in_both_parts(digits):
 
 
 def test_split_is_the_same_at_every_call(digits):
-    for first, second in zip(digits, load_split(), strict=True):
+    for first, second in zip(digits, load_digit_scans(), strict=True):
         np.testing.assert_array_equal(first, second)
 
 

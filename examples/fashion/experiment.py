@@ -1,0 +1,107 @@
+"""Every task with every normalization and seed, each a run with files of its own."""
+
+import itertools
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+
+import keras
+
+from common.run_files import Run, RunFiles, make_runs
+from common.scans import Scans
+from fashion.training import MOMENTUM, WEIGHT_DECAY, Recipe, Task, build, train
+
+MakeTask = Callable[[Scans, int], Task]
+FOLDER = "runs"
+
+
+class Experiment:
+    """What is compared, and where the runs are kept.
+
+    Args:
+        tasks: by name, what makes a task of the scans and a seed.
+        norms: keys of `ALL_NORMS`.
+        scans: to learn from, and to test on.
+        recipe: how each net is trained.
+        options: with `seeds` and `output`.
+
+    Attributes:
+        settings: what decides results, besides task, normalization and seed.
+
+    Raises:
+        ValueError: there is no such net, or it has not the places of a normalization, or runs in
+            the output folder were made with other settings.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, MakeTask],
+        norms: Sequence[str],
+        scans: Scans,
+        recipe: Recipe,
+        options: Namespace,
+    ):
+        self.settings = {
+            "data": "Fashion-MNIST",
+            "pictures": len(scans.train_scans),
+            "held_out": len(scans.test_scans),
+            **recipe._asdict(),
+            "momentum": MOMENTUM,
+            "weight_decay": WEIGHT_DECAY,
+            "backend": keras.backend.backend(),
+        }
+        self._tasks = tasks
+        self._scans = scans
+        self._recipe = recipe
+        self._norms = norms
+        self._seeds = options.seeds
+        self._files = RunFiles(options.output / FOLDER, self.settings)
+        for norm in norms:
+            build(recipe.net, norm)
+        for run in self._plan():
+            self._files.check(run.name)
+
+    def caption(self, trained: str, tested: str) -> str:
+        """Says what was learnt and tested; the arguments say how pictures were drawn for each."""
+        return (
+            f"{len(self._scans.train_scans):,} pictures of Fashion-MNIST, {trained}, to train on; "
+            f"{len(self._scans.test_scans):,} others, {tested}, to test on; {self._recipe.net}, "
+            f"{self._recipe.epochs} epochs."
+        )
+
+    def run(self) -> list[dict]:
+        """Makes the runs that are not finished, and returns the results of all.
+
+        Returns:
+            For each run its `task`, `norm` and `seed`, what `training.train` returns, and
+            `seconds`.
+        """
+        return make_runs(self._plan(), self._recipe.epochs, self._files)
+
+    def net(self, seed: int, task: str, norm: str) -> Path:
+        """Returns where the trained net of a run is."""
+        return self._files.net(self._planned(seed, task, norm).name)
+
+    def task(self, task: str, seed: int) -> Task:
+        """Makes a task, with the pictures of a seed."""
+        return self._tasks[task](self._scans, seed)
+
+    def _plan(self) -> list[Run]:
+        return list(
+            itertools.starmap(
+                self._planned, itertools.product(self._seeds, self._tasks, self._norms)
+            )
+        )
+
+    def _planned(self, seed: int, task: str, norm: str) -> Run:
+        width = max(map(len, self._norms))
+        title = "  ".join(filter(None, (f"seed {seed}", task, f"{norm:{width}}")))
+
+        def work(folder, bar):
+            net = self.net(seed, task, norm)
+            result = train(self.task(task, seed), norm, seed, self._recipe, folder, net, bar)
+            bar.result = f"{mean(result['accuracy'].values()):.1f} %"
+            return {"task": task, "norm": norm, "seed": seed, **result}
+
+        return Run(title, work)

@@ -1,0 +1,199 @@
+"""The options of the experiments that take Fashion-MNIST besides their own pictures."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from common.norms import ALL_NORMS, NORMS
+from common.options import above_zero, positive
+from common.scans import Scans
+from fashion.data import load_fashion_scans
+from fashion.experiment import Experiment, MakeTask
+from fashion.training import RECIPE, SCHEDULES, Recipe
+
+FASHION = "fashion"
+QUICK_SCANS = 128  # to train on, and to test on
+QUICK_RECIPE = Recipe(net="resnet-8", epochs=2)
+
+
+def add_data(parser: ArgumentParser, pictures: int, others: Sequence[str] = ("digits",)):
+    """Adds the option `--data`, and a group of those that need Fashion-MNIST.
+
+    Args:
+        parser: of the program.
+        pictures: how many training pictures of Fashion-MNIST are learnt by default.
+        others: the data that a program takes besides, the default first.
+
+    Returns:
+        The group, for more such options.
+    """
+    parser.add_argument(
+        "--data", choices=[*others, FASHION], default=others[0], help="(default: %(default)s)"
+    )
+    group = parser.add_argument_group(f"with --data {FASHION}")
+    add_files(group, pictures)
+    return group
+
+
+def add_files(parser, pictures: int) -> None:
+    """Adds to a parser, or to a group of its options, where the pictures are, and how many count.
+
+    Args:
+        parser: or a group.
+        pictures: how many training pictures are learnt by default.
+    """
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="where the four files of Fashion-MNIST lie (default: the folder of Debian's package "
+        "dataset-fashion-mnist, or Keras's cache, into which Keras downloads them)",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=positive,
+        metavar="N",
+        help=f"learn the first N training pictures (default: {pictures})",
+    )
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        default=None,
+        help="repeat runs bit for bit, which takes longer",
+    )
+
+
+def add_recipe(group) -> None:
+    """Adds to the group of `add_data` how a net is trained."""
+    group.add_argument(
+        "--rate",
+        type=above_zero,
+        metavar="RATE",
+        help=f"learning rate at the start (default: {RECIPE.learning_rate})",
+    )
+    group.add_argument(
+        "--schedule",
+        choices=list(SCHEDULES),
+        help=f"of the learning rate (default: {RECIPE.schedule})",
+    )
+
+
+def add_epochs(parser: ArgumentParser, others: int) -> None:
+    """Adds the option `--epochs`; `others` is its default with other data than Fashion-MNIST."""
+    parser.add_argument(
+        "--epochs",
+        type=positive,
+        metavar="N",
+        help=f"passes over the pictures (default: {others}, with `--data {FASHION}` "
+        f"{RECIPE.epochs})",
+    )
+
+
+def check_data(parser: ArgumentParser, options: Namespace) -> None:
+    """Ends the program where an option needs Fashion-MNIST, and the data are others."""
+    if options.data == FASHION:
+        return
+    for name in ("folder", "pictures", "deterministic", "rate", "schedule"):
+        if vars(options).get(name) is not None:
+            parser.error(
+                f"argument --{name}: needs `--data {FASHION}`. Received: --data {options.data}"
+            )
+
+
+def digit_norms(parser: ArgumentParser, options: Namespace) -> list[str]:
+    """Returns the normalizations to compare on digits, or ends the program where one needs more."""
+    norms = options.norm or list(NORMS)
+    for norm in norms:
+        if "block" in ALL_NORMS[norm].places:
+            parser.error(
+                f"argument --norm: {norm} needs a net of residual blocks, and so `--data "
+                f"{FASHION}`. Received: --data {options.data}"
+            )
+    return norms
+
+
+def read_recipe(options: Namespace) -> Recipe:
+    """Returns how a net is to be trained."""
+    base = QUICK_RECIPE if options.quick else RECIPE
+    return base._replace(
+        net=vars(options).get("net") or base.net,
+        epochs=options.epochs or base.epochs,
+        learning_rate=options.rate or base.learning_rate,
+        schedule=options.schedule or base.schedule,
+    )
+
+
+def load_or_end(parser: ArgumentParser, options: Namespace) -> Scans:
+    """Loads all of Fashion-MNIST, or ends the program where it cannot be had."""
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    try:
+        return load_fashion_scans(options.folder)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+
+
+def read_scans(parser: ArgumentParser, options: Namespace, pictures: int, held_out: int) -> Scans:
+    """Loads what the options say of Fashion-MNIST, or ends the program where it cannot be had.
+
+    Args:
+        parser: of the program.
+        options: those of `add_files`, and `quick`.
+        pictures: how many training pictures are learnt by default.
+        held_out: how many test pictures are wanted.
+    """
+    scans = load_or_end(parser, options)
+    if options.quick:
+        return scans.first(QUICK_SCANS, QUICK_SCANS)
+    return scans.first(number_of_pictures(parser, options, pictures, scans), held_out)
+
+
+def number_of_pictures(
+    parser: ArgumentParser, options: Namespace, default: int, scans: Scans, kept_back: int = 0
+) -> int:
+    """Returns how many training pictures are to be learnt, or ends the program if they lack.
+
+    Args:
+        parser: of the program.
+        options: those of `add_files`.
+        default: how many are learnt if the options do not say.
+        scans: the files hold these.
+        kept_back: how many training pictures must be left.
+    """
+    most = len(scans.train_scans) - kept_back
+    wanted = options.pictures or min(default, most)
+    if not 0 < wanted <= most:
+        parser.error(
+            f"argument --pictures: must be from 1 to {most}, as the files hold "
+            f"{len(scans.train_scans)} training pictures"
+            + (f" and {kept_back} are kept back" if kept_back else "")
+            + f". Received: {wanted}"
+        )
+    return wanted
+
+
+def read_experiment(
+    parser: ArgumentParser,
+    options: Namespace,
+    tasks: Mapping[str, MakeTask],
+    pictures: int,
+    held_out: int,
+) -> Experiment:
+    """Makes the experiment that the options say, or ends the program where it cannot be made.
+
+    Args:
+        parser: of the program.
+        options: those of `add_files` and `add_recipe`, `norm`, `seeds`, `epochs`, `output` and
+            `quick`.
+        tasks: by name, what makes a task of the scans and a seed.
+        pictures: how many training pictures are learnt by default.
+        held_out: how many test pictures are wanted.
+    """
+    scans = read_scans(parser, options, pictures, held_out)
+    norms = options.norm or list(ALL_NORMS)
+    try:
+        return Experiment(tasks, norms, scans, read_recipe(options), options)
+    except ValueError as error:
+        parser.error(str(error))

@@ -1,0 +1,56 @@
+"""Garments as they are, white on black."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from statistics import mean
+
+from common.report import Claim, Report, score_table
+from fashion.charts import plot_gates, plot_learning
+from fashion.options import read_experiment
+from fashion.tasks import plain_pictures
+
+PICTURES, HELD_OUT = 10_000, 10_000
+MARGIN = 0.1  # points
+PLAIN = "plain"
+
+
+def run(parser: ArgumentParser, options: Namespace) -> Report:
+    """Compares residual nets, and draws how they learn."""
+    experiment = read_experiment(parser, options, {PLAIN: plain_pictures}, PICTURES, HELD_OUT)
+    runs = experiment.run()
+    plot_learning(runs).savefig(options.output / "learning.png", dpi=150)
+    with_gates = [each for each in runs if each["norm"] == "BIN"]
+    if with_gates:
+        plot_gates({"BIN": with_gates}).savefig(options.output / "rho.png", dpi=150)
+    return Report(
+        caption=f"{experiment.caption('moved and mirrored at random', 'as they are')} "
+        "Mean ± standard deviation over seeds.",
+        settings=experiment.settings,
+        runs=runs,
+        tables=[score_table("Accuracy on held-out garments, %", "pictures", accuracies(runs))],
+        claims=claims(runs),
+    )
+
+
+def accuracies(runs: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
+    """Returns by normalization the accuracy with each seed, in one row."""
+    norms = dict.fromkeys(run["norm"] for run in runs)
+    return {
+        PLAIN: {
+            norm: [run["accuracy"][PLAIN] for run in runs if run["norm"] == norm] for norm in norms
+        }
+    }
+
+
+def claims(runs: Sequence[dict]) -> list[Claim]:
+    """Compares BN with BIN, where both were run."""
+    means = {norm: mean(values) for norm, values in accuracies(runs)[PLAIN].items()}
+    if not {"BN", "BIN"} <= means.keys():
+        return []
+    return [
+        Claim(
+            f"on plain pictures, BIN ({means['BIN']:.2f} %) is not behind BN "
+            f"({means['BN']:.2f} %) by more than {MARGIN} points",
+            round(means["BN"] - means["BIN"], 6) <= MARGIN,
+        )
+    ]

@@ -1,0 +1,166 @@
+"""Training a residual net on Fashion-MNIST, in whatever way its pictures are drawn."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+import keras_bin
+from common import resumable
+from common.classifiers import build_classifier
+from common.norms import ALL_NORMS
+from common.progress import RunBar
+from common.scans import CLASSES
+from fashion.data import SIDE
+
+WEIGHT_DECAY = 1e-4
+MOMENTUM = 0.9
+CURVE_PICTURES = 1000  # of each test, after each epoch; after the last one come all of them
+TEST_BATCH = 500
+
+
+class Labelled(NamedTuple):
+    """Pictures of shape `(n, 28, 28, 3)`, and their labels of shape `(n,)`."""
+
+    pictures: np.ndarray
+    labels: np.ndarray
+
+
+class Task(NamedTuple):
+    """What a net learns, and is tested on.
+
+    Attributes:
+        number: how many pictures it learns from.
+        draw: makes a batch of their positions, see `resumable.EpochBatches`.
+        tests: by name, what it is tested on.
+        classes: how many there are.
+    """
+
+    number: int
+    draw: resumable.Draw
+    tests: Mapping[str, Labelled]
+    classes: int
+
+
+class Recipe(NamedTuple):
+    """How long and how fast a net learns.
+
+    Attributes:
+        net: which net, see `build_classifier`.
+        epochs: passes over the pictures.
+        learning_rate: the first, and highest.
+        schedule: a key of `SCHEDULES`.
+        batch_size: pictures per step.
+    """
+
+    net: str = "resnet-20"
+    epochs: int = 5
+    learning_rate: float = 0.1
+    schedule: str = "cosine"
+    batch_size: int = 64
+
+
+RECIPE = Recipe()
+
+
+def _steps(rate, steps):
+    """A tenth of the rate from the middle on, and a hundredth in the last quarter."""
+    return keras.optimizers.schedules.PiecewiseConstantDecay(
+        [steps // 2, 3 * steps // 4], [rate, rate / 10, rate / 100]
+    )
+
+
+SCHEDULES = {
+    "cosine": keras.optimizers.schedules.CosineDecay,
+    "steps": _steps,
+    "constant": lambda rate, steps: rate,
+}
+
+
+def build(net: str, norm: str, classes: int = CLASSES) -> keras.Model:
+    """Builds a net for pictures of garments, not compiled."""
+    return build_classifier(net, ALL_NORMS[norm], (SIDE, SIDE, 3), classes, WEIGHT_DECAY)
+
+
+def train(
+    task: Task, norm: str, seed: int, recipe: Recipe, folder: Path, net: Path, bar: RunBar
+) -> dict[str, Any]:
+    """Trains, tests and saves a net, or goes on with a training that was killed.
+
+    Args:
+        task: what it learns.
+        norm: a key of `ALL_NORMS`.
+        seed: decides the initial weights, and the order and the drawing of the pictures.
+        recipe: how long and how fast it learns.
+        folder: for what a killed training needs to go on.
+        net: where the trained net is saved.
+        bar: shows the progress.
+
+    Returns:
+        `accuracy` by test, in percent, `rho`, the mean of the gates of each BIN layer, and
+        `epochs`, for each a dict of `loss`, `accuracy` in training, `tests` by name (of the first
+        `CURVE_PICTURES`), `rho` (by layer its mean, and the numbers of gates at 0, at 1 and
+        between) and `seconds`.
+    """
+    keras.utils.set_random_seed(seed)
+    model = build(recipe.net, norm, task.classes)
+    batches = resumable.EpochBatches(task.number, recipe.batch_size, seed, task.draw)
+    steps = recipe.epochs * len(batches)
+    model.compile(
+        keras.optimizers.SGD(
+            SCHEDULES[recipe.schedule](recipe.learning_rate, steps), momentum=MOMENTUM
+        ),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        # On CPUs, XLA makes a step with BatchNormalization 1.6 times as long, and none shorter.
+        jit_compile="auto" if keras.backend.backend() == "jax" else False,
+    )
+
+    def measure(model):
+        first = {
+            name: Labelled(test.pictures[:CURVE_PICTURES], test.labels[:CURVE_PICTURES])
+            for name, test in task.tests.items()
+        }
+        return {"tests": test_accuracies(model, first), "rho": _gates(model)}
+
+    records = resumable.fit(model, batches, recipe.epochs, folder, [bar.epoch_callback()], measure)
+    accuracy = test_accuracies(model, task.tests)
+    if not all(math.isfinite(record["loss"]) for record in records):
+        raise ArithmeticError(
+            "the loss must stay finite; take a lower `--rate`. "
+            f"Received: {[record['loss'] for record in records]} after each epoch"
+        )
+    model.save(net)
+    return {
+        "accuracy": accuracy,
+        "rho": [round(layer.mean, 4) for layer in keras_bin.rho_summary(model)],
+        "epochs": records,
+    }
+
+
+def test_accuracies(model: keras.Model, tests: Mapping[str, Labelled]) -> dict[str, float]:
+    """Returns by test the percentage of pictures that a classifier reads right."""
+    return {
+        name: round(100 * float(np.mean(read(model, test.pictures) == test.labels)), 2)
+        for name, test in tests.items()
+    }
+
+
+def read(model: keras.Model, pictures: np.ndarray) -> np.ndarray:
+    """Returns what a classifier reads in each picture."""
+    return model.predict(pictures, batch_size=TEST_BATCH, verbose=0).argmax(-1)
+
+
+def _gates(model):
+    return [
+        [
+            round(layer.mean, 4),
+            layer.at_zero,
+            layer.channels - layer.at_zero - layer.at_one,
+            layer.at_one,
+        ]
+        for layer in keras_bin.rho_summary(model)
+    ]

@@ -1,0 +1,146 @@
+"""Find the learning rate and schedule with which nets read most garments in mixed styles.
+
+    python examples/fashion_rates.py
+
+The rate and the schedule of the experiments on Fashion-MNIST were chosen here, for BN: a ResNet-20
+learns the first 20,000 training pictures as in `mixed_domain.py --data fashion`, and reads the last
+5,000, kept back, in every style. The pictures that the experiments test on decide nothing, and the
+seeds, from 100 on, are others. What is best for BIN is looked for, too.
+
+The output folder receives `results.json`, `results.md` and `fashion_rates.png`; each run has a file
+in a folder of its rate, and the program goes on where it was stopped.
+
+The claim: of what was tried, BN reads most with the rate and the schedule of the experiments.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+
+from argparse import Namespace
+from collections.abc import Sequence
+from statistics import mean
+
+from matplotlib.figure import Figure
+
+from common.charts import plot_grouped_scores
+from common.norms import ALL_NORMS
+from common.options import add_norms, add_quick, option_parser, read_options
+from common.report import Claim, Report, publish, score_table
+from common.run_files import SettingsError
+from common.scans import Scans
+from fashion.experiment import Experiment
+from fashion.options import QUICK_RECIPE, QUICK_SCANS, add_files, load_or_end, number_of_pictures
+from fashion.tasks import mixed_styles
+from fashion.training import RECIPE, Recipe
+
+PROGRAM = "fashion_rates.py"
+TRIED = (
+    ("cosine", 0.03),
+    ("cosine", 0.1),
+    ("cosine", 0.3),
+    ("steps", 0.1),
+    ("constant", 0.03),
+)
+PICTURES, KEPT_BACK = 20_000, 5_000
+SEEDS = range(100, 102)
+
+
+def keep_back(scans: Scans, pictures: int, kept_back: int) -> Scans:
+    """Returns the first training scans to train on, and the last ones to test on."""
+    return Scans(
+        scans.train_scans[:pictures],
+        scans.train_scans[-kept_back:],
+        scans.train_labels[:pictures],
+        scans.train_labels[-kept_back:],
+    )
+
+
+def name(recipe: Recipe) -> str:
+    """Names what is tried."""
+    return f"{recipe.schedule} {recipe.learning_rate:g}"
+
+
+def compare(
+    recipes: Sequence[Recipe], norms: Sequence[str], scans: Scans, options: Namespace
+) -> dict[str, list[dict]]:
+    """Trains every net by every recipe; returns the runs by the name of the recipe."""
+    runs = {}
+    for recipe in recipes:
+        print(name(recipe))
+        folder = options.output / name(recipe).replace(" ", "-")
+        options_of_one = Namespace(seeds=options.seeds, output=folder)
+        runs[name(recipe)] = Experiment(
+            {"": mixed_styles}, norms, scans, recipe, options_of_one
+        ).run()
+    return runs
+
+
+def accuracies(runs: dict[str, list[dict]]) -> dict[str, dict[str, list[float]]]:
+    """Returns by recipe and normalization the mean accuracy over styles with each seed."""
+    norms = list(dict.fromkeys(run["norm"] for made in runs.values() for run in made))
+    return {
+        recipe: {
+            norm: [mean(run["accuracy"].values()) for run in made if run["norm"] == norm]
+            for norm in norms
+        }
+        for recipe, made in runs.items()
+    }
+
+
+def claims(rows: dict[str, dict[str, list[float]]], chosen: str) -> list[Claim]:
+    """Judges what was chosen for BN, where BN was run."""
+    means = {recipe: mean(scores["BN"]) for recipe, scores in rows.items() if "BN" in scores}
+    if chosen not in means:
+        return []
+    listed = ", ".join(f"{recipe} {value:.2f} %" for recipe, value in means.items())
+    return [
+        Claim(
+            f"of what was tried, BN reads most with {chosen} ({listed})",
+            means[chosen] == max(means.values()),
+        )
+    ]
+
+
+def plot(rows: dict[str, dict[str, list[float]]]) -> Figure:
+    """Draws the accuracies with each rate and schedule."""
+    figure = Figure(figsize=(8, 3.8), layout="constrained")
+    plot_grouped_scores(figure.subplots(), rows, "accuracy on pictures kept back (%)")
+    return figure
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the comparison, and reports it."""
+    parser = option_parser(PROGRAM, __doc__.splitlines()[0], SEEDS, folder="output/fashion_rates")
+    add_files(parser, PICTURES)
+    add_norms(parser, ALL_NORMS, default=["BN", "BIN"])
+    add_quick(parser, "two of the rates, few pictures, a small net, 2 epochs")
+    options = read_options(parser, arguments)
+    scans = load_or_end(parser, options)
+    tried, kept_back, base = TRIED, KEPT_BACK, RECIPE
+    if options.quick:
+        tried, kept_back, base = TRIED[:2], QUICK_SCANS, QUICK_RECIPE
+        options.pictures = QUICK_SCANS
+    pictures = number_of_pictures(parser, options, PICTURES, scans, kept_back)
+    scans = keep_back(scans, pictures, kept_back)
+    recipes = [base._replace(schedule=schedule, learning_rate=rate) for schedule, rate in tried]
+    try:
+        runs = compare(recipes, options.norm, scans, options)
+    except SettingsError as error:
+        parser.error(str(error))
+    rows = accuracies(runs)
+    plot(rows).savefig(options.output / "fashion_rates.png", dpi=150)
+    report = Report(
+        caption=f"{pictures:,} training pictures of Fashion-MNIST, each drawn in one of four "
+        f"styles, to learn from; {kept_back:,} other training pictures, drawn in every style, to "
+        f"test on; {base.net}, {base.epochs} epochs. Mean ± standard deviation over seeds.",
+        settings={**base._asdict(), "tried": [name(recipe) for recipe in recipes]},
+        runs=[{"recipe": recipe, **run} for recipe, made in runs.items() for run in made],
+        tables=[score_table("Accuracy on pictures kept back, mean of styles, %", "rate", rows)],
+        claims=claims(rows, name(RECIPE)),
+    )
+    publish(report, options)
+
+
+if __name__ == "__main__":
+    main()

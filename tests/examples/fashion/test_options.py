@@ -1,0 +1,114 @@
+"""The options of experiments on garments, and what is refused."""
+
+from argparse import ArgumentParser
+
+import pytest
+
+from common.norms import ALL_NORMS
+from common.options import add_norms, add_quick, option_parser, read_options
+from fashion.options import (
+    QUICK_RECIPE,
+    QUICK_SCANS,
+    add_data,
+    add_epochs,
+    add_recipe,
+    check_data,
+    digit_norms,
+    number_of_pictures,
+    read_experiment,
+    read_recipe,
+    read_scans,
+)
+from fashion.tasks import mixed_styles
+from fashion.training import RECIPE
+from tests.examples.programs import make_fashion
+
+
+def parser():
+    made = option_parser("program.py", "What it does.", seeds=2, folder="output/program")
+    add_recipe(add_data(made, 20))
+    add_epochs(made, 15)
+    add_norms(made, ALL_NORMS)
+    add_quick(made, "less")
+    return made
+
+
+def read(tmp_path, *arguments):
+    return read_options(parser(), [*map(str, arguments), "--output", str(tmp_path / "out")])
+
+
+def refused(capsys):
+    return " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--folder", "x"), ("--pictures", "5"), ("--rate", "1"), ("--deterministic",)],
+    ids=lambda arguments: arguments[0],
+)
+def test_options_of_garments_need_garments(tmp_path, capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        check_data(parser(), read(tmp_path, *arguments))
+    assert f"{arguments[0]}: needs `--data fashion`. Received: --data digits" in refused(capsys)
+    check_data(parser(), read(tmp_path, "--data", "fashion", *arguments))
+
+
+def test_recipe_is_that_of_the_experiments_unless_options_say_otherwise(tmp_path):
+    assert read_recipe(read(tmp_path)) == RECIPE
+    options = read(tmp_path, "--epochs", 7, "--rate", 0.3, "--schedule", "steps")
+    assert read_recipe(options) == RECIPE._replace(epochs=7, learning_rate=0.3, schedule="steps")
+    assert read_recipe(read(tmp_path, "--quick")) == QUICK_RECIPE
+    options = read(tmp_path)
+    options.net = "resnet-14"
+    assert read_recipe(options).net == "resnet-14"
+
+
+def test_digits_are_read_without_blocks(tmp_path, capsys):
+    assert digit_norms(parser(), read(tmp_path)) == ["BN", "IN", "BN+IN", "BIN"]
+    assert digit_norms(parser(), read(tmp_path, "--norm", "in-first")) == ["IN first"]
+    with pytest.raises(SystemExit, match="2"):
+        digit_norms(parser(), read(tmp_path, "--norm", "ibn-net"))
+    assert "IBN-Net needs a net of residual blocks" in refused(capsys)
+
+
+def test_scans_are_the_first_ones(tmp_path):
+    folder = make_fashion(tmp_path / "data", train=30)
+
+    def sizes(*arguments):
+        scans = read_scans(parser(), read(tmp_path, "--folder", folder, *arguments), 20, 10)
+        return len(scans.train_scans), len(scans.test_scans)
+
+    assert sizes() == (20, 10)
+    assert sizes("--pictures", 25) == (25, 10)
+    assert sizes("--quick") == (min(30, QUICK_SCANS), 16)
+
+
+def test_missing_and_too_few_pictures_end_the_program(tmp_path, capsys):
+    folder = make_fashion(tmp_path / "data", train=30)
+    with pytest.raises(SystemExit, match="2"):
+        read_scans(parser(), read(tmp_path, "--folder", tmp_path / "none"), 20, 10)
+    assert "a folder of Fashion-MNIST must hold" in refused(capsys)
+    options = read(tmp_path, "--folder", folder, "--pictures", 31)
+    with pytest.raises(SystemExit, match="2"):
+        read_scans(parser(), options, 20, 10)
+    assert "must be from 1 to 30, as the files hold 30 training pictures. Rec" in refused(capsys)
+    scans = read_scans(parser(), read(tmp_path, "--folder", folder), 30, 10)
+    with pytest.raises(SystemExit, match="2"):
+        number_of_pictures(ArgumentParser(), read(tmp_path), 20, scans, kept_back=30)
+    assert "hold 30 training pictures and 30 are kept back. Received: 0" in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("net", "norm", "message"),
+    [
+        ("lenet-5", "bin", "A net must be named as one of"),
+        ("wrn-10-1", "ibn-net", "needs a resnet or a resnext. Received: wrn-10-1"),
+    ],
+)
+def test_nets_are_checked_before_any_is_trained(tmp_path, capsys, net, norm, message):
+    folder = make_fashion(tmp_path / "data")
+    options = read(tmp_path, "--data", "fashion", "--folder", folder, "--norm", norm)
+    options.net = net
+    with pytest.raises(SystemExit, match="2"):
+        read_experiment(parser(), options, {"": mixed_styles}, 20, 10)
+    assert message in refused(capsys)
