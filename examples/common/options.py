@@ -92,13 +92,25 @@ def positive(text: str) -> int:
 
 def above_zero(text: str) -> float:
     """Reads a number above 0 from the command line."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 < value < math.inf:
         raise ArgumentTypeError(f"must be a number above 0. Received: {text!r}")
     return value
+
+
+def zero_or_more(text: str) -> float:
+    """Reads a number from 0 on from the command line."""
+    value = _number(text)
+    if not 0 <= value < math.inf:
+        raise ArgumentTypeError(f"must be a number, 0 or more. Received: {text!r}")
+    return value
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _seeds_text(seeds):

@@ -122,9 +122,8 @@ def publish(report: Report, options: Namespace) -> None:
         "caption": report.caption,
         "settings": report.settings,
         "claims": [claim._asdict() for claim in report.claims],
-        "runs": list(report.runs),
     }
-    (options.output / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    (options.output / "results.json").write_text(_json(results, report.runs))
     (options.output / "results.md").write_text(_markdown(report, run))
     written = ", ".join(sorted(path.name for path in options.output.iterdir() if path.is_file()))
     print(f"Written to {options.output}: {written}")
@@ -134,6 +133,13 @@ def publish(report: Report, options: Namespace) -> None:
         print(f"Too small a run to judge: compare with --seeds {JUDGED_SEEDS} or more.")
     elif not all(claim.holds for claim in report.claims):
         sys.exit("Not every claim holds.")
+
+
+def _json(results, runs):
+    """Writes every run on a line of its own, as it may hold many numbers."""
+    head = json.dumps(results, indent=2).removesuffix("\n}")
+    lines = ",\n".join(f"    {json.dumps(run)}" for run in runs)
+    return f'{head},\n  "runs": [\n{lines}\n  ]\n}}\n'
 
 
 def _markdown(report, run):

@@ -8,6 +8,7 @@ from common.norms import FIXED_NORMS
 from common.report import Claim, Report, score_table
 from common.two_tasks import accuracies, close_to_the_better, loss, mean_accuracies
 from fashion.charts import plot_gates, plot_learning
+from fashion.gates import gate_tables
 from fashion.options import read_experiment
 from fashion.tasks import contrast_task
 
@@ -35,7 +36,10 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
         "Mean ± standard deviation over seeds.",
         settings=experiment.settings,
         runs=runs,
-        tables=[score_table("Accuracy on held-out garments, %", "task", accuracies(runs))],
+        tables=[
+            score_table("Accuracy on held-out garments, %", "task", accuracies(runs)),
+            *gate_tables({f"Gates of BIN, {task}": with_gates[task] for task in TASKS}),
+        ],
         claims=claims(runs),
     )
 

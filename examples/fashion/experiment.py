@@ -10,7 +10,7 @@ import keras
 
 from common.run_files import Run, RunFiles, make_runs
 from common.scans import Scans
-from fashion.training import MOMENTUM, WEIGHT_DECAY, Recipe, Task, build, train
+from fashion.training import MOMENTUM, Recipe, Task, build, train
 
 MakeTask = Callable[[Scans, int], Task]
 FOLDER = "runs"
@@ -48,7 +48,6 @@ class Experiment:
             "held_out": len(scans.test_scans),
             **recipe._asdict(),
             "momentum": MOMENTUM,
-            "weight_decay": WEIGHT_DECAY,
             "backend": keras.backend.backend(),
         }
         self._tasks = tasks
@@ -58,7 +57,7 @@ class Experiment:
         self._seeds = options.seeds
         self._files = RunFiles(options.output / FOLDER, self.settings)
         for norm in norms:
-            build(recipe.net, norm)
+            build(recipe, norm)
         for run in self._plan():
             self._files.check(run.name)
 

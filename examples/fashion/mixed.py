@@ -11,6 +11,7 @@ from common.norms import PLACED_NORMS
 from common.report import Claim, Report, score_table
 from fashion.charts import plot_disagreements, plot_gates, plot_learning
 from fashion.experiment import Experiment
+from fashion.gates import gate_tables
 from fashion.options import read_experiment
 from fashion.tasks import mixed_styles
 from fashion.training import read
@@ -30,7 +31,8 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
         settings=experiment.settings,
         runs=runs,
         tables=[
-            score_table("Accuracy on held-out garments, %", "style", accuracies_by_style(runs))
+            score_table("Accuracy on held-out garments, %", "style", accuracies_by_style(runs)),
+            *gate_tables({"Gates of BIN": runs}),
         ],
         claims=claims(runs),
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from common.norms import ALL_NORMS, NORMS
-from common.options import above_zero, positive
+from common.options import above_zero, positive, zero_or_more
 from common.scans import Scans
 from fashion.data import load_fashion_scans
 from fashion.experiment import Experiment, MakeTask
@@ -78,6 +78,12 @@ def add_recipe(group) -> None:
         choices=list(SCHEDULES),
         help=f"of the learning rate (default: {RECIPE.schedule})",
     )
+    group.add_argument(
+        "--weight-decay",
+        type=zero_or_more,
+        metavar="DECAY",
+        help=f"of all weights but rho (default: {RECIPE.weight_decay})",
+    )
 
 
 def add_epochs(parser: ArgumentParser, others: int) -> None:
@@ -95,10 +101,11 @@ def check_data(parser: ArgumentParser, options: Namespace) -> None:
     """Ends the program where an option needs Fashion-MNIST, and the data are others."""
     if options.data == FASHION:
         return
-    for name in ("folder", "pictures", "deterministic", "rate", "schedule"):
+    for name in ("folder", "pictures", "deterministic", "rate", "schedule", "weight_decay"):
         if vars(options).get(name) is not None:
+            option = name.replace("_", "-")
             parser.error(
-                f"argument --{name}: needs `--data {FASHION}`. Received: --data {options.data}"
+                f"argument --{option}: needs `--data {FASHION}`. Received: --data {options.data}"
             )
 
 
@@ -122,6 +129,7 @@ def read_recipe(options: Namespace) -> Recipe:
         epochs=options.epochs or base.epochs,
         learning_rate=options.rate or base.learning_rate,
         schedule=options.schedule or base.schedule,
+        weight_decay=base.weight_decay if options.weight_decay is None else options.weight_decay,
     )
 
 

@@ -6,6 +6,7 @@ from statistics import mean
 
 from common.report import Claim, Report, score_table
 from fashion.charts import plot_gates, plot_learning
+from fashion.gates import gate_tables
 from fashion.options import read_experiment
 from fashion.tasks import plain_pictures
 
@@ -27,7 +28,10 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
         "Mean ± standard deviation over seeds.",
         settings=experiment.settings,
         runs=runs,
-        tables=[score_table("Accuracy on held-out garments, %", "pictures", accuracies(runs))],
+        tables=[
+            score_table("Accuracy on held-out garments, %", "pictures", accuracies(runs)),
+            *gate_tables({"Gates of BIN": runs}),
+        ],
         claims=claims(runs),
     )
 

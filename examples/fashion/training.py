@@ -16,7 +16,6 @@ from common.progress import RunBar
 from common.scans import CLASSES
 from fashion.data import SIDE
 
-WEIGHT_DECAY = 1e-4
 MOMENTUM = 0.9
 CURVE_PICTURES = 1000  # of each test, after each epoch; after the last one come all of them
 TEST_BATCH = 500
@@ -54,6 +53,7 @@ class Recipe(NamedTuple):
         learning_rate: the first, and highest.
         schedule: a key of `SCHEDULES`.
         batch_size: pictures per step.
+        weight_decay: of all weights but rho, see `Layers`.
     """
 
     net: str = "resnet-20"
@@ -61,6 +61,7 @@ class Recipe(NamedTuple):
     learning_rate: float = 0.1
     schedule: str = "cosine"
     batch_size: int = 64
+    weight_decay: float = 1e-4
 
 
 RECIPE = Recipe()
@@ -80,9 +81,10 @@ SCHEDULES = {
 }
 
 
-def build(net: str, norm: str, classes: int = CLASSES) -> keras.Model:
+def build(recipe: Recipe, norm: str, classes: int = CLASSES) -> keras.Model:
     """Builds a net for pictures of garments, not compiled."""
-    return build_classifier(net, ALL_NORMS[norm], (SIDE, SIDE, 3), classes, WEIGHT_DECAY)
+    shape = (SIDE, SIDE, 3)
+    return build_classifier(recipe.net, ALL_NORMS[norm], shape, classes, recipe.weight_decay)
 
 
 def train(
@@ -106,7 +108,7 @@ def train(
         between) and `seconds`.
     """
     keras.utils.set_random_seed(seed)
-    model = build(recipe.net, norm, task.classes)
+    model = build(recipe, norm, task.classes)
     batches = resumable.EpochBatches(task.number, recipe.batch_size, seed, task.draw)
     steps = recipe.epochs * len(batches)
     model.compile(

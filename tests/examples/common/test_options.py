@@ -13,6 +13,7 @@ from common.options import (
     positive,
     read_options,
     seed_range,
+    zero_or_more,
 )
 
 
@@ -75,6 +76,10 @@ def test_numbers_are_finite_and_above_zero():
     for text in ("0", "-1", "inf", "nan", "many"):
         with pytest.raises(ArgumentTypeError, match=f"a number above 0. Received: '{text}'"):
             above_zero(text)
+    assert zero_or_more("0") == 0
+    for text in ("-1", "inf", "nan", "many"):
+        with pytest.raises(ArgumentTypeError, match=f"0 or more. Received: '{text}'"):
+            zero_or_more(text)
 
 
 def test_norms_are_named_in_any_case_with_hyphens_for_spaces(capsys):

@@ -43,7 +43,13 @@ def refused(capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--folder", "x"), ("--pictures", "5"), ("--rate", "1"), ("--deterministic",)],
+    [
+        ("--folder", "x"),
+        ("--pictures", "5"),
+        ("--rate", "1"),
+        ("--weight-decay", "0"),
+        ("--deterministic",),
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_options_of_garments_need_garments(tmp_path, capsys, arguments):
@@ -57,6 +63,7 @@ def test_recipe_is_that_of_the_experiments_unless_options_say_otherwise(tmp_path
     assert read_recipe(read(tmp_path)) == RECIPE
     options = read(tmp_path, "--epochs", 7, "--rate", 0.3, "--schedule", "steps")
     assert read_recipe(options) == RECIPE._replace(epochs=7, learning_rate=0.3, schedule="steps")
+    assert read_recipe(read(tmp_path, "--weight-decay", 0)) == RECIPE._replace(weight_decay=0)
     assert read_recipe(read(tmp_path, "--quick")) == QUICK_RECIPE
     options = read(tmp_path)
     options.net = "resnet-14"

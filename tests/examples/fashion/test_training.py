@@ -10,6 +10,7 @@ from fashion import training
 from fashion.training import SCHEDULES, Labelled, Recipe, Task, build
 
 STEPS = 100
+RESNET_8 = Recipe("resnet-8", epochs=2, batch_size=8)
 
 
 def rates(name):
@@ -46,7 +47,7 @@ def task():
 
 
 def train(task, folder, norm="BIN", **changes):
-    recipe = Recipe("resnet-8", epochs=2, batch_size=8)._replace(**changes)
+    recipe = RESNET_8._replace(**changes)
     with run_bars(1) as bars, bars.run("", recipe.epochs) as bar:
         return training.train(task, norm, 0, recipe, folder, folder / "net.keras", bar)
 
@@ -84,7 +85,7 @@ def test_nets_start_alike(norm):
     kernels = []
     for name in ("BIN", norm):
         keras.utils.set_random_seed(3)
-        model = build("resnet-8", name)
+        model = build(RESNET_8, name)
         assert isinstance(model, keras.Model)
         assert model.input_shape == (None, 28, 28, 3)
         kernels.append([w.numpy() for w in model.trainable_weights if w.name == "kernel"])
@@ -94,4 +95,12 @@ def test_nets_start_alike(norm):
 
 def test_all_norms_have_a_net():
     for norm in ALL_NORMS:
-        assert build("resnet-8", norm).output_shape == (None, 10)
+        assert build(RESNET_8, norm).output_shape == (None, 10)
+
+
+def test_weight_decay_is_that_of_the_recipe():
+    decaying, free = (build(RESNET_8._replace(weight_decay=decay), "BIN") for decay in (0.1, 0.0))
+    weights = [w for w in decaying.trainable_weights if w.name != "rho"]
+    expected = sum(0.05 * float(np.square(w).sum()) for w in weights)
+    assert sum(map(float, decaying.losses)) == pytest.approx(expected, rel=1e-4)
+    assert free.losses == []
