@@ -1,5 +1,6 @@
 """Charts that set normalizations side by side, and one of rho by layer."""
 
+import math
 from collections.abc import Sequence
 from statistics import mean, stdev
 
@@ -17,6 +18,7 @@ COLOURS = {
     "IBN-Net": "#44bb99",
 }
 LOW = 50
+FEW_LAYERS = 13  # so many that each has room for its number
 
 
 def plot_scores(axes: Axes, scores: dict[str, Sequence[float]], label: str) -> None:
@@ -64,12 +66,17 @@ def plot_grouped_scores(
 
 
 def _start_below(axes, scores, label):
-    """Starts the axis below the lowest bar and its deviation, or at 0 if that is below LOW."""
+    """Starts the axis below the lowest bar and its deviation, or at 0 if that is below LOW.
+
+    It ends above the highest one, at a multiple of 5 that is 100 at most.
+    """
+    scores = list(scores)
     lowest = min(mean(values) - _deviation_of(values) for values in scores)
+    highest = max(mean(values) + _deviation_of(values) for values in scores)
     start = 5 * int((lowest - 1) // 5)
     if start < LOW:
         start = 0
-    axes.set_ylim(start, 100)
+    axes.set_ylim(start, min(100, 5 * math.ceil(highest / 5)))
     axes.set_ylabel(f"{label}, axis starts at {start}" if start else label)
 
 
@@ -125,7 +132,8 @@ def plot_rho(axes: Axes, rho: np.ndarray, label: str = "", colour: str | None = 
     axes.errorbar(
         layers, rho.mean(0), _deviation(rho), capsize=3, marker="o", label=label, color=colour
     )
-    axes.set(title="where rho went", xlabel="BIN layer, from first to last", xticks=layers)
+    axes.set(title="where rho went", xlabel="BIN layer, from first to last")
+    axes.set_xticks(layers[:: 1 + len(layers) // FEW_LAYERS])
     axes.set(ylabel="mean of rho over channels", ylim=(0, 1.05))
 
 

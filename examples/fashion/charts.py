@@ -98,7 +98,7 @@ def plot_disagreements(
     halves = figure.subfigures(1, 2)
     for half, (right, wrong) in zip(halves, (("BIN", "BN"), ("BN", "BIN")), strict=True):
         grid = half.subplots(len(tests), SHOWN, squeeze=False)
-        half.suptitle(f"{right} right, {wrong} wrong")
+        half.suptitle(f"{right} right, {wrong} wrong: what it is, and what {wrong} reads")
         for row, (style, (pictures, labels)) in zip(grid, tests.items(), strict=True):
             mine, other = readings[right][style], readings[wrong][style]
             found = np.flatnonzero((mine == labels) & (other != labels))

@@ -60,7 +60,7 @@ def test_disagreements_show_what_one_net_alone_reads():
     figure = plot_disagreements(tests, read)
     check_texts(figure)
     left, right = figure.subfigs
-    assert left.get_suptitle() == "BIN right, BN wrong"
+    assert left.get_suptitle() == "BIN right, BN wrong: what it is, and what BN reads"
     shown = [axes for axes in left.axes if axes.images]
     assert len(shown) == 4 * SHOWN
     np.testing.assert_array_equal(shown[0].images[0].get_array(), pictures[1])
