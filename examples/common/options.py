@@ -131,9 +131,15 @@ def seed_range(text: str) -> range:
 
 
 def read_options(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
-    """Reads the command line, and makes the output folder so that a bad one fails early."""
+    """Reads the command line, and makes the output folder so that a bad one fails early.
+
+    Where a program has `--data`, other data than the default have a default folder of their own.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
+    data, output = (parser.get_default(name) for name in ("data", "output"))
+    if data and options.data != data and options.output == output:
+        options.output = output.with_name(f"{output.name}_{options.data}")
     options.command = shlex.join(["python", f"examples/{parser.prog}", *arguments])
     options.started = time.perf_counter()
     try:

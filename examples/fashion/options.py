@@ -30,7 +30,11 @@ def add_data(parser: ArgumentParser, pictures: int, others: Sequence[str] = ("di
         The group, for more such options.
     """
     parser.add_argument(
-        "--data", choices=[*others, FASHION], default=others[0], help="(default: %(default)s)"
+        "--data",
+        choices=[*others, FASHION],
+        default=others[0],
+        help="(default: %(default)s); others have a default output folder of their own, such as "
+        f"{parser.get_default('output').name}_{FASHION}",
     )
     group = parser.add_argument_group(f"with --data {FASHION}")
     add_files(group, pictures)

@@ -90,3 +90,20 @@ def test_norms_are_named_in_any_case_with_hyphens_for_spaces(capsys):
     with pytest.raises(SystemExit, match="2"):
         made.parse_args(["--norm", "ln"])
     assert "must be among bn, in-first. Received: 'ln'" in capsys.readouterr().err
+
+
+def test_other_data_have_a_folder_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("common.options.EXAMPLES", tmp_path)
+    made = parser()
+    made.add_argument("--data", default="digits")
+    folders = [
+        read_options(made, arguments).output
+        for arguments in (
+            [],
+            ["--data", "fashion"],
+            ["--data", "fashion", "--output", str(tmp_path)],
+        )
+    ]
+    output = tmp_path / "output"
+    assert folders == [output / "program", output / "program_fashion", tmp_path]
+    assert all(folder.is_dir() for folder in folders)
