@@ -22,7 +22,7 @@ With `--data fashion` a ResNet-20 reads garments, or their contrast, in 10,000 p
 Fashion-MNIST, and meets the placements of `mixed_domain.py`, too. The claims then: on each task BIN
 is within 0.3 points of the better of BN and IN, and every normalization whose mixture is fixed
 loses more than that on one of them. Each run has a file in `runs/` of the output folder, and the
-program goes on where it was stopped. `learning-TASK.png` and `rho.png` show the training.
+program goes on where it was stopped. `learning_TASK.png` and `rho.png` show the training.
 """
 
 import os

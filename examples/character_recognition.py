@@ -57,7 +57,7 @@ from common.run_files import Run, RunFiles, SettingsError, make_runs
 from common.scans import CLASSES, Scans
 from common.styles import draw, draw_held_out
 from common.training import PARTS, SETTINGS, accuracy, train_steps
-from fashion.options import FASHION, add_data, check_data, read_scans
+from fashion.options import FASHION, add_data, check_data, read_scans, runs_folder
 
 PROGRAM = "character_recognition.py"
 SIZES, QUICK_SIZES = (50, 100, 300), (300,)
@@ -83,10 +83,10 @@ QUICK_READERS = (Reader(COLOURED, 8), Reader(CONTROL, 8))
 
 
 def draw_subset(split: Scans, style: str, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draws some of the training digits, in equal shares by class, that the seed decides.
+    """Draws some of the training scans, in equal shares by class, that the seed decides.
 
     Returns:
-        `(pictures, labels)`, of shapes `(size, 8, 8, 3)` and `(size,)`.
+        `(pictures, labels)`, of shapes `(size, height, width, 3)` and `(size,)`.
     """
     scans, _, labels, _ = train_test_split(
         split.train_scans,
@@ -146,18 +146,15 @@ def run(
     }
 
 
-def compare(setting: Setting, seeds: Sequence[int], files: RunFiles | None = None) -> list[dict]:
-    """Trains every net on every number of pictures with every seed.
-
-    With files, finished runs are read from them, and a stopped one goes on where it was.
-    """
+def plan_runs(setting: Setting, seeds: Sequence[int]) -> list[Run]:
+    """Plans to train every net on every number of pictures with every seed."""
     width = max(len(str(reader)) for reader in setting.readers)
     plan = []
     for each in itertools.product(seeds, setting.readers, setting.sizes, COMPARED):
         seed, reader, size, norm = each
         title = f"seed {seed}  {reader!s:{width}}  {size:4} {setting.what}  {norm:3}"
         plan.append(Run(title, functools.partial(run, setting, *each)))
-    return make_runs(plan, PARTS, files)
+    return plan
 
 
 def claims(
@@ -165,13 +162,15 @@ def claims(
 ) -> list[Claim]:
     """Compares the means over depths and seeds for each number of digits, and both styles."""
     made = []
+    several = sum(reader.style == COLOURED for reader in readers) > 1
+    average = " on the average of the depths" if several else ""
     for size in sizes:
         scores = accuracies(runs, style=COLOURED, size=size)
         means = {norm: mean(values) for norm, values in scores.items()}
         made.append(
             Claim(
                 f"with {size} {what} in random colours to learn from, BIN ({means['BIN']:.2f} %) "
-                f"is ahead of BN ({means['BN']:.2f} %) on the average of the depths",
+                f"is ahead of BN ({means['BN']:.2f} %){average}",
                 means["BIN"] > means["BN"],
             )
         )
@@ -192,7 +191,8 @@ def claims(
 def read_setting(parser: ArgumentParser, options: Namespace) -> Setting:
     """Loads what the options say, or ends the program where it cannot be had."""
     if options.data == FASHION:
-        scans = read_scans(parser, options, PICTURES, HELD_OUT)
+        least = max(FASHION_SIZES) + CLASSES  # the smallest rest that can hold all classes
+        scans = read_scans(parser, options, PICTURES, HELD_OUT, least)
         setting = Setting("garments", scans, FASHION_READERS, FASHION_SIZES, STEPS)
         quick_sizes = (100,)
     else:
@@ -208,7 +208,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = option_parser(
         PROGRAM, __doc__.splitlines()[0], seeds=5, folder="output/character_recognition"
     )
-    add_data(parser, PICTURES)
+    add_data(parser, PICTURES, meaning="choose those that are learnt among")
     add_quick(
         parser,
         f"only ResNet-{QUICK_READERS[0].depth}, in both styles, one number of pictures, "
@@ -218,13 +218,18 @@ def main(arguments: list[str] | None = None) -> None:
     check_data(parser, options)
     setting = read_setting(parser, options)
     what, scans, readers, sizes, steps = setting
-    settings = {"steps": steps, "weight_decay": WEIGHT_DECAY, **SETTINGS}
-    files = None
-    if options.data == FASHION:
-        counts = {"pictures": len(scans.train_scans), "held_out": len(scans.test_scans)}
-        files = RunFiles(options.output / "runs", {**counts, **settings})
+    settings = {
+        "pictures": len(scans.train_scans),
+        "held_out": len(scans.test_scans),
+        "steps": steps,
+        "weight_decay": WEIGHT_DECAY,
+        **SETTINGS,
+        "backend": keras.backend.backend(),
+    }
+    plan = plan_runs(setting, options.seeds)
+    files = RunFiles(runs_folder(options), settings) if options.data == FASHION else None
     try:
-        runs = compare(setting, options.seeds, files)
+        runs = make_runs(plan, PARTS, files)
     except SettingsError as error:
         parser.error(str(error))
     shape = "x".join(map(str, scans.train_scans.shape[1:]))
@@ -244,6 +249,7 @@ def main(arguments: list[str] | None = None) -> None:
             )
         ],
         claims=claims(runs, readers, sizes, what),
+        origin=files.origin(run.name for run in plan) if files else None,
     )
     plot(runs, readers, sizes, what).savefig(options.output / "character_recognition.png", dpi=150)
     publish(report, options)

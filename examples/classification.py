@@ -59,6 +59,7 @@ from common.recipe import (
 )
 from common.recognition import DATASETS, DataSet, Pictures
 from common.report import Claim, Report, publish, score_table
+from common.run_files import file_name
 from fashion import plain
 from fashion.options import FASHION, add_data, add_epochs, add_recipe, check_data
 
@@ -92,7 +93,7 @@ def compare(options: Namespace, data: DataSet, pictures: Pictures) -> list[dict]
                     keras.utils.set_random_seed(seed)
                     model = build(norm, options.net, data)
                     accuracies = train(model, pictures, options.epochs, seed, bar.epoch_callback())
-                    model.save(options.output / f"{norm.lower()}-{seed}.keras")
+                    model.save(options.output / f"{file_name(norm)}-{seed}.keras")
                     bar.result = f"{accuracies['test_accuracy'][-1]:.1f} %"
                 runs.append(
                     {

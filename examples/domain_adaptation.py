@@ -39,6 +39,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
+import keras
 import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
@@ -52,7 +53,7 @@ from common.progress import RunBar
 from common.report import Claim, Report, publish, score_table
 from common.run_files import Run, RunFiles, SettingsError, make_runs
 from common.training import PARTS, accuracy
-from fashion.options import FASHION, add_data, check_data, read_scans
+from fashion.options import FASHION, add_data, check_data, read_scans, runs_folder
 
 PROGRAM = "domain_adaptation.py"
 COMPARED = ("BN", "BIN")
@@ -88,16 +89,8 @@ def run(
     }
 
 
-def compare(
-    seeds: Sequence[int],
-    domains: Domains,
-    pairs: list[tuple[str, str]],
-    files: RunFiles | None = None,
-) -> list[dict]:
-    """Trains both nets on every pair with every seed, with reversal and without, and tests them.
-
-    With files, finished runs are read from them, and a stopped one goes on where it was.
-    """
+def plan_runs(seeds: Sequence[int], domains: Domains, pairs: list[tuple[str, str]]) -> list[Run]:
+    """Plans both nets on every pair with every seed, with gradient reversal and without."""
     width = max(map(len, domains.names))
     plan = []
     for each in itertools.product(seeds, pairs, (True, False), COMPARED):
@@ -105,7 +98,7 @@ def compare(
         how = "reversal   " if reversal else "no reversal"
         title = f"seed {seed}  {source:>{width}} to {target:{width}}  {how}  {norm:3}"
         plan.append(Run(title, functools.partial(run, domains, *each)))
-    return make_runs(plan, PARTS, files)
+    return plan
 
 
 def accuracies(
@@ -206,7 +199,7 @@ def load_domains(parser: ArgumentParser, options: Namespace) -> Domains:
         except ValueError as error:
             parser.error(f"argument --office-home: {error}")
     elif options.data == FASHION:
-        scans = read_scans(parser, options, PICTURES, HELD_OUT)
+        scans = read_scans(parser, options, PICTURES, HELD_OUT, least=2)
         domains = style_domains(scans, 20, STEPS, "pictures of Fashion-MNIST")
     else:
         domains = digit_domains(load_digit_scans())
@@ -231,13 +224,15 @@ def main(arguments: list[str] | None = None) -> None:
     options = read_options(parser, arguments)
     check_data(parser, options)
     domains = load_domains(parser, options)
-    settings = {"depth": domains.depth, "steps": domains.steps, **SETTINGS}
+    settings = {**domains.counts, "depth": domains.depth, "steps": domains.steps, **SETTINGS}
+    settings["backend"] = keras.backend.backend()
     pairs = list(itertools.permutations(domains.names, 2))[: 1 if options.quick else None]
+    plan = plan_runs(options.seeds, domains, pairs)
     files = None
     if options.data == FASHION:
-        files = RunFiles(options.output / "runs", {"caption": domains.caption, **settings})
+        files = RunFiles(runs_folder(options), settings)
     try:
-        runs = compare(options.seeds, domains, pairs, files)
+        runs = make_runs(plan, PARTS, files)
     except SettingsError as error:
         parser.error(str(error))
     report = Report(
@@ -247,6 +242,7 @@ def main(arguments: list[str] | None = None) -> None:
         runs=runs,
         tables=tabulate(runs),
         claims=claims(runs),
+        origin=files.origin(run.name for run in plan) if files else None,
     )
     plot(runs, domains.names).savefig(options.output / "domain_adaptation.png", dpi=150)
     publish(report, options)

@@ -8,7 +8,7 @@ learns the first 20,000 training pictures as in `mixed_domain.py --data fashion`
 seeds, from 100 on, are others. What is best for BIN is looked for, too.
 
 The output folder receives `results.json`, `results.md` and `fashion_rates.png`; each run has a file
-in a folder of its rate, and the program goes on where it was stopped.
+in `runs/`, in a folder of its rate, and the program goes on where it was stopped.
 
 The claim: of what was tried, BN reads most with the rate and the schedule of the experiments.
 """
@@ -17,7 +17,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from statistics import mean
 
@@ -26,11 +26,18 @@ from matplotlib.figure import Figure
 from common.charts import plot_grouped_scores
 from common.norms import ALL_NORMS
 from common.options import add_norms, add_quick, option_parser, read_options
-from common.report import Claim, Report, publish, score_table
-from common.run_files import SettingsError
+from common.report import Claim, Report, joined, publish, score_table
+from common.run_files import file_name
 from common.scans import Scans
 from fashion.experiment import Experiment
-from fashion.options import QUICK_RECIPE, QUICK_SCANS, add_files, load_or_end, number_of_pictures
+from fashion.options import (
+    QUICK_RECIPE,
+    QUICK_SCANS,
+    add_files,
+    load_or_end,
+    number_of_pictures,
+    runs_folder,
+)
 from fashion.tasks import mixed_styles
 from fashion.training import RECIPE, Recipe
 
@@ -44,6 +51,7 @@ TRIED = (
 )
 PICTURES, KEPT_BACK = 20_000, 5_000
 SEEDS = range(100, 102)
+KEPT = "training pictures kept back"
 
 
 def keep_back(scans: Scans, pictures: int, kept_back: int) -> Scans:
@@ -59,21 +67,6 @@ def keep_back(scans: Scans, pictures: int, kept_back: int) -> Scans:
 def name(recipe: Recipe) -> str:
     """Names what is tried."""
     return f"{recipe.schedule} {recipe.learning_rate:g}"
-
-
-def compare(
-    recipes: Sequence[Recipe], norms: Sequence[str], scans: Scans, options: Namespace
-) -> dict[str, list[dict]]:
-    """Trains every net by every recipe; returns the runs by the name of the recipe."""
-    runs = {}
-    for recipe in recipes:
-        print(name(recipe))
-        folder = options.output / name(recipe).replace(" ", "-")
-        options_of_one = Namespace(seeds=options.seeds, output=folder)
-        runs[name(recipe)] = Experiment(
-            {"": mixed_styles}, norms, scans, recipe, options_of_one
-        ).run()
-    return runs
 
 
 def accuracies(runs: dict[str, list[dict]]) -> dict[str, dict[str, list[float]]]:
@@ -102,11 +95,39 @@ def claims(rows: dict[str, dict[str, list[float]]], chosen: str) -> list[Claim]:
     ]
 
 
+def best(rows: dict[str, dict[str, list[float]]], norm: str) -> str:
+    """Says with what a normalization reads most, and how much."""
+    means = {recipe: mean(scores[norm]) for recipe, scores in rows.items()}
+    recipe = max(means, key=means.__getitem__)
+    return f"{norm} reads most with {recipe}: {means[recipe]:.2f} %."
+
+
 def plot(rows: dict[str, dict[str, list[float]]]) -> Figure:
     """Draws the accuracies with each rate and schedule."""
     figure = Figure(figsize=(8, 3.8), layout="constrained")
     plot_grouped_scores(figure.subplots(), rows, "accuracy on pictures kept back (%)")
     return figure
+
+
+def read_experiments(
+    parser: ArgumentParser, options: Namespace, scans: Scans, recipes: Sequence[Recipe]
+) -> dict[str, Experiment]:
+    """Makes an experiment for each recipe, or ends the program where one cannot be made."""
+    try:
+        return {
+            name(recipe): Experiment(
+                {"": mixed_styles},
+                options.norm,
+                options.seeds,
+                scans,
+                recipe,
+                runs_folder(options) / file_name(f"{recipe.schedule} {recipe.learning_rate:g}"),
+                KEPT,
+            )
+            for recipe in recipes
+        }
+    except ValueError as error:
+        parser.error(str(error))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -116,28 +137,35 @@ def main(arguments: list[str] | None = None) -> None:
     add_norms(parser, ALL_NORMS, default=["BN", "BIN"])
     add_quick(parser, "two of the rates, few pictures, a small net, 2 epochs")
     options = read_options(parser, arguments)
-    scans = load_or_end(parser, options)
     tried, kept_back, base = TRIED, KEPT_BACK, RECIPE
     if options.quick:
         tried, kept_back, base = TRIED[:2], QUICK_SCANS, QUICK_RECIPE
-        options.pictures = QUICK_SCANS
-    pictures = number_of_pictures(parser, options, PICTURES, scans, kept_back)
+    scans = load_or_end(parser, options)
+    pictures = number_of_pictures(parser, options, PICTURES, scans, kept_back=kept_back)
     scans = keep_back(scans, pictures, kept_back)
     recipes = [base._replace(schedule=schedule, learning_rate=rate) for schedule, rate in tried]
-    try:
-        runs = compare(recipes, options.norm, scans, options)
-    except SettingsError as error:
-        parser.error(str(error))
+    experiments = read_experiments(parser, options, scans, recipes)
+    runs = {}
+    for recipe, experiment in experiments.items():
+        print(recipe)
+        runs[recipe] = experiment.run()
     rows = accuracies(runs)
     plot(rows).savefig(options.output / "fashion_rates.png", dpi=150)
+    last = list(experiments.values())[-1].settings
     report = Report(
         caption=f"{pictures:,} training pictures of Fashion-MNIST, each drawn in one of four "
         f"styles, to learn from; {kept_back:,} other training pictures, drawn in every style, to "
-        f"test on; {base.net}, {base.epochs} epochs. Mean ± standard deviation over seeds.",
-        settings={**base._asdict(), "tried": [name(recipe) for recipe in recipes]},
+        f"test on; {base.net}, {base.epochs} epochs. Mean ± standard deviation over seeds. "
+        + " ".join(best(rows, norm) for norm in options.norm),
+        settings={
+            "tried": list(experiments),
+            **{key: last[key] for key in last.keys() - {"schedule", "learning_rate"}},
+        },
         runs=[{"recipe": recipe, **run} for recipe, made in runs.items() for run in made],
         tables=[score_table("Accuracy on pictures kept back, mean of styles, %", "rate", rows)],
         claims=claims(rows, name(RECIPE)),
+        origin=joined(experiment.origin() for experiment in experiments.values()),
+        judged_seeds=len(SEEDS),
     )
     publish(report, options)
 

@@ -74,7 +74,9 @@ def batches(task: Task) -> tf.data.Dataset:
 
 
 def drawn_batches(task: Task, seed: int, steps: int) -> resumable.EpochBatches:
-    """Returns batches as those of `batches`, which follow from the seed and the number of a part.
+    """Returns batches of the form of `batches`, each drawn out of all pictures.
+
+    They follow from the seed and the number of a part alone.
 
     Args:
         task: what is learnt from.
@@ -83,7 +85,7 @@ def drawn_batches(task: Task, seed: int, steps: int) -> resumable.EpochBatches:
     """
     is_target = np.repeat([0.0, 1.0], HALF_BATCH).astype("float32")
 
-    def draw(_, rng):
+    def draw(rng):
         source, target = (
             rng.choice(len(pictures), HALF_BATCH, replace=len(pictures) < HALF_BATCH)
             for pictures in (task.source, task.target)
@@ -95,7 +97,7 @@ def drawn_batches(task: Task, seed: int, steps: int) -> resumable.EpochBatches:
             (1 - is_target, np.ones_like(is_target)),
         )
 
-    return resumable.EpochBatches(steps, 1, seed, draw)
+    return resumable.StepBatches(steps, seed, draw)
 
 
 def adapt(

@@ -76,7 +76,7 @@ def _start_below(axes, scores, label):
     start = 5 * int((lowest - 1) // 5)
     if start < LOW:
         start = 0
-    axes.set_ylim(start, min(100, 5 * math.ceil(highest / 5)))
+    axes.set_ylim(start, min(100, 5 * math.ceil(highest / 5) or 5))
     axes.set_ylabel(f"{label}, axis starts at {start}" if start else label)
 
 
@@ -133,7 +133,7 @@ def plot_rho(axes: Axes, rho: np.ndarray, label: str = "", colour: str | None = 
         layers, rho.mean(0), _deviation(rho), capsize=3, marker="o", label=label, color=colour
     )
     axes.set(title="where rho went", xlabel="BIN layer, from first to last")
-    axes.set_xticks(layers[:: 1 + len(layers) // FEW_LAYERS])
+    axes.set_xticks(layers[:: math.ceil(len(layers) / FEW_LAYERS)])
     axes.set(ylabel="mean of rho over channels", ylim=(0, 1.05))
 
 

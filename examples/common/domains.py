@@ -1,7 +1,8 @@
 """Domains to adapt between: styles of digits, or the pictures of Office-Home."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,7 @@ class Domains(NamedTuple):
         depth: of the residual net.
         steps: of each training, a multiple of `PARTS`.
         caption: says what is learnt from what.
+        counts: how many pictures there are, where that is not always the same.
     """
 
     names: tuple[str, ...]
@@ -53,6 +55,7 @@ class Domains(NamedTuple):
     depth: int
     steps: int
     caption: str
+    counts: Mapping[str, int] = MappingProxyType({})
 
 
 def style_domains(scans: Scans, depth: int, steps: int, caption: str) -> Domains:
@@ -89,6 +92,7 @@ def style_domains(scans: Scans, depth: int, steps: int, caption: str) -> Domains
         "them labelled and in the source style, half without labels in the target style; "
         f"{len(scans.test_scans):,} others to test on, in both styles. Not the Office-Home "
         "pictures that the paper used.",
+        counts={"pictures": len(scans.train_scans), "held_out": len(scans.test_scans)},
     )
 
 

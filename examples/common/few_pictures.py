@@ -33,8 +33,8 @@ def accuracies(
     """Returns by normalization the mean accuracy of the chosen runs with each seed.
 
     Args:
-        runs: from `compare`.
-        key: "accuracy" on digits held out, or on those "learnt".
+        runs: made by the program.
+        key: "accuracy" on pictures held out, or on those "learnt".
         chosen: what the runs have in common: any of `style`, `depth` and `size`.
     """
     seeds = sorted({run["seed"] for run in runs})
@@ -74,7 +74,7 @@ def tabulate(
                     rows[f"{size}, {reader}"] = accuracies(
                         runs, key, style=style, depth=reader.depth, size=size
                     )
-            if style == COLOURED:
+            if style == COLOURED and sum(reader.style == style for reader in readers) > 1:
                 rows[f"{size}, mean in random colours"] = accuracies(
                     runs, key, style=style, size=size
                 )

@@ -31,7 +31,8 @@ class FixedMix(keras_bin.BatchInstanceNormalization):
 class HalfInstance(keras.initializers.Initializer):
     """Gates of 0 for the first half of the channels, and of 1 for the others.
 
-    Source: Pan et al. 2018, https://arxiv.org/abs/1807.09441, IBN-a.
+    Source: IBN-a of Pan et al. 2018, https://arxiv.org/abs/1807.09441, which leaves out the last
+    stage.
     """
 
     def __call__(self, shape, dtype=None):

@@ -38,10 +38,10 @@ def option_parser(
     parser.add_argument(
         "--output",
         type=Path,
-        default=EXAMPLES / folder,
         metavar="DIR",
         help=f"folder for results and pictures (default: examples/{folder})",
     )
+    parser.set_defaults(default_output=EXAMPLES / folder)
     return parser
 
 
@@ -137,9 +137,10 @@ def read_options(parser: ArgumentParser, arguments: list[str] | None) -> Namespa
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
-    data, output = (parser.get_default(name) for name in ("data", "output"))
-    if data and options.data != data and options.output == output:
-        options.output = output.with_name(f"{output.name}_{options.data}")
+    if options.output is None:
+        options.output = _default_output(parser, options)
+    if vars(options).get("norm"):
+        options.norm = list(dict.fromkeys(options.norm))
     options.command = shlex.join(["python", f"examples/{parser.prog}", *arguments])
     options.started = time.perf_counter()
     try:
@@ -149,3 +150,10 @@ def read_options(parser: ArgumentParser, arguments: list[str] | None) -> Namespa
             f"argument --output: must be a folder, or a path where one can be made: {error}"
         )
     return options
+
+
+def _default_output(parser, options):
+    data, output = vars(options).get("data"), options.default_output
+    if data == parser.get_default("data"):
+        return output
+    return output.with_name(f"{output.name}_{data}")

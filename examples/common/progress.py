@@ -26,11 +26,13 @@ class RunBar:
     Attributes:
         result: what the run leaves on the screen, set before its end.
         seconds: how long it took, known after its end.
+        seconds_before: how long it took before it was stopped, if it was.
     """
 
     def __init__(self, progress: Progress, task: TaskID):
         self.result = ""
         self.seconds = math.nan
+        self.seconds_before = 0.0
         self._progress = progress
         self._task = task
 
@@ -79,7 +81,7 @@ class RunBars:
         bar = RunBar(self._progress, self._steps)
         started = time.perf_counter()
         yield bar
-        seconds = time.perf_counter() - started
+        seconds = bar.seconds_before + time.perf_counter() - started
         bar.seconds = round(seconds, 1)
         self._progress.advance(self._runs)
         self._spent.append(seconds)

@@ -8,10 +8,11 @@ import platform
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import mean, stdev
 from typing import NamedTuple
 
+import keras
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -28,15 +29,16 @@ PACKAGES = (
 JUDGED_SEEDS = 3
 
 
-def mean_and_deviation(values: Sequence[float], sign: str = "-") -> str:
+def mean_and_deviation(values: Sequence[float], sign: str = "-", digits: int = 1) -> str:
     """Writes the mean of values over seeds, and their standard deviation if there are several.
 
     Args:
         values: one per seed.
         sign: "-" writes the sign of a mean below 0, "+" that of every mean.
+        digits: behind the point.
     """
-    text = f"{mean(values):{sign}.1f}"
-    return text if len(values) == 1 else f"{text} ± {stdev(values):.1f}"
+    text = f"{mean(values):{sign}.{digits}f}"
+    return text if len(values) == 1 else f"{text} ± {stdev(values):.{digits}f}"
 
 
 def score_table(title: str, head: str, rows: dict[str, dict[str, Sequence[float]]]) -> Table:
@@ -63,6 +65,32 @@ def score_table(title: str, head: str, rows: dict[str, dict[str, Sequence[float]
     return table
 
 
+def lead_tables(title: str, scores: dict[str, Sequence[float]]) -> list[Table]:
+    """Sets each normalization against BN, and BIN against each, seed by seed.
+
+    Args:
+        title: what the leads are of, with their unit.
+        scores: by normalization, one value per seed, in the order of the seeds.
+
+    Returns:
+        A table of mean and standard deviation of the differences, or none without BN and BIN.
+    """
+    if not {"BN", "BIN"} <= scores.keys():
+        return []
+    table = Table("norm", title=title)
+    for head in ("ahead of BN", "BIN ahead of it"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for norm in scores:
+        pairs = ((norm, "BN"), ("BIN", norm))
+        table.add_row(norm, *(_lead(scores, *pair) if pair[0] != pair[1] else "" for pair in pairs))
+    return [table]
+
+
+def _lead(scores, norm, other):
+    leads = [one - two for one, two in zip(scores[norm], scores[other], strict=True)]
+    return mean_and_deviation(leads, sign="+", digits=2)
+
+
 class Claim(NamedTuple):
     """Something that an experiment is to show, and whether it did."""
 
@@ -71,6 +99,36 @@ class Claim(NamedTuple):
 
     def __str__(self):
         return f"{'Holds' if self.holds else 'Does not hold'}: {self.sentence}"
+
+
+class Origin(NamedTuple):
+    """Where runs come from that were made before, perhaps elsewhere.
+
+    Attributes:
+        seconds: how long they took, all together.
+        date: the day, or the first and the last.
+        versions: by package; several where they differ.
+    """
+
+    seconds: int
+    date: str
+    versions: dict[str, str]
+
+
+def joined(origins: Iterable[Origin]) -> Origin:
+    """Returns the origin of all runs together."""
+    origins = list(origins)
+    dates = sorted(day for origin in origins for day in origin.date.split(" to "))
+    packages = dict.fromkeys(package for origin in origins for package in origin.versions)
+    listed = {
+        package: dict.fromkeys(origin.versions.get(package, "none") for origin in origins)
+        for package in packages
+    }
+    return Origin(
+        sum(origin.seconds for origin in origins),
+        " to ".join(dict.fromkeys((dates[0], dates[-1]))),
+        {package: " and ".join(found) for package, found in listed.items()},
+    )
 
 
 class Report(NamedTuple):
@@ -82,6 +140,8 @@ class Report(NamedTuple):
         runs: the results of each run, as JSON has them.
         tables: the results over seeds.
         claims: what the results are to show.
+        origin: of the runs; None where all were made by this call.
+        judged_seeds: with fewer, claims are only reported.
     """
 
     caption: str
@@ -89,19 +149,23 @@ class Report(NamedTuple):
     runs: Sequence[dict]
     tables: Sequence[Table]
     claims: Sequence[Claim] = ()
+    origin: Origin | None = None
+    judged_seeds: int = JUDGED_SEEDS
 
 
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that decide results."""
     installed = {name: importlib.metadata.version(name) for name in PACKAGES}
+    if keras.backend.backend() != "tensorflow":
+        installed[keras.backend.backend()] = importlib.metadata.version(keras.backend.backend())
     return {"python": platform.python_version(), **installed}
 
 
 def publish(report: Report, options: Namespace) -> None:
     """Writes `results.json` and `results.md`, prints the tables, and judges the claims.
 
-    The program ends with exit code 1 if a claim does not hold. With `--quick`, or fewer than
-    three seeds, claims are only reported.
+    The program ends with exit code 1 if a claim does not hold. With `--quick`, or few
+    seeds, claims are only reported.
 
     Args:
         report: what was found.
@@ -110,13 +174,12 @@ def publish(report: Report, options: Namespace) -> None:
     console = Console()
     for table in report.tables:
         console.print(table)
-    run = {
-        "command": options.command,
-        "date": datetime.date.today().isoformat(),
-        "seconds": round(time.perf_counter() - options.started),
-        "seeds": list(options.seeds),
-        "versions": versions(),
-    }
+    origin = report.origin or Origin(
+        round(time.perf_counter() - options.started),
+        datetime.date.today().isoformat(),
+        versions(),
+    )
+    run = {"command": options.command, "seeds": list(options.seeds), **origin._asdict()}
     results = {
         **run,
         "caption": report.caption,
@@ -129,8 +192,8 @@ def publish(report: Report, options: Namespace) -> None:
     print(f"Written to {options.output}: {written}")
     for claim in report.claims:
         print(claim)
-    if options.quick or len(options.seeds) < JUDGED_SEEDS:
-        print(f"Too small a run to judge: compare with --seeds {JUDGED_SEEDS} or more.")
+    if options.quick or len(options.seeds) < report.judged_seeds:
+        print(f"Too small a run to judge: compare with {report.judged_seeds} seeds or more.")
     elif not all(claim.holds for claim in report.claims):
         sys.exit("Not every claim holds.")
 
@@ -146,7 +209,7 @@ def _markdown(report, run):
     installed = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     blocks = [
         report.caption,
-        f"`{run['command']}`, seeds: {len(run['seeds'])}, {run['date']}, "
+        f"`{run['command']}`, seeds: {', '.join(map(str, run['seeds']))}; {run['date']}, "
         f"{run['seconds']} s; {installed}.",
     ]
     for table in report.tables:

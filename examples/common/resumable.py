@@ -24,8 +24,7 @@ class EpochBatches(keras.utils.PyDataset):
         batch_size: examples per batch; the last batch may have fewer.
         seed: decides order and drawing, together with the epoch.
         draw: makes a batch, as `fit` takes it, of the positions of its examples, each from 0 to
-            `number - 1`, and a generator. Where it chooses its examples itself, `number` is
-            that of the batches of an epoch, and `batch_size` 1.
+            `number - 1`, and a generator.
 
     Attributes:
         epoch: number of the epoch, from 0. `fit` sets it.
@@ -49,6 +48,21 @@ class EpochBatches(keras.utils.PyDataset):
         chosen = order[index * self._batch_size : (index + 1) * self._batch_size]
         # NumPy pads a seed with zeros, so index 0 would be the generator of the order again.
         return self._draw(chosen, np.random.default_rng((self._seed, self.epoch, index + 1)))
+
+
+class StepBatches(EpochBatches):
+    """So many batches an epoch, which choose their examples themselves.
+
+    Args:
+        steps: batches of an epoch.
+        seed: decides the batches, together with the epoch.
+        draw: makes a batch of a generator.
+    """
+
+    def __init__(
+        self, steps: int, seed: int, draw: Callable[[np.random.Generator], tuple[Any, ...]]
+    ):
+        super().__init__(steps, 1, seed, lambda chosen, rng: draw(rng))
 
 
 class EpochRecords(keras.callbacks.Callback):
@@ -84,9 +98,10 @@ class EpochRecords(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Records the epoch."""
+        values = {key: _number(value) for key, value in (logs or {}).items()}
+        measured = self._measure(self.model)
         seconds = round(time.perf_counter() - self._started, 1)
-        values = {key: round(float(value), 5) for key, value in (logs or {}).items()}
-        self.records.append({**values, **self._measure(self.model), "seconds": seconds})
+        self.records.append({**values, **measured, "seconds": seconds})
         write_whole(self._path, json.dumps(self.records))
 
 
@@ -143,6 +158,11 @@ def write_whole(path: Path, text: str) -> None:
     hidden = path.with_name(f".{path.name}")
     hidden.write_text(text)
     os.replace(hidden, path)
+
+
+def _number(value):
+    """Returns a number as JSON has it, None where it is infinite or NaN."""
+    return round(float(value), 5) if math.isfinite(value) else None
 
 
 def _read(path):

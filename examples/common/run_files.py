@@ -3,14 +3,15 @@
 import datetime
 import functools
 import json
+import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.progress import RunBar, run_bars
-from common.report import versions
+from common.report import Origin, joined, versions
 from common.resumable import recorded_seconds, write_whole
 
 
@@ -35,9 +36,10 @@ class RunFiles:
         self._folder = folder
         self._settings = json.loads(json.dumps(settings))
 
-    def is_finished(self, name: str) -> bool:
-        """Tells whether a run needs not be made again."""
-        return self._finished(name).exists()
+    def is_finished(self, run: "Run") -> bool:
+        """Tells whether a run needs not be made again: its result is there, and its net."""
+        net = self.net(run.name)
+        return self._finished(run.name).exists() and (net.exists() or not run.saves_net)
 
     def net(self, name: str) -> Path:
         """Returns where the net of a run is, or will be."""
@@ -49,28 +51,41 @@ class RunFiles:
         Raises:
             SettingsError: it was made with others.
         """
-        for path in (self._finished(name), self._begun(name)):
+        finished, begun = self._finished(name), self._begun(name)
+        if finished.exists():
+            shutil.rmtree(begun.parent, ignore_errors=True)  # a kill may have left it
+        for path in (finished, begun):
             if path.exists():
                 self._check(path, json.loads(path.read_text())["settings"])
 
     def read(self, name: str) -> dict[str, Any]:
         """Returns the result of a finished run."""
-        return json.loads(self._finished(name).read_text())["result"]
+        return self._content(name)["result"]
 
-    def make(self, name: str, work: Callable[[Path], dict[str, Any]]) -> None:
+    def origin(self, names: Iterable[str]) -> Origin:
+        """Returns how long finished runs took, when they were made, and with which versions."""
+        contents = [self._content(name) for name in names]
+        return joined(
+            Origin(round(content["result"]["seconds"]), content["date"], content["versions"])
+            for content in contents
+        )
+
+    def make(self, name: str, work: Callable[[Path], dict[str, Any]], bar: RunBar) -> None:
         """Makes a run, or goes on with one that was stopped.
 
         Args:
             name: of the run.
             work: takes the folder of a run that is on its way, and returns the result, to which
                 the seconds are added.
+            bar: of the run.
         """
         folder = self._begun(name).parent
         folder.mkdir(exist_ok=True)
         write_whole(self._begun(name), json.dumps({"settings": self._settings}))
-        spent, started = recorded_seconds(folder), time.perf_counter()
+        bar.seconds_before = recorded_seconds(folder)
+        started = time.perf_counter()
         result = work(folder)
-        result["seconds"] = round(spent + time.perf_counter() - started, 1)
+        result["seconds"] = round(bar.seconds_before + time.perf_counter() - started, 1)
         content = {
             "settings": self._settings,
             "versions": versions(),
@@ -79,6 +94,9 @@ class RunFiles:
         }
         write_whole(self._finished(name), json.dumps(content, indent=1) + "\n")
         shutil.rmtree(folder)
+
+    def _content(self, name):
+        return json.loads(self._finished(name).read_text())
 
     def _finished(self, name):
         return self._folder / f"{name}.json"
@@ -104,18 +122,25 @@ class Run(NamedTuple):
     """One run of an experiment.
 
     Attributes:
-        title: shown beside its progress, and without spaces the name of its files.
+        title: shown beside its progress, and the name of its files, see `file_name`.
         work: takes a folder for what a stopped run needs to go on, or None, and a bar to move,
             of which it sets the result; returns the run's result.
+        saves_net: whether it is not finished without its net.
     """
 
     title: str
     work: Callable[[Path | None, RunBar], dict[str, Any]]
+    saves_net: bool = False
 
     @property
     def name(self) -> str:
         """The name of its files."""
-        return "-".join(self.title.lower().split())
+        return file_name(self.title)
+
+
+def file_name(title: str) -> str:
+    """Returns a title in letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def make_runs(
@@ -133,13 +158,13 @@ def make_runs(
     """
     for run in plan if files else ():
         files.check(run.name)
-    waiting = [run for run in plan if not (files and files.is_finished(run.name))]
+    waiting = [run for run in plan if not (files and files.is_finished(run))]
     made = {}
     with run_bars(len(waiting)) as bars:
         for run in waiting:
             with bars.run(run.title, steps) as bar:
                 if files:
-                    files.make(run.name, functools.partial(run.work, bar=bar))
+                    files.make(run.name, functools.partial(run.work, bar=bar), bar)
                 else:
                     made[run.name] = run.work(None, bar)
             if not files:

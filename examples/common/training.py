@@ -62,11 +62,11 @@ def train_steps(
     _compile(model, steps)
     if folder:
 
-        def draw(_, rng):
+        def draw(rng):
             chosen = rng.choice(len(pictures), BATCH_SIZE, replace=len(pictures) < BATCH_SIZE)
             return pictures[chosen], labels[chosen]
 
-        drawn = resumable.EpochBatches(steps // PARTS, 1, seed, draw)
+        drawn = resumable.StepBatches(steps // PARTS, seed, draw)
         resumable.fit(model, drawn, PARTS, folder, [callback])
         return
     batches = tf.data.Dataset.from_tensor_slices((pictures, labels)).shuffle(len(pictures))

@@ -47,7 +47,7 @@ def gates(runs: Sequence[dict]) -> dict[str, np.ndarray]:
     }
 
 
-def loss(scores: Mapping[str, float], norm: str) -> float:
+def shortfall(scores: Mapping[str, float], norm: str) -> float:
     """Returns by how many points a normalization is behind the better of BN and IN."""
     return round(max(scores["BN"], scores["IN"]) - scores[norm], 6)
 
@@ -63,7 +63,7 @@ def close_to_the_better(means: Means, margin: float) -> list[Claim]:
         Claim(
             f"on {task}, BIN ({scores['BIN']:.2f} %) is within {margin} points of the better "
             f"of BN ({scores['BN']:.2f} %) and IN ({scores['IN']:.2f} %)",
-            loss(scores, "BIN") <= margin,
+            shortfall(scores, "BIN") <= margin,
         )
         for task, scores in means.items()
     ]
@@ -81,5 +81,5 @@ def plot_tasks(runs: Sequence[dict]) -> Figure:
         axes.set_title(f"task: {task}")
     for task, values in gates(runs).items():
         plot_rho(rho, values, task)
-    rho.legend(title="task")
+        rho.legend(title="task")
     return figure

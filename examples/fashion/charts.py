@@ -1,6 +1,7 @@
 """Pictures of experiments on Fashion-MNIST: learning curves, rho in training, and what was read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import mean
 
 import numpy as np
@@ -16,6 +17,24 @@ SHARES = {"rho = 0": "#ccbb44", "between": "#bbbbbb", "rho = 1": "#4477aa"}
 SHOWN = 6  # pictures in a row
 
 
+def save_training(runs: Mapping[str, Sequence[dict]], folder: Path) -> None:
+    """Saves the learning curves of each task, and how BIN's gates went in all of them.
+
+    Args:
+        runs: by task; without a name where it is the only one.
+        folder: receives `learning.png`, or `learning_TASK.png`, and `rho.png` if BIN was run.
+    """
+    for task, chosen in runs.items():
+        name = f"learning_{task}" if task else "learning"
+        plot_learning(chosen).savefig(folder / f"{name}.png", dpi=150)
+    gates = {
+        task or "BIN": [run for run in chosen if run["norm"] == "BIN"]
+        for task, chosen in runs.items()
+    }
+    if all(gates.values()):
+        plot_gates(gates).savefig(folder / "rho.png", dpi=150)
+
+
 def plot_learning(runs: Sequence[dict]) -> Figure:
     """Draws the loss in training and the accuracy on held-out pictures after each epoch."""
     figure = Figure(figsize=(11, 4), layout="constrained")
@@ -23,16 +42,19 @@ def plot_learning(runs: Sequence[dict]) -> Figure:
     plot_epochs(loss, runs, lambda record: record["loss"])
     loss.set(title="in training", ylabel="loss (cross-entropy and weight decay)")
     plot_epochs(accuracy, runs, lambda record: mean(record["tests"].values()))
-    accuracy.set(title=f"held out, {CURVE_PICTURES:,} pictures", ylabel="accuracy (%)")
+    accuracy.set(
+        title=f"held out, up to {CURVE_PICTURES:,} pictures of a kind", ylabel="accuracy (%)"
+    )
     accuracy.legend(loc="lower right")
     return figure
 
 
-def plot_epochs(axes: Axes, runs: Sequence[dict], value) -> None:
-    """Draws by normalization a value of each epoch's record, over the epochs."""
+def plot_epochs(axes: Axes, runs: Sequence[dict], value: Callable[[dict], float | None]) -> None:
+    """Draws by normalization a value of each epoch's record, over the epochs; None leaves a gap."""
     rows = {
         norm: np.array(
-            [[value(record) for record in run["epochs"]] for run in runs if run["norm"] == norm]
+            [[value(record) for record in run["epochs"]] for run in runs if run["norm"] == norm],
+            float,
         )
         for norm in dict.fromkeys(run["norm"] for run in runs)
     }

@@ -5,9 +5,9 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from common.norms import FIXED_NORMS
-from common.report import Claim, Report, score_table
-from common.two_tasks import accuracies, close_to_the_better, loss, mean_accuracies
-from fashion.charts import plot_gates, plot_learning
+from common.report import Claim, Report, lead_tables, score_table
+from common.two_tasks import accuracies, close_to_the_better, mean_accuracies, shortfall
+from fashion.charts import save_training
 from fashion.gates import gate_tables
 from fashion.options import read_experiment
 from fashion.tasks import contrast_task
@@ -21,26 +21,26 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
     """Compares residual nets, and draws how they learn."""
     experiment = read_experiment(parser, options, TASKS, PICTURES, HELD_OUT)
     runs = experiment.run()
-    for task in TASKS:
-        chosen = [each for each in runs if each["task"] == task]
-        plot_learning(chosen).savefig(options.output / f"learning-{task}.png", dpi=150)
-    with_gates = {
-        task: [each for each in runs if (each["task"], each["norm"]) == (task, "BIN")]
-        for task in TASKS
-    }
-    if all(with_gates.values()):
-        plot_gates(with_gates).savefig(options.output / "rho.png", dpi=150)
+    by_task = {task: [each for each in runs if each["task"] == task] for task in TASKS}
+    save_training(by_task, options.output)
     runs = [{**each, "accuracy": each["accuracy"][each["task"]]} for each in runs]
+    rows = accuracies(runs)
     return Report(
         caption=f"{experiment.caption('drawn in two greys', 'drawn likewise')} "
         "Mean ± standard deviation over seeds.",
         settings=experiment.settings,
         runs=runs,
         tables=[
-            score_table("Accuracy on held-out garments, %", "task", accuracies(runs)),
-            *gate_tables({f"Gates of BIN, {task}": with_gates[task] for task in TASKS}),
+            score_table("Accuracy on held-out garments, %", "task", rows),
+            *(
+                table
+                for row, scores in rows.items()
+                for table in lead_tables(f"Leads on {row}, points, by seed", scores)
+            ),
+            *gate_tables({f"Gates of BIN, {task}": made for task, made in by_task.items()}),
         ],
         claims=claims(runs),
+        origin=experiment.origin(),
     )
 
 
@@ -50,17 +50,17 @@ def claims(runs: Sequence[dict]) -> list[Claim]:
     norms = means.pop("average").keys()
     if not {"BN", "IN", "BIN"} <= norms:
         return []
-    losses = {
-        norm: max(loss(scores, norm) for scores in means.values())
+    shortfalls = {
+        norm: max(shortfall(scores, norm) for scores in means.values())
         for norm in FIXED_NORMS
         if norm in norms
     }
-    listed = ", ".join(f"{norm} {points:.2f}" for norm, points in losses.items())
+    listed = ", ".join(f"{norm} {points:.2f}" for norm, points in shortfalls.items())
     return [
         *close_to_the_better(means, MARGIN),
         Claim(
             f"every normalization whose mixture is fixed loses more than {MARGIN} points on one "
             f"of the tasks ({listed})",
-            min(losses.values()) > MARGIN,
+            min(shortfalls.values()) > MARGIN,
         ),
     ]

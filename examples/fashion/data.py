@@ -79,6 +79,11 @@ def _find(folder):
             f"Fashion-MNIST is needed; {_ways()} Received: nothing in {DEBIAN_FOLDER} and "
             f"{keras_folder()}, and the download failed: {error}"
         ) from error
+    if _missing(keras_folder()):
+        raise FileNotFoundError(
+            f"Fashion-MNIST is needed; {_ways()} Received: a download that did not reach "
+            f"{keras_folder()}, as where that folder cannot be written"
+        )
     return keras_folder()
 
 

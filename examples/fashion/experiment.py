@@ -1,19 +1,18 @@
 """Every task with every normalization and seed, each a run with files of its own."""
 
 import itertools
-from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
 import keras
 
+from common.report import Origin
 from common.run_files import Run, RunFiles, make_runs
 from common.scans import Scans
 from fashion.training import MOMENTUM, Recipe, Task, build, train
 
 MakeTask = Callable[[Scans, int], Task]
-FOLDER = "runs"
 
 
 class Experiment:
@@ -22,40 +21,45 @@ class Experiment:
     Args:
         tasks: by name, what makes a task of the scans and a seed.
         norms: keys of `ALL_NORMS`.
+        seeds: each task is learnt with every normalization and seed.
         scans: to learn from, and to test on.
         recipe: how each net is trained.
-        options: with `seeds` and `output`.
+        folder: of the runs.
+        tested_on: says which pictures the test scans are.
 
     Attributes:
         settings: what decides results, besides task, normalization and seed.
 
     Raises:
         ValueError: there is no such net, or it has not the places of a normalization, or runs in
-            the output folder were made with other settings.
+            the folder were made with other settings.
     """
 
     def __init__(
         self,
         tasks: Mapping[str, MakeTask],
         norms: Sequence[str],
+        seeds: Sequence[int],
         scans: Scans,
         recipe: Recipe,
-        options: Namespace,
+        folder: Path,
+        tested_on: str = "test pictures",
     ):
         self.settings = {
             "data": "Fashion-MNIST",
             "pictures": len(scans.train_scans),
             "held_out": len(scans.test_scans),
+            "tested_on": tested_on,
             **recipe._asdict(),
             "momentum": MOMENTUM,
             "backend": keras.backend.backend(),
         }
         self._tasks = tasks
+        self._norms = norms
+        self._seeds = seeds
         self._scans = scans
         self._recipe = recipe
-        self._norms = norms
-        self._seeds = options.seeds
-        self._files = RunFiles(options.output / FOLDER, self.settings)
+        self._files = RunFiles(folder, self.settings)
         for norm in norms:
             build(recipe, norm)
         for run in self._plan():
@@ -78,9 +82,13 @@ class Experiment:
         """
         return make_runs(self._plan(), self._recipe.epochs, self._files)
 
-    def net(self, seed: int, task: str, norm: str) -> Path:
-        """Returns where the trained net of a run is."""
-        return self._files.net(self._planned(seed, task, norm).name)
+    def origin(self) -> Origin:
+        """Returns how long the runs took, when they were made, and with which versions."""
+        return self._files.origin(run.name for run in self._plan())
+
+    def load_net(self, seed: int, task: str, norm: str) -> keras.Model:
+        """Loads the trained net of a run."""
+        return keras.saving.load_model(self._net(seed, task, norm))
 
     def task(self, task: str, seed: int) -> Task:
         """Makes a task, with the pictures of a seed."""
@@ -98,9 +106,12 @@ class Experiment:
         title = "  ".join(filter(None, (f"seed {seed}", task, f"{norm:{width}}")))
 
         def work(folder, bar):
-            net = self.net(seed, task, norm)
+            net = self._net(seed, task, norm)
             result = train(self.task(task, seed), norm, seed, self._recipe, folder, net, bar)
             bar.result = f"{mean(result['accuracy'].values()):.1f} %"
             return {"task": task, "norm": norm, "seed": seed, **result}
 
-        return Run(title, work)
+        return Run(title, work, saves_net=True)
+
+    def _net(self, seed: int, task: str, norm: str) -> Path:
+        return self._files.net(self._planned(seed, task, norm).name)

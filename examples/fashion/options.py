@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 from common.norms import ALL_NORMS, NORMS
@@ -18,13 +19,19 @@ QUICK_SCANS = 128  # to train on, and to test on
 QUICK_RECIPE = Recipe(net="resnet-8", epochs=2)
 
 
-def add_data(parser: ArgumentParser, pictures: int, others: Sequence[str] = ("digits",)):
+def add_data(
+    parser: ArgumentParser,
+    pictures: int,
+    others: Sequence[str] = ("digits",),
+    meaning: str = "learn",
+):
     """Adds the option `--data`, and a group of those that need Fashion-MNIST.
 
     Args:
         parser: of the program.
-        pictures: how many training pictures of Fashion-MNIST are learnt by default.
+        pictures: how many training pictures of Fashion-MNIST count by default.
         others: the data that a program takes besides, the default first.
+        meaning: what the program does with the pictures.
 
     Returns:
         The group, for more such options.
@@ -34,19 +41,20 @@ def add_data(parser: ArgumentParser, pictures: int, others: Sequence[str] = ("di
         choices=[*others, FASHION],
         default=others[0],
         help="(default: %(default)s); others have a default output folder of their own, such as "
-        f"{parser.get_default('output').name}_{FASHION}",
+        f"{parser.get_default('default_output').name}_{FASHION}",
     )
     group = parser.add_argument_group(f"with --data {FASHION}")
-    add_files(group, pictures)
+    add_files(group, pictures, meaning)
     return group
 
 
-def add_files(parser, pictures: int) -> None:
+def add_files(parser, pictures: int, meaning: str = "learn") -> None:
     """Adds to a parser, or to a group of its options, where the pictures are, and how many count.
 
     Args:
         parser: or a group.
-        pictures: how many training pictures are learnt by default.
+        pictures: how many training pictures count by default.
+        meaning: what the program does with them.
     """
     parser.add_argument(
         "--folder",
@@ -59,7 +67,7 @@ def add_files(parser, pictures: int) -> None:
         "--pictures",
         type=positive,
         metavar="N",
-        help=f"learn the first N training pictures (default: {pictures})",
+        help=f"{meaning} the first N training pictures (default: {pictures})",
     )
     parser.add_argument(
         "--deterministic",
@@ -139,6 +147,11 @@ def read_recipe(options: Namespace) -> Recipe:
 
 def load_or_end(parser: ArgumentParser, options: Namespace) -> Scans:
     """Loads all of Fashion-MNIST, or ends the program where it cannot be had."""
+    if options.deterministic and keras.backend.backend() != "tensorflow":
+        parser.error(
+            "argument --deterministic: needs TensorFlow as Keras's backend; JAX repeats its runs "
+            f"on CPUs without it. Received: {keras.backend.backend()}"
+        )
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     try:
@@ -147,43 +160,60 @@ def load_or_end(parser: ArgumentParser, options: Namespace) -> Scans:
         parser.error(str(error))
 
 
-def read_scans(parser: ArgumentParser, options: Namespace, pictures: int, held_out: int) -> Scans:
+def read_scans(
+    parser: ArgumentParser, options: Namespace, pictures: int, held_out: int, least: int = 1
+) -> Scans:
     """Loads what the options say of Fashion-MNIST, or ends the program where it cannot be had.
 
     Args:
         parser: of the program.
         options: those of `add_files`, and `quick`.
-        pictures: how many training pictures are learnt by default.
+        pictures: how many training pictures count by default.
         held_out: how many test pictures are wanted.
+        least: how many training pictures the program needs.
     """
     scans = load_or_end(parser, options)
-    if options.quick:
-        return scans.first(QUICK_SCANS, QUICK_SCANS)
-    return scans.first(number_of_pictures(parser, options, pictures, scans), held_out)
+    number = number_of_pictures(parser, options, pictures, scans, least)
+    return scans.first(number, QUICK_SCANS if options.quick else held_out)
 
 
 def number_of_pictures(
-    parser: ArgumentParser, options: Namespace, default: int, scans: Scans, kept_back: int = 0
+    parser: ArgumentParser,
+    options: Namespace,
+    default: int,
+    scans: Scans,
+    least: int = 1,
+    kept_back: int = 0,
 ) -> int:
-    """Returns how many training pictures are to be learnt, or ends the program if they lack.
+    """Returns how many training pictures count, or ends the program if there are too few.
 
     Args:
         parser: of the program.
-        options: those of `add_files`.
-        default: how many are learnt if the options do not say.
+        options: those of `add_files`, and `quick`.
+        default: how many count if the options do not say.
         scans: the files hold these.
+        least: how many the program needs.
         kept_back: how many training pictures must be left.
     """
-    most = len(scans.train_scans) - kept_back
-    wanted = options.pictures or min(default, most)
-    if not 0 < wanted <= most:
+    held = len(scans.train_scans)
+    most = held - kept_back
+    if most < least:
         parser.error(
-            f"argument --pictures: must be from 1 to {most}, as the files hold "
-            f"{len(scans.train_scans)} training pictures"
-            + (f" and {kept_back} are kept back" if kept_back else "")
-            + f". Received: {wanted}"
+            f"the files must hold {least + kept_back} training pictures or more. Received: {held}"
+        )
+    default = max(least, min(QUICK_SCANS if options.quick else default, most))
+    wanted = default if options.pictures is None else options.pictures
+    if not least <= wanted <= most:
+        parser.error(
+            f"argument --pictures: must be from {least} to {most}, with the files at hand. "
+            f"Received: {wanted}"
         )
     return wanted
+
+
+def runs_folder(options: Namespace) -> Path:
+    """Returns the folder of the runs in the output folder; quick ones have another."""
+    return options.output / ("runs_quick" if options.quick else "runs")
 
 
 def read_experiment(
@@ -206,6 +236,8 @@ def read_experiment(
     scans = read_scans(parser, options, pictures, held_out)
     norms = options.norm or list(ALL_NORMS)
     try:
-        return Experiment(tasks, norms, scans, read_recipe(options), options)
+        return Experiment(
+            tasks, norms, options.seeds, scans, read_recipe(options), runs_folder(options)
+        )
     except ValueError as error:
         parser.error(str(error))

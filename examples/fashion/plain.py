@@ -4,35 +4,34 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from statistics import mean
 
-from common.report import Claim, Report, score_table
-from fashion.charts import plot_gates, plot_learning
+from common.report import Claim, Report, lead_tables, score_table
+from fashion.charts import save_training
 from fashion.gates import gate_tables
 from fashion.options import read_experiment
-from fashion.tasks import plain_pictures
+from fashion.tasks import PLAIN, plain_pictures
 
 PICTURES, HELD_OUT = 10_000, 10_000
 MARGIN = 0.1  # points
-PLAIN = "plain"
 
 
 def run(parser: ArgumentParser, options: Namespace) -> Report:
     """Compares residual nets, and draws how they learn."""
     experiment = read_experiment(parser, options, {PLAIN: plain_pictures}, PICTURES, HELD_OUT)
     runs = experiment.run()
-    plot_learning(runs).savefig(options.output / "learning.png", dpi=150)
-    with_gates = [each for each in runs if each["norm"] == "BIN"]
-    if with_gates:
-        plot_gates({"BIN": with_gates}).savefig(options.output / "rho.png", dpi=150)
+    save_training({"": runs}, options.output)
+    rows = accuracies(runs)
     return Report(
         caption=f"{experiment.caption('moved and mirrored at random', 'as they are')} "
         "Mean ± standard deviation over seeds.",
         settings=experiment.settings,
         runs=runs,
         tables=[
-            score_table("Accuracy on held-out garments, %", "pictures", accuracies(runs)),
+            score_table("Accuracy on held-out garments, %", "pictures", rows),
+            *lead_tables("Leads, points, by seed", rows[PLAIN]),
             *gate_tables({"Gates of BIN": runs}),
         ],
         claims=claims(runs),
+        origin=experiment.origin(),
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 import domain_adaptation
 from common import adaptation
 from common.domains import Domains, Task
+from common.run_files import make_runs
 from common.styles import STYLES
 from common.training import PARTS
 from domain_adaptation import accuracies
@@ -40,7 +41,7 @@ def test_every_run_is_labelled_with_what_was_trained_and_tested(monkeypatch):
     monkeypatch.setattr(domain_adaptation, "adapt", lambda *arguments: 10 * arguments[5])
     monkeypatch.setattr(domain_adaptation, "accuracy", accuracy)
     domains = Domains(("one", "two"), task, classes=5, depth=8, steps=PARTS, caption="")
-    made = domain_adaptation.compare([0], domains, [("one", "two")])
+    made = make_runs(domain_adaptation.plan_runs([0], domains, [("one", "two")]), PARTS)
     assert [(run["norm"], run["reversal"], run["on_target"], run["on_source"]) for run in made] == [
         ("BN", True, 11, 12),
         ("BIN", True, 11, 12),
@@ -175,7 +176,7 @@ def test_results_table_and_picture_are_written(finished):
 @pytest.mark.slow
 def test_runs_on_garments_have_files_and_others_have_none(finished):
     domains, output, _ = finished
-    names = sorted(path.name for path in output.glob("runs/*"))
+    names = sorted(path.name for path in output.glob("runs_quick/*"))
     expected = [
         f"seed-0-clean-to-inverted-{how}-{norm}.json"
         for how in ("no-reversal", "reversal")

@@ -60,6 +60,11 @@ def test_every_rate_is_tried_and_reported(tmp_path, monkeypatch):
         "cosine 0.1": 80,
     }
     assert "Holds: of what was tried, BN reads most with cosine 0.1" in printed
+    assert results["caption"].endswith(
+        "BN reads most with cosine 0.1: 80.00 %. BIN reads most with cosine 0.1: 80.00 %."
+    )
+    assert results["settings"]["tested_on"] == "training pictures kept back"
+    assert "learning_rate" not in results["settings"]
     check_picture(tmp_path / "out" / "fashion_rates.png")
 
 
@@ -67,4 +72,22 @@ def test_too_few_pictures_are_told(tmp_path, capsys):
     folder = make_fashion(tmp_path / "data", train=30)
     with pytest.raises(SystemExit, match="2"):
         fashion_rates.main(["--folder", str(folder), "--output", str(tmp_path / "out")])
-    assert "hold 30 training pictures and 5000 are kept back" in capsys.readouterr().err
+    assert "must hold 5001 training pictures or more. Received: 30" in capsys.readouterr().err
+
+
+def test_folders_are_checked_before_any_net_is_trained(tmp_path, monkeypatch, capsys):
+    trained = []
+
+    def train(task, norm, seed, *_):
+        trained.append(norm)
+        return made_run(norm, seed, {"one": 80})
+
+    monkeypatch.setattr("fashion.experiment.train", train)
+    folder = make_fashion(tmp_path / "data", train=256)
+    arguments = ["--quick", "--norm", "bn", "--folder", folder, "--output", tmp_path / "out"]
+    fashion_rates.main(list(map(str, arguments)))
+    monkeypatch.setattr("fashion_rates.TRIED", (("cosine", 0.3), *TRIED))
+    with pytest.raises(SystemExit, match="2"):
+        fashion_rates.main([*map(str, arguments), "--pictures", "9"])
+    assert "pictures 128 (now 9)" in capsys.readouterr().err
+    assert len(trained) == 4

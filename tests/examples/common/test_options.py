@@ -96,14 +96,17 @@ def test_other_data_have_a_folder_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setattr("common.options.EXAMPLES", tmp_path)
     made = parser()
     made.add_argument("--data", default="digits")
+    output, fashion = tmp_path / "output" / "program", ["--data", "fashion"]
     folders = [
         read_options(made, arguments).output
-        for arguments in (
-            [],
-            ["--data", "fashion"],
-            ["--data", "fashion", "--output", str(tmp_path)],
-        )
+        for arguments in ([], fashion, [*fashion, "--output", str(output)])
     ]
-    output = tmp_path / "output"
-    assert folders == [output / "program", output / "program_fashion", tmp_path]
+    assert folders == [output, tmp_path / "output" / "program_fashion", output]
     assert all(folder.is_dir() for folder in folders)
+
+
+def test_repeated_norms_are_compared_once(tmp_path):
+    made = parser()
+    add_norms(made, ["BN", "BIN"])
+    arguments = ["--norm", "bin", "bn", "bin", "--output", str(tmp_path)]
+    assert read_options(made, arguments).norm == ["BIN", "BN"]

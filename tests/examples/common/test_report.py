@@ -5,7 +5,16 @@ import json
 import pytest
 
 from common.options import add_quick, option_parser, read_options
-from common.report import Claim, Report, mean_and_deviation, publish, score_table
+from common.report import (
+    Claim,
+    Origin,
+    Report,
+    joined,
+    lead_tables,
+    mean_and_deviation,
+    publish,
+    score_table,
+)
 
 
 def read(*arguments):
@@ -60,7 +69,7 @@ def test_results_are_written_for_people_and_programs(tmp_path, capsys):
     text = (tmp_path / "results.md").read_text()
     for expected in (
         "Three runs.\n",
-        f"`{options.command}`, seeds: 3, {results['date']}",
+        f"`{options.command}`, seeds: 0, 1, 2; {results['date']}",
         f"tensorflow {results['versions']['tensorflow']}",
         "Accuracy, %:\n\n| task ",
         "\n| digit | 92.0 ± 2.0 | 95.0 ± 0.0 | +3.0 ± 2.0 |\n",
@@ -86,3 +95,50 @@ def test_small_runs_are_not_judged(tmp_path, capsys, arguments):
     options = read(*arguments, "--output", tmp_path)
     publish(report(Claim("rho falls", False)), options)
     assert "Too small a run to judge" in capsys.readouterr().out
+
+
+def test_origin_of_runs_that_were_made_before_is_what_the_files_say(tmp_path):
+    origin = Origin(3600, "2026-11-01 to 2026-11-03", {"keras": "3.14.0 and 3.15.1"})
+    publish(report()._replace(origin=origin), read("--output", tmp_path))
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["seconds"], results["versions"]) == (3600, origin.versions)
+    expected = "2026-11-01 to 2026-11-03, 3600 s; keras 3.14.0 and 3.15.1."
+    assert expected in (tmp_path / "results.md").read_text()
+
+
+def test_origins_are_joined():
+    one = Origin(10, "2026-11-02", {"keras": "3.14.0", "numpy": "2.4.6"})
+    other = Origin(5, "2026-10-01 to 2026-11-01", {"keras": "3.15.1", "numpy": "2.4.6"})
+    assert joined([one, other]) == Origin(
+        15, "2026-10-01 to 2026-11-02", {"keras": "3.14.0 and 3.15.1", "numpy": "2.4.6"}
+    )
+    assert joined([one, one]) == one._replace(seconds=20)
+    jax = joined([one, one._replace(versions={**one.versions, "jax": "0.7"})]).versions["jax"]
+    assert jax == "none and 0.7"
+
+
+def test_every_run_has_a_line(tmp_path):
+    runs = [{"seed": seed, "values": [1, [2, 3]]} for seed in (0, 1)]
+    publish(report()._replace(runs=runs), read("--output", tmp_path))
+    text = (tmp_path / "results.json").read_text()
+    assert json.loads(text)["runs"] == runs
+    assert '    {"seed": 0, "values": [1, [2, 3]]},\n' in text
+
+
+def test_leads_are_paired_by_seed():
+    scores = {"BN": [80.0, 82.0], "IN first": [81.0, 84.0], "BIN": [83.0, 84.0]}
+    (table,) = lead_tables("Leads", scores)
+    assert [list(row) for row in zip(*(column.cells for column in table.columns), strict=True)] == [
+        ["BN", "", "+2.50 ± 0.71"],
+        ["IN first", "+1.50 ± 0.71", "+1.00 ± 1.41"],
+        ["BIN", "+2.50 ± 0.71", ""],
+    ]
+    assert lead_tables("Leads", {"BN": [80.0], "IN": [81.0]}) == []
+
+
+def test_fewer_seeds_than_are_judged_are_only_reported(tmp_path, capsys):
+    claim = Claim("it is so", False)
+    publish(report(claim), read("--output", tmp_path, "--seeds", 2))
+    assert "compare with 3 seeds or more" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="Not every claim holds"):
+        publish(report(claim)._replace(judged_seeds=2), read("--output", tmp_path, "--seeds", 2))

@@ -102,6 +102,13 @@ def straight(tmp_path_factory):
     return fit(tmp_path_factory.mktemp("straight"))
 
 
+def fit_and_note(folder):
+    """Trains, and returns what `fit` does and the epochs that were begun."""
+    begun = []
+    note = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: begun.append(epoch))
+    return fit(folder, [note]), begun
+
+
 def check_same(made, straight):
     model, records = made
     expected, all_records = straight
@@ -116,17 +123,15 @@ def check_same(made, straight):
 def test_stopped_training_goes_on_and_ends_with_the_same_numbers(epoch, straight, tmp_path):
     with pytest.raises(Stop):
         fit(tmp_path, [StopAfter(epoch)])
-    begun = []
-    note = keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: begun.append(number))
-    check_same(fit(tmp_path, [note]), straight)
+    made, begun = fit_and_note(tmp_path)
+    check_same(made, straight)
     assert begun == list(range(epoch, EPOCHS))
 
 
 def test_finished_training_is_not_repeated(straight, tmp_path):
     fit(tmp_path)
-    begun = []
-    note = keras.callbacks.LambdaCallback(on_epoch_begin=lambda number, logs: begun.append(number))
-    check_same(fit(tmp_path, [note]), straight)
+    made, begun = fit_and_note(tmp_path)
+    check_same(made, straight)
     assert begun == []
 
 
@@ -147,13 +152,17 @@ def test_kill_between_weights_and_epoch_is_mended(content, stopped, straight):
     path = stopped / "backup" / METADATA
     assert json.loads(path.read_text())["epoch"] == 2
     path.write_text(content)
-    check_same(fit(stopped), straight)
+    made, begun = fit_and_note(stopped)
+    check_same(made, straight)
+    assert begun == [2, 3]
 
 
 def test_kill_within_the_weights_is_mended(stopped, straight):
     path = stopped / "backup" / "latest.weights.h5"
     path.write_bytes(path.read_bytes()[:-100])
-    check_same(fit(stopped), straight)
+    made, begun = fit_and_note(stopped)
+    check_same(made, straight)
+    assert begun == [1, 2, 3]
 
 
 def test_kill_within_the_first_weights_starts_anew(tmp_path, straight):
@@ -161,7 +170,9 @@ def test_kill_within_the_first_weights_starts_anew(tmp_path, straight):
         fit(tmp_path, [StopAfter(1)])
     path = tmp_path / "backup" / "latest.weights.h5"
     path.write_bytes(path.read_bytes()[:-100])
-    check_same(fit(tmp_path), straight)
+    made, begun = fit_and_note(tmp_path)
+    check_same(made, straight)
+    assert begun == [0, 1, 2, 3]
 
 
 def test_records_hold_logs_what_was_measured_and_seconds(tmp_path):
@@ -187,3 +198,14 @@ def test_files_appear_whole(tmp_path, monkeypatch):
     assert path.read_text() == "old"
     resumable.write_whole(path, "new")
     assert path.read_text() == "new"
+
+
+def test_loss_that_is_not_finite_is_recorded_as_none(tmp_path):
+    def nan(model):
+        model.layers[-1].bias.assign(np.full(NUMBER, np.nan))
+        return {}
+
+    _, records = fit(tmp_path, measure=nan)
+    assert records[0]["loss"] > 0
+    assert [record["loss"] for record in records[1:]] == [None] * 3
+    assert "NaN" not in (tmp_path / "epochs.json").read_text()

@@ -79,5 +79,5 @@ def test_both_tasks_are_run_drawn_and_reported(tmp_path, monkeypatch):
     assert [run["accuracy"] for run in read_results(tmp_path)["runs"]] == [75.0] * 6
     for expected in ("garment", "contrast", "average", "75.0"):
         assert expected in printed
-    for name in ("adaptivity", "learning-garment", "learning-contrast", "rho"):
+    for name in ("adaptivity", "learning_garment", "learning_contrast", "rho"):
         check_picture(tmp_path / f"{name}.png")

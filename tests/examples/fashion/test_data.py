@@ -67,7 +67,17 @@ def test_keras_downloads_last(nowhere, monkeypatch):
     assert len(load_fashion_scans().train_scans) == 20
 
 
-def test_one_message_tells_all_the_ways(nowhere):
+def download_elsewhere():
+    """What Keras does where its folder cannot be written."""
+
+
+@pytest.mark.parametrize(
+    ("load", "reason"),
+    [(None, "URL fetch failure"), (download_elsewhere, "a download that did not reach")],
+)
+def test_one_message_tells_all_the_ways(nowhere, monkeypatch, load, reason):
+    if load:
+        monkeypatch.setattr(keras.datasets.fashion_mnist, "load_data", load)
     with pytest.raises(FileNotFoundError) as caught:
         load_fashion_scans()
     message = str(caught.value)
@@ -76,7 +86,7 @@ def test_one_message_tells_all_the_ways(nowhere):
         "apt install dataset-fashion-mnist",
         str(keras_folder()),
         "with a network",
-        "URL fetch failure",
+        reason,
     ):
         assert way in message
 

@@ -1,23 +1,25 @@
 """The options of experiments on garments, and what is refused."""
 
-from argparse import ArgumentParser
-
+import keras
+import numpy as np
 import pytest
 
 from common.norms import ALL_NORMS
 from common.options import add_norms, add_quick, option_parser, read_options
+from common.scans import Scans
 from fashion.options import (
     QUICK_RECIPE,
-    QUICK_SCANS,
     add_data,
     add_epochs,
     add_recipe,
     check_data,
     digit_norms,
+    load_or_end,
     number_of_pictures,
     read_experiment,
     read_recipe,
     read_scans,
+    runs_folder,
 )
 from fashion.tasks import mixed_styles
 from fashion.training import RECIPE
@@ -47,6 +49,7 @@ def refused(capsys):
         ("--folder", "x"),
         ("--pictures", "5"),
         ("--rate", "1"),
+        ("--schedule", "steps"),
         ("--weight-decay", "0"),
         ("--deterministic",),
     ],
@@ -78,7 +81,7 @@ def test_digits_are_read_without_blocks(tmp_path, capsys):
     assert "IBN-Net needs a net of residual blocks" in refused(capsys)
 
 
-def test_scans_are_the_first_ones(tmp_path):
+def test_scans_are_the_first_ones(tmp_path, monkeypatch):
     folder = make_fashion(tmp_path / "data", train=30)
 
     def sizes(*arguments):
@@ -87,22 +90,50 @@ def test_scans_are_the_first_ones(tmp_path):
 
     assert sizes() == (20, 10)
     assert sizes("--pictures", 25) == (25, 10)
-    assert sizes("--quick") == (min(30, QUICK_SCANS), 16)
+    assert sizes("--quick") == (30, 16)
+    assert sizes("--quick", "--pictures", 7) == (7, 16)
+    monkeypatch.setattr("fashion.options.QUICK_SCANS", 9)
+    assert sizes("--quick") == (9, 9)
 
 
 def test_missing_and_too_few_pictures_end_the_program(tmp_path, capsys):
     folder = make_fashion(tmp_path / "data", train=30)
+    scans = read_scans(parser(), read(tmp_path, "--folder", folder), 30, 10)
     with pytest.raises(SystemExit, match="2"):
         read_scans(parser(), read(tmp_path, "--folder", tmp_path / "none"), 20, 10)
     assert "a folder of Fashion-MNIST must hold" in refused(capsys)
     options = read(tmp_path, "--folder", folder, "--pictures", 31)
     with pytest.raises(SystemExit, match="2"):
         read_scans(parser(), options, 20, 10)
-    assert "must be from 1 to 30, as the files hold 30 training pictures. Rec" in refused(capsys)
-    scans = read_scans(parser(), read(tmp_path, "--folder", folder), 30, 10)
+    assert "must be from 1 to 30, with the files at hand. Received: 31" in refused(capsys)
+    options = read(tmp_path, "--folder", folder, "--pictures", 9)
     with pytest.raises(SystemExit, match="2"):
-        number_of_pictures(ArgumentParser(), read(tmp_path), 20, scans, kept_back=30)
-    assert "hold 30 training pictures and 30 are kept back. Received: 0" in refused(capsys)
+        read_scans(parser(), options, 20, 10, least=10)
+    assert "must be from 10 to 30, with the files at hand. Received: 9" in refused(capsys)
+    options = read(tmp_path, "--folder", folder, "--quick")
+    with pytest.raises(SystemExit, match="2"):
+        number_of_pictures(parser(), options, 20, scans, least=10, kept_back=25)
+    assert "the files must hold 35 training pictures or more. Received: 30" in refused(capsys)
+
+
+def test_number_of_pictures_is_never_below_what_is_needed(tmp_path):
+    scans = Scans(np.zeros((30, 2, 2)), np.zeros((1, 2, 2)), np.zeros(30), np.zeros(1))
+    options = read(tmp_path)
+    assert number_of_pictures(parser(), options, 20, scans) == 20
+    assert number_of_pictures(parser(), options, 20, scans, least=25) == 25
+    assert number_of_pictures(parser(), options, 20, scans, kept_back=15) == 15
+
+
+def test_deterministic_is_of_tensorflow(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(SystemExit, match="2"):
+        load_or_end(parser(), read(tmp_path, "--deterministic"))
+    assert "needs TensorFlow as Keras's backend" in refused(capsys)
+
+
+def test_quick_runs_have_a_folder_of_their_own(tmp_path):
+    folders = [runs_folder(read(tmp_path, *quick)).name for quick in ([], ["--quick"])]
+    assert folders == ["runs", "runs_quick"]
 
 
 @pytest.mark.parametrize(

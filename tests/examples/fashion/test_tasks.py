@@ -15,7 +15,7 @@ def scans():
     """Paper in the left half, ink in the right one, but for a pixel that tells the scan."""
     train = np.zeros((NUMBER, 28, 28), "float32")
     train[:, :, 14:] = 1
-    train[np.arange(NUMBER), 10, :][:, :1] = 0.5
+    train[:, 10, 5] = (1 + np.arange(NUMBER)) / (NUMBER + 1)
     return Scans(train, train[:8], np.arange(NUMBER) % 10, np.arange(8))
 
 
@@ -50,8 +50,9 @@ def test_each_picture_keeps_its_style_and_changes_its_colours(scans):
 
 def test_batches_hold_the_chosen_pictures_in_their_order(scans):
     task = mixed_styles(scans, 0)
-    _, labels = batch(task, [7, 3, 3])
+    pictures, labels = batch(task, [17, 3, 3])
     np.testing.assert_array_equal(labels, [7, 3, 3])
+    np.testing.assert_array_equal(number_of(pictures), [17, 3, 3])
     np.testing.assert_array_equal(
         style_of(batch(task, [7, 3])[0]), style_of(batch(task, np.arange(8))[0])[[7, 3]]
     )
@@ -63,6 +64,12 @@ def test_mixed_styles_are_tested_in_every_style(scans):
     for position, (pictures, labels) in enumerate(tests.values()):
         np.testing.assert_array_equal(style_of(pictures), position)
         np.testing.assert_array_equal(labels, np.arange(8))
+
+
+def number_of(pictures):
+    """Which scan each picture shows, seen from its tell-tale pixel."""
+    paper, ink, told = (pictures[:, row, column, 0] for row, column in ((0, 0), (0, 27), (10, 5)))
+    return np.round((told - paper) / (ink - paper) * (NUMBER + 1) - 1)
 
 
 def contrasts(pictures):
@@ -88,6 +95,7 @@ def test_both_tasks_see_the_same_pictures(scans):
     pictures, labels = batch(garment, np.arange(NUMBER))
     np.testing.assert_array_equal(pictures, batch(contrast, np.arange(NUMBER))[0])
     np.testing.assert_array_equal(labels, scans.train_labels)
+    np.testing.assert_array_equal(number_of(pictures), np.arange(NUMBER))
     ((test, test_labels),) = garment.tests.values()
     ((other, levels),) = contrast.tests.values()
     np.testing.assert_array_equal(test, other)
@@ -98,11 +106,13 @@ def test_both_tasks_see_the_same_pictures(scans):
 
 def test_plain_pictures_are_moved_and_mirrored_and_tested_as_they_are(scans):
     task = plain_pictures(scans, 0)
-    pictures, labels = batch(task, np.zeros(200, int))
-    np.testing.assert_array_equal(labels, 0)
-    assert set(np.unique(pictures)) == {0, 1}
-    columns = pictures[:, 14, :, 0].sum(-1)  # of 14, fewer where some are moved out
+    pictures, labels = batch(task, np.full(200, 13))
+    np.testing.assert_array_equal(labels, 3)
+    tell_tale = np.float32(14) / np.float32(NUMBER + 1)
+    assert set(np.unique(pictures)) == {0, 1, tell_tale}
+    columns = pictures[:, 20, :, 0].sum(-1)  # of 14, fewer where some are moved out
     assert set(columns) == {10, 11, 12, 13, 14}
+    assert np.all((pictures == tell_tale).sum((1, 2, 3)) == 3)
     mirrored = pictures[:, 14, 8, 0] == 1
     assert 0.35 < mirrored.mean() < 0.65
     empty_rows = (pictures.sum((2, 3)) == 0).sum(1)

@@ -1,4 +1,4 @@
-"""Training on garments: schedules, what is measured, and what a diverging loss says."""
+"""Training on garments: schedules, what is measured, and nets that start alike."""
 
 import keras
 import numpy as np
@@ -69,15 +69,18 @@ def test_result_tells_what_the_saved_net_reads(task, tmp_path, monkeypatch):
     for mean, (rho, *counts) in zip(result["rho"], last["rho"], strict=True):
         assert rho == mean
         assert sum(counts) in (16, 32, 64)
-    assert any(rho < 1 for rho in result["rho"])
+    assert max(result["rho"][:5]) < 1
 
 
-def test_diverging_loss_is_told_and_no_net_is_left(task, tmp_path, monkeypatch):
-    monkeypatch.setattr(training.resumable, "fit", lambda *_: [{"loss": 2.0}, {"loss": np.nan}])
+def test_net_appears_whole(task, tmp_path, monkeypatch):
+    def replace(hidden, net):
+        assert not net.exists()
+        assert keras.saving.load_model(hidden, compile=False).output_shape == (None, 4)
+
+    monkeypatch.setattr(training.os, "replace", replace)
+    monkeypatch.setattr(training.resumable, "fit", lambda *_: [{"loss": None}])
     monkeypatch.setattr(training, "read", lambda model, pictures: np.zeros(len(pictures)))
-    with pytest.raises(ArithmeticError, match=r"take a lower `--rate`. Received: \[2.0, nan\]"):
-        train(task, tmp_path)
-    assert not (tmp_path / "net.keras").exists()
+    assert train(task, tmp_path)["epochs"] == [{"loss": None}]
 
 
 @pytest.mark.parametrize("norm", ["BN", "IN first", "IBN-Net"])
