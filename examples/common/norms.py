@@ -62,31 +62,42 @@ class Norm(NamedTuple):
 
 
 _BN = functools.partial(keras.layers.BatchNormalization, momentum=MOMENTUM)
-_BIN = functools.partial(keras_bin.BatchInstanceNormalization, momentum=MOMENTUM)
+UNSCALED = "BIN unscaled"
 
 
 def _fixed(rho):
     return functools.partial(FixedMix, rho_initializer=rho, momentum=MOMENTUM)
 
 
+def learning_norms(rho: float = 1.0) -> dict[str, Norm]:
+    """Returns the normalizations whose rho learns, from a value on that it starts at.
+
+    In "BIN unscaled", rho takes steps as long as those of the other weights.
+    """
+    layer = functools.partial(
+        keras_bin.BatchInstanceNormalization, rho_initializer=rho, momentum=MOMENTUM
+    )
+    unscaled = functools.partial(keras_bin.BINModel, rho_gradient_scale=1.0)
+    return {
+        "BIN": Norm(layer, keras_bin.BINModel),
+        UNSCALED: Norm(layer, unscaled),
+        "BIN first": Norm(_BN, keras_bin.BINModel, {"first": layer}),
+    }
+
+
 # The same in every layer of a net.
 NORMS = {
     "BN": Norm(_BN, keras.Model),
-    "IN": Norm(_fixed("zeros"), keras.Model),
-    "BN+IN": Norm(_fixed(keras.initializers.Constant(0.5)), keras.Model),
-    "BIN": Norm(_BIN, keras_bin.BINModel),
+    "IN": Norm(_fixed(0.0), keras.Model),
+    "BN+IN": Norm(_fixed(0.5), keras.Model),
+    "BIN": learning_norms()["BIN"],
 }
-# Where the place decides, and BIN whose rho takes no longer steps than the other weights.
+# At places that somebody chose.
 PLACED_NORMS = {
-    "IN first": Norm(_BN, keras.Model, {"first": _fixed("zeros")}),
-    "BIN first": Norm(_BN, keras_bin.BINModel, {"first": _BIN}),
+    "IN first": Norm(_BN, keras.Model, {"first": _fixed(0.0)}),
+    "BIN first": learning_norms()["BIN first"],
     "IBN-Net": Norm(_BN, keras.Model, {"block": _fixed(HalfInstance())}),
 }
-UNSCALED = "BIN unscaled"
-ALL_NORMS = {
-    **NORMS,
-    UNSCALED: Norm(_BIN, functools.partial(keras_bin.BINModel, rho_gradient_scale=1.0)),
-    **PLACED_NORMS,
-}
+ALL_NORMS = {**NORMS, UNSCALED: learning_norms()[UNSCALED], **PLACED_NORMS}
 # Those in which nothing decides for itself between batch and instance normalization.
 FIXED_NORMS = [norm for norm, made in ALL_NORMS.items() if made.model_class is keras.Model]

@@ -106,6 +106,14 @@ def zero_or_more(text: str) -> float:
     return value
 
 
+def zero_to_one(text: str) -> float:
+    """Reads a number from 0 to 1 from the command line."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError(f"must be a number from 0 to 1. Received: {text!r}")
+    return value
+
+
 def _number(text):
     try:
         return float(text)

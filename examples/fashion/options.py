@@ -8,13 +8,22 @@ import keras
 import tensorflow as tf
 
 from common.norms import ALL_NORMS, NORMS
-from common.options import above_zero, positive, zero_or_more
+from common.options import above_zero, positive, zero_or_more, zero_to_one
 from common.scans import Scans
 from fashion.data import load_fashion_scans
 from fashion.experiment import Experiment, MakeTask
 from fashion.training import RECIPE, SCHEDULES, Recipe
 
 FASHION = "fashion"
+ONLY_FASHION = (
+    "folder",
+    "pictures",
+    "deterministic",
+    "rate",
+    "schedule",
+    "weight_decay",
+    "rho_start",
+)
 QUICK_SCANS = 128  # to train on, and to test on
 QUICK_RECIPE = Recipe(net="resnet-8", epochs=2)
 
@@ -96,6 +105,12 @@ def add_recipe(group) -> None:
         metavar="DECAY",
         help=f"of all weights but rho (default: {RECIPE.weight_decay})",
     )
+    group.add_argument(
+        "--rho-start",
+        type=zero_to_one,
+        metavar="RHO",
+        help=f"where rho starts, if it learns, from 0 to 1 (default: {RECIPE.rho_start})",
+    )
 
 
 def add_epochs(parser: ArgumentParser, others: int) -> None:
@@ -113,7 +128,15 @@ def check_data(parser: ArgumentParser, options: Namespace) -> None:
     """Ends the program where an option needs Fashion-MNIST, and the data are others."""
     if options.data == FASHION:
         return
-    for name in ("folder", "pictures", "deterministic", "rate", "schedule", "weight_decay"):
+    for name in (
+        "folder",
+        "pictures",
+        "deterministic",
+        "rate",
+        "schedule",
+        "weight_decay",
+        "rho_start",
+    ):
         if vars(options).get(name) is not None:
             option = name.replace("_", "-")
             parser.error(
@@ -142,6 +165,7 @@ def read_recipe(options: Namespace) -> Recipe:
         learning_rate=options.rate or base.learning_rate,
         schedule=options.schedule or base.schedule,
         weight_decay=base.weight_decay if options.weight_decay is None else options.weight_decay,
+        rho_start=base.rho_start if options.rho_start is None else options.rho_start,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import keras_bin
 from common import resumable
 from common.classifiers import build_classifier
-from common.norms import ALL_NORMS
+from common.norms import ALL_NORMS, learning_norms
 from common.progress import RunBar
 from common.scans import CLASSES
 from fashion.data import SIDE
@@ -54,6 +54,7 @@ class Recipe(NamedTuple):
         schedule: a key of `SCHEDULES`.
         batch_size: pictures per step.
         weight_decay: of all weights but rho, see `Layers`.
+        rho_start: where rho starts, if it learns.
     """
 
     net: str = "resnet-20"
@@ -62,6 +63,7 @@ class Recipe(NamedTuple):
     schedule: str = "cosine"
     batch_size: int = 64
     weight_decay: float = 1e-4
+    rho_start: float = 1.0
 
 
 RECIPE = Recipe()
@@ -83,8 +85,8 @@ SCHEDULES = {
 
 def build(recipe: Recipe, norm: str, classes: int = CLASSES) -> keras.Model:
     """Builds a net for pictures of garments, not compiled."""
-    shape = (SIDE, SIDE, 3)
-    return build_classifier(recipe.net, ALL_NORMS[norm], shape, classes, recipe.weight_decay)
+    made = {**ALL_NORMS, **learning_norms(recipe.rho_start)}[norm]
+    return build_classifier(recipe.net, made, (SIDE, SIDE, 3), classes, recipe.weight_decay)
 
 
 def train(

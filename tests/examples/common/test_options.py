@@ -14,6 +14,7 @@ from common.options import (
     read_options,
     seed_range,
     zero_or_more,
+    zero_to_one,
 )
 
 
@@ -80,6 +81,13 @@ def test_numbers_are_finite_and_above_zero():
     for text in ("-1", "inf", "nan", "many"):
         with pytest.raises(ArgumentTypeError, match=f"0 or more. Received: '{text}'"):
             zero_or_more(text)
+
+
+def test_shares_are_numbers_from_zero_to_one():
+    assert [zero_to_one(text) for text in ("0", "0.5", "1")] == [0, 0.5, 1]
+    for text in ("-0.1", "1.1", "nan", "many"):
+        with pytest.raises(ArgumentTypeError, match=f"from 0 to 1. Received: '{text}'"):
+            zero_to_one(text)
 
 
 def test_norms_are_named_in_any_case_with_hyphens_for_spaces(capsys):

@@ -51,6 +51,7 @@ def refused(capsys):
         ("--rate", "1"),
         ("--schedule", "steps"),
         ("--weight-decay", "0"),
+        ("--rho-start", "0.5"),
         ("--deterministic",),
     ],
     ids=lambda arguments: arguments[0],
@@ -67,6 +68,7 @@ def test_recipe_is_that_of_the_experiments_unless_options_say_otherwise(tmp_path
     options = read(tmp_path, "--epochs", 7, "--rate", 0.3, "--schedule", "steps")
     assert read_recipe(options) == RECIPE._replace(epochs=7, learning_rate=0.3, schedule="steps")
     assert read_recipe(read(tmp_path, "--weight-decay", 0)) == RECIPE._replace(weight_decay=0)
+    assert read_recipe(read(tmp_path, "--rho-start", 0)) == RECIPE._replace(rho_start=0)
     assert read_recipe(read(tmp_path, "--quick")) == QUICK_RECIPE
     options = read(tmp_path)
     options.net = "resnet-14"

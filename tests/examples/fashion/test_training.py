@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_bin
 from common.norms import ALL_NORMS
 from common.progress import run_bars
 from fashion import training
@@ -107,3 +108,12 @@ def test_weight_decay_is_that_of_the_recipe():
     expected = sum(0.05 * float(np.square(w).sum()) for w in weights)
     assert sum(map(float, decaying.losses)) == pytest.approx(expected, rel=1e-4)
     assert free.losses == []
+
+
+@pytest.mark.parametrize(
+    ("norm", "gates"), [("BIN", {0.25}), ("BIN first", {0.25}), ("BN+IN", {0.5}), ("IN", {0})]
+)
+def test_rho_starts_where_the_recipe_says_if_it_learns(norm, gates):
+    model = build(RESNET_8._replace(rho_start=0.25), norm)
+    found = {float(gate) for rho in keras_bin.rho_weights(model) for gate in np.array(rho)}
+    assert found == gates
