@@ -65,6 +65,21 @@ def score_table(title: str, head: str, rows: dict[str, dict[str, Sequence[float]
     return table
 
 
+def norm_table(title: str, rows: dict[str, dict[str, Sequence[float]]]) -> Table:
+    """Compares many normalizations: a line for each, where `score_table` has a column.
+
+    Args:
+        title: what is listed, with its unit.
+        rows: as for `score_table`; they become the columns.
+    """
+    table = Table("norm", title=title)
+    for column in rows:
+        table.add_column(column, justify="right", no_wrap=True)
+    for norm in next(iter(rows.values())):
+        table.add_row(norm, *(mean_and_deviation(scores[norm]) for scores in rows.values()))
+    return table
+
+
 def lead_tables(title: str, scores: dict[str, Sequence[float]]) -> list[Table]:
     """Sets each normalization against BN, and BIN against each, seed by seed.
 

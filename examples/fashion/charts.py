@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from common.charts import plot_curves
 from fashion.data import NAMES
@@ -61,6 +62,7 @@ def plot_epochs(axes: Axes, runs: Sequence[dict], value: Callable[[dict], float 
     epochs = len(runs[0]["epochs"])
     plot_curves(axes, range(1, epochs + 1), rows)
     axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def plot_gates(runs: Mapping[str, Sequence[dict]]) -> Figure:

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
 from common.norms import FIXED_NORMS
-from common.report import Claim, Report, lead_tables, score_table
+from common.report import Claim, Report, lead_tables, norm_table
 from common.two_tasks import accuracies, close_to_the_better, mean_accuracies, shortfall
 from fashion.charts import save_training
 from fashion.gates import gate_tables
@@ -31,7 +31,7 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
         settings=experiment.settings,
         runs=runs,
         tables=[
-            score_table("Accuracy on held-out garments, %", "task", rows),
+            norm_table("Accuracy on held-out garments, %", rows),
             *(
                 table
                 for row, scores in rows.items()

@@ -6,7 +6,7 @@ from statistics import mean
 import keras_bin
 from common.mixed_styles import accuracies_by_style, lead_claim
 from common.norms import PLACED_NORMS
-from common.report import Claim, Report, lead_tables, score_table
+from common.report import Claim, Report, lead_tables, norm_table
 from fashion.charts import plot_disagreements, save_training
 from fashion.experiment import Experiment
 from fashion.gates import gate_tables
@@ -31,7 +31,7 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
         settings=experiment.settings,
         runs=runs,
         tables=[
-            score_table("Accuracy on held-out garments, %", "style", rows),
+            norm_table("Accuracy on held-out garments, %", rows),
             *lead_tables("Leads on the mean of the styles, points, by seed", rows["mean"]),
             *gate_tables({"Gates of BIN": runs}),
         ],

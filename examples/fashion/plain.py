@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from statistics import mean
 
-from common.report import Claim, Report, lead_tables, score_table
+from common.report import Claim, Report, lead_tables, norm_table
 from fashion.charts import save_training
 from fashion.gates import gate_tables
 from fashion.options import read_experiment
@@ -26,7 +26,7 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
         settings=experiment.settings,
         runs=runs,
         tables=[
-            score_table("Accuracy on held-out garments, %", "pictures", rows),
+            norm_table("Accuracy on held-out garments, %", rows),
             *lead_tables("Leads, points, by seed", rows[PLAIN]),
             *gate_tables({"Gates of BIN": runs}),
         ],

@@ -12,6 +12,7 @@ from common.report import (
     joined,
     lead_tables,
     mean_and_deviation,
+    norm_table,
     publish,
     score_table,
 )
@@ -142,3 +143,13 @@ def test_fewer_seeds_than_are_judged_are_only_reported(tmp_path, capsys):
     assert "compare with 3 seeds or more" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="Not every claim holds"):
         publish(report(claim)._replace(judged_seeds=2), read("--output", tmp_path, "--seeds", 2))
+
+
+def test_many_norms_have_a_line_each():
+    rows = {"clean": {"BN": [80.0, 82.0], "BIN": [83.0]}, "mean": {"BN": [81.0], "BIN": [84.0]}}
+    table = norm_table("Accuracy", rows)
+    assert [column.header for column in table.columns] == ["norm", "clean", "mean"]
+    assert [list(row) for row in zip(*(column.cells for column in table.columns), strict=True)] == [
+        ["BN", "81.0 ± 1.4", "81.0"],
+        ["BIN", "83.0", "84.0"],
+    ]

@@ -23,6 +23,7 @@ def test_learning_is_drawn_by_epoch_with_a_line_for_each_norm():
     loss, accuracy = figure.axes
     assert [line.get_label() for line in accuracy.lines] == list(ALL_NORMS)
     np.testing.assert_array_equal(loss.lines[0].get_xydata(), [[1, 2], [2, 1]])
+    assert all(tick == int(tick) for tick in loss.get_xticks())
     lines = {line.get_label(): line.get_ydata() for line in accuracy.lines}
     np.testing.assert_array_equal(lines["BN"], [80.5, 80.5])
     np.testing.assert_array_equal(lines["BIN"], [84.5, 84.5])
