@@ -11,6 +11,7 @@ import convert
 import domain_adaptation
 import mixed_domain
 from common.styles import STYLES
+from fashion.charts import plot_gates, plot_learning
 from tests.examples.programs import EXAMPLES
 from tests.pictures import check_texts
 
@@ -25,10 +26,17 @@ def recorded(name):
         ("adaptivity", adaptivity.plot_tasks),
         ("convert", convert.plot),
         ("mixed_domain", mixed_domain.plot),
+        ("mixed_domain_fashion", mixed_domain.plot),
+        ("mixed_domain_fashion", plot_learning),
     ],
 )
 def test_bars_and_gates_have_room(name, plot):
     check_texts(plot(recorded(name)))
+
+
+def test_gates_of_many_layers_have_room():
+    runs = recorded("mixed_domain_fashion")
+    check_texts(plot_gates({"BIN": [run for run in runs if run["norm"] == "BIN"]}))
 
 
 def test_curves_have_room():
