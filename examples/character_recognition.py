@@ -190,17 +190,15 @@ def claims(
 
 def read_setting(parser: ArgumentParser, options: Namespace) -> Setting:
     """Loads what the options say, or ends the program where it cannot be had."""
-    if options.data == FASHION:
-        least = max(FASHION_SIZES) + CLASSES  # the smallest rest that can hold all classes
-        scans = read_scans(parser, options, PICTURES, HELD_OUT, least)
-        setting = Setting("garments", scans, FASHION_READERS, FASHION_SIZES, STEPS)
-        quick_sizes = (100,)
-    else:
-        setting = Setting("digits", load_digit_scans(), READERS, SIZES, STEPS)
-        quick_sizes = QUICK_SIZES
-    if options.quick:
-        return setting._replace(readers=QUICK_READERS, sizes=quick_sizes, steps=QUICK_STEPS)
-    return setting
+    quick = options.quick
+    readers, steps = (QUICK_READERS, QUICK_STEPS) if quick else (READERS, STEPS)
+    if options.data != FASHION:
+        sizes = QUICK_SIZES if quick else SIZES
+        return Setting("digits", load_digit_scans(), readers, sizes, steps)
+    sizes = FASHION_SIZES[:1] if quick else FASHION_SIZES
+    least = max(sizes) + CLASSES  # the smallest rest that can hold all classes
+    scans = read_scans(parser, options, PICTURES, HELD_OUT, least)
+    return Setting("garments", scans, QUICK_READERS if quick else FASHION_READERS, sizes, steps)
 
 
 def main(arguments: list[str] | None = None) -> None:

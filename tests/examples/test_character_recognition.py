@@ -181,7 +181,7 @@ def test_bin_is_ahead_within_a_hundred_steps(finished):
 def test_table_and_picture_are_written(finished):
     output, printed = finished
     for text in (printed, (output / "results.md").read_text()):
-        for expected in ("300, ResNet-8, white on black", "300, mean", "BIN - BN"):
+        for expected in ("300, ResNet-8", "300, ResNet-8, white on black", "BIN - BN"):
             assert expected in text
         assert "On the digits learnt" in text
     check_picture(output / "character_recognition.png")
@@ -203,8 +203,18 @@ def test_garments_are_learnt_in_parts_and_have_files(tmp_path, monkeypatch):
     )
     assert folders == [
         f"seed-0-{net}-100-garments-{norm}.unfinished"
-        for net in ("resnet-8", "resnet-8,-white-on-black")
+        for net in ("resnet-8", "resnet-8-white-on-black")
         for norm in ("bn", "bin")
     ]
     assert "Accuracy on held-out garments" in printed
     assert "100 garments of 28x28 pixels" in read_results(tmp_path)["caption"]
+
+
+def test_too_few_garments_are_told_before_any_net_is_trained(tmp_path, capsys):
+    arguments = ["--data", "fashion", "--folder", str(make_fashion(tmp_path / "data", train=1200))]
+    arguments += ["--pictures", "1009", "--output", str(tmp_path)]
+    with pytest.raises(SystemExit, match="2"):
+        character_recognition.main(arguments)
+    assert "must be from 1010 to 1200, with the files at hand. Received: 1009" in (
+        capsys.readouterr().err
+    )

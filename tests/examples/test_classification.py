@@ -165,7 +165,7 @@ def test_tables_and_picture_are_written(finished):
 @pytest.mark.slow
 def test_trained_nets_load(finished):
     pictures = load_digits().test[:2]
-    for norm in ("bn", "bn+in", "bin"):
+    for norm in ("bn", "bn-in", "bin"):
         model = keras.models.load_model(finished[0] / f"{norm}-0.keras")
         assert model(pictures).shape == (2, 10)
     assert keras_bin.rho_weights(model)
