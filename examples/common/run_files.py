@@ -45,14 +45,14 @@ class RunFiles:
         """Returns where the net of a run is, or will be."""
         return self._folder / f"{name}.keras"
 
-    def check(self, name: str) -> None:
+    def check(self, run: "Run") -> None:
         """Checks that a run, if there is one, was made or begun with the present settings.
 
         Raises:
             SettingsError: it was made with others.
         """
-        finished, begun = self._finished(name), self._begun(name)
-        if finished.exists():
+        finished, begun = self._finished(run.name), self._begun(run.name)
+        if self.is_finished(run):
             shutil.rmtree(begun.parent, ignore_errors=True)  # a kill may have left it
         for path in (finished, begun):
             if path.exists():
@@ -157,7 +157,7 @@ def make_runs(
         SettingsError: there are files of runs with other settings.
     """
     for run in plan if files else ():
-        files.check(run.name)
+        files.check(run)
     waiting = [run for run in plan if not (files and files.is_finished(run))]
     made = {}
     with run_bars(len(waiting)) as bars:

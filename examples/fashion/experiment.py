@@ -63,7 +63,7 @@ class Experiment:
         for norm in norms:
             build(recipe, norm)
         for run in self._plan():
-            self._files.check(run.name)
+            self._files.check(run)
 
     def caption(self, trained: str, tested: str) -> str:
         """Says what was learnt and tested; the arguments say how pictures were drawn for each."""

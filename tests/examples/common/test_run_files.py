@@ -122,6 +122,16 @@ def test_what_a_kill_left_of_a_finished_run_is_removed(works, tmp_path):
     assert not left.exists()
 
 
+def test_run_that_lacks_its_net_keeps_what_was_done_of_it(works, tmp_path):
+    files = RunFiles(tmp_path, SETTINGS)
+    make_runs(works.plan(0), 2, files)
+    begun = tmp_path / "seed-0-bn-in.unfinished" / "epochs.json"
+    begun.parent.mkdir()
+    write_whole(begun, json.dumps([{"seconds": 1000}]))
+    plan = [run._replace(saves_net=True) for run in works.plan(0)]
+    assert make_runs(plan, 2, files)[0]["seconds"] >= 1000
+
+
 def test_origin_is_that_of_all_files(works, tmp_path):
     files = RunFiles(tmp_path, SETTINGS)
     make_runs(works.plan(0, 1), 2, files)
