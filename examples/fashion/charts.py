@@ -18,11 +18,12 @@ SHARES = {"rho = 0": "#ccbb44", "between": "#bbbbbb", "rho = 1": "#4477aa"}
 SHOWN = 6  # pictures in a row
 
 
-def save_training(runs: Mapping[str, Sequence[dict]], folder: Path) -> None:
+def save_training(runs: Mapping[str, Sequence[dict]], start: float, folder: Path) -> None:
     """Saves the learning curves of each task, and how BIN's gates went in all of them.
 
     Args:
         runs: by task; without a name where it is the only one.
+        start: where rho started.
         folder: receives `learning.png`, or `learning_TASK.png`, and `rho.png` if BIN was run.
     """
     for task, chosen in runs.items():
@@ -33,7 +34,7 @@ def save_training(runs: Mapping[str, Sequence[dict]], folder: Path) -> None:
         for task, chosen in runs.items()
     }
     if all(gates.values()):
-        plot_gates(gates).savefig(folder / "rho.png", dpi=150)
+        plot_gates(gates, start).savefig(folder / "rho.png", dpi=150)
 
 
 def plot_learning(runs: Sequence[dict]) -> Figure:
@@ -65,29 +66,30 @@ def plot_epochs(axes: Axes, runs: Sequence[dict], value: Callable[[dict], float 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def plot_gates(runs: Mapping[str, Sequence[dict]]) -> Figure:
+def plot_gates(runs: Mapping[str, Sequence[dict]], start: float = 1.0) -> Figure:
     """Draws for BIN's runs how rho of each layer went, and where its gates are in the end.
 
     Args:
         runs: by title, runs whose every layer is a BIN layer, one for each seed.
+        start: where rho started.
     """
     figure = Figure(figsize=(11, 4 * len(runs)), layout="constrained")
     for axes, (title, chosen) in zip(
         figure.subplots(len(runs), 2, squeeze=False), runs.items(), strict=True
     ):
         gates = np.array([[record["rho"] for record in run["epochs"]] for run in chosen]).mean(0)
-        _plot_paths(axes[0], gates[:, :, 0])
+        _plot_paths(axes[0], gates[:, :, 0], start)
         _plot_shares(axes[1], gates[-1, :, 1:])
         axes[0].set_title(f"{title}: rho in training")
         axes[1].set_title(f"{title}: gates after the last epoch")
     return figure
 
 
-def _plot_paths(axes, rho):
-    """Draws the mean of each layer over epochs, from 1 at the start; shape `(epochs, layers)`."""
+def _plot_paths(axes, rho, start):
+    """Draws the mean of each layer over epochs; shape `(epochs, layers)`."""
     layers = rho.shape[1]
     colours = colormaps["viridis"](np.linspace(0, 0.95, layers))
-    paths = np.vstack([np.ones(layers), rho])
+    paths = np.vstack([np.full(layers, start), rho])
     for layer, (path, colour) in enumerate(zip(paths.T, colours, strict=True), start=1):
         axes.plot(path, color=colour, label=f"layer {layer}" if layer in (1, layers) else None)
     axes.set(xlabel="epoch", ylabel="mean of rho over channels", ylim=(0, 1.05))

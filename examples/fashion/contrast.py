@@ -22,7 +22,7 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
     experiment = read_experiment(parser, options, TASKS, PICTURES, HELD_OUT)
     runs = experiment.run()
     by_task = {task: [each for each in runs if each["task"] == task] for task in TASKS}
-    save_training(by_task, options.output)
+    save_training(by_task, experiment.settings["rho_start"], options.output)
     runs = [{**each, "accuracy": each["accuracy"][each["task"]]} for each in runs]
     rows = accuracies(runs)
     return Report(

@@ -22,7 +22,7 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
     """Compares residual nets, and draws what only these have."""
     experiment = read_experiment(parser, options, {MIXED: mixed_styles}, PICTURES, HELD_OUT)
     runs = experiment.run()
-    save_training({MIXED: runs}, options.output)
+    save_training({MIXED: runs}, experiment.settings["rho_start"], options.output)
     _save_nets_pictures(runs, experiment, options)
     rows = accuracies_by_style(runs)
     return Report(

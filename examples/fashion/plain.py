@@ -18,7 +18,7 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
     """Compares residual nets, and draws how they learn."""
     experiment = read_experiment(parser, options, {PLAIN: plain_pictures}, PICTURES, HELD_OUT)
     runs = experiment.run()
-    save_training({"": runs}, options.output)
+    save_training({"": runs}, experiment.settings["rho_start"], options.output)
     rows = accuracies(runs)
     return Report(
         caption=f"{experiment.caption('moved and mirrored at random', 'as they are')} "

@@ -36,6 +36,8 @@ def test_gates_are_drawn_from_the_start_and_counted_in_the_end():
     paths, shares = figure.axes
     assert len(paths.lines) == 21
     np.testing.assert_allclose(paths.lines[0].get_ydata(), [1, 0.9, 0.8])
+    half = plot_gates({"BIN": chosen}, start=0.5).axes[0]
+    np.testing.assert_allclose(half.lines[0].get_ydata(), [0.5, 0.9, 0.8])
     at_zero, between, at_one = shares.containers
     np.testing.assert_allclose([bar.get_height() for bar in at_zero], 100 / 16)
     np.testing.assert_allclose([bar.get_height() for bar in between], 700 / 16)
