@@ -26,7 +26,7 @@ With `--data fashion` a ResNet-20 learns 10,000 pictures of Fashion-MNIST as the
 schedule of `mixed_domain.py`, with the placements that are compared there, too. Here style tells
 nothing and disturbs little, so that BN has nothing to lose; the claim is that BIN is not behind it
 by more than 0.1 points. Each run has a file in `runs/` of the output folder, and the program goes
-on where it was stopped.
+on where it was stopped. The pictures are `learning.png` and `rho.png`.
 """
 
 import os
@@ -62,6 +62,7 @@ from common.report import Claim, Report, publish, score_table
 from common.run_files import file_name
 from fashion import plain
 from fashion.options import FASHION, add_data, add_epochs, add_recipe, check_data
+from fashion.training import RECIPE
 
 PROGRAM = "classification.py"
 QUICK_EPOCHS = 4
@@ -218,14 +219,16 @@ def make_parser() -> ArgumentParser:
         "--net",
         metavar="NAME",
         help=f"such as {', '.join(family.example for family in FAMILIES.values())} "
-        f"(default: {', '.join(f'{each.net} for {key}' for key, each in DATASETS.items())})",
+        f"(default: {', '.join(f'{each.net} for {key}' for key, each in DATASETS.items())}, "
+        f"{RECIPE.net} for {FASHION})",
     )
     add_recipe(add_data(parser, plain.PICTURES, list(DATASETS)))
     add_epochs(parser, EPOCHS)
     add_norms(parser, ALL_NORMS)
     add_quick(
         parser,
-        f"{QUICK_EPOCHS} epochs by default, and only the first {QUICK_PICTURES} pictures",
+        f"{QUICK_EPOCHS} epochs by default, and only the first {QUICK_PICTURES} pictures; of "
+        "Fashion-MNIST fewer, and a small net",
     )
     return parser
 
@@ -241,7 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
     data = DATASETS[options.data]
     options.net = options.net or data.net
     options.epochs = options.epochs or (QUICK_EPOCHS if options.quick else EPOCHS)
-    options.norm = list(dict.fromkeys(options.norm or NORMS))
+    options.norm = options.norm or list(NORMS)
     try:
         parameters = count_parameters(options.norm, options.net, data)
         pictures = data.load()

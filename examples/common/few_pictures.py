@@ -13,7 +13,7 @@ COMPARED = ("BN", "BIN")
 
 
 class Reader(NamedTuple):
-    """A net, and the style of the digits that it reads.
+    """A net, and the style of the pictures that it reads.
 
     Attributes:
         style: a key of `STYLES`.
@@ -65,7 +65,7 @@ def errors_avoided(runs: list[dict], style: str, depth: int, sizes: Sequence[int
 def tabulate(
     runs: list[dict], readers: Sequence[Reader], sizes: Sequence[int], key: str = "accuracy"
 ) -> dict[str, dict[str, list[float]]]:
-    """Returns the rows of a table: each number of digits by net, and over those in colours."""
+    """Returns the rows of a table: each number of pictures by net, and their mean in colours."""
     rows = {}
     for size in sizes:
         for style in (COLOURED, CONTROL):
@@ -84,7 +84,7 @@ def tabulate(
 def plot(
     runs: list[dict], readers: Sequence[Reader], sizes: Sequence[int], what: str = "digits"
 ) -> Figure:
-    """Draws accuracy against the number of digits learnt, a panel per net."""
+    """Draws accuracy against the number of pictures learnt, a panel per net."""
     figure = Figure(figsize=(1.5 + 2.5 * len(readers), 3.6), layout="constrained")
     panels = figure.subplots(1, len(readers), sharey=True)
     for axes, reader in zip(panels, readers, strict=True):
