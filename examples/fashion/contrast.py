@@ -25,12 +25,11 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
     save_training(by_task, experiment.settings["rho_start"], options.output)
     runs = [{**each, "accuracy": each["accuracy"][each["task"]]} for each in runs]
     rows = accuracies(runs)
-    return Report(
-        caption=f"{experiment.caption('drawn in two greys', 'drawn likewise')} "
-        "Mean ± standard deviation over seeds.",
-        settings=experiment.settings,
-        runs=runs,
-        tables=[
+    return experiment.report(
+        "drawn in two greys",
+        "drawn likewise",
+        runs,
+        [
             norm_table("Accuracy on held-out garments, %", rows),
             *(
                 table
@@ -39,8 +38,7 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
             ),
             *gate_tables({f"Gates of BIN, {task}": made for task, made in by_task.items()}),
         ],
-        claims=claims(runs),
-        origin=experiment.origin(),
+        claims(runs),
     )
 
 

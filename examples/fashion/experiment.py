@@ -6,8 +6,9 @@ from pathlib import Path
 from statistics import mean
 
 import keras
+from rich.table import Table
 
-from common.report import Origin
+from common.report import Claim, Origin, Report
 from common.run_files import Run, RunFiles, make_runs
 from common.scans import Scans
 from fashion.training import MOMENTUM, Recipe, Task, build, train
@@ -65,14 +66,6 @@ class Experiment:
         for run in self._plan():
             self._files.check(run)
 
-    def caption(self, trained: str, tested: str) -> str:
-        """Says what was learnt and tested; the arguments say how pictures were drawn for each."""
-        return (
-            f"{len(self._scans.train_scans):,} pictures of Fashion-MNIST, {trained}, to train on; "
-            f"{len(self._scans.test_scans):,} others, {tested}, to test on; {self._recipe.net}, "
-            f"{self._recipe.epochs} epochs."
-        )
-
     def run(self) -> list[dict]:
         """Makes the runs that are not finished, and returns the results of all.
 
@@ -85,6 +78,27 @@ class Experiment:
     def origin(self) -> Origin:
         """Returns how long the runs took, when they were made, and with which versions."""
         return self._files.origin(run.name for run in self._plan())
+
+    def report(
+        self,
+        trained: str,
+        tested: str,
+        runs: Sequence[dict],
+        tables: Sequence[Table],
+        claims: Sequence[Claim],
+    ) -> Report:
+        """Makes the report of the runs; `trained` and `tested` say how pictures were drawn."""
+        return Report(
+            caption=f"{len(self._scans.train_scans):,} pictures of Fashion-MNIST, {trained}, to "
+            f"train on; {len(self._scans.test_scans):,} others, {tested}, to test on; "
+            f"{self._recipe.net}, {self._recipe.epochs} epochs. "
+            "Mean ± standard deviation over seeds.",
+            settings=self.settings,
+            runs=runs,
+            tables=tables,
+            claims=claims,
+            origin=self.origin(),
+        )
 
     def load_net(self, seed: int, task: str, norm: str) -> keras.Model:
         """Loads the trained net of a run."""

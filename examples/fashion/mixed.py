@@ -25,18 +25,16 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
     save_training({MIXED: runs}, experiment.settings["rho_start"], options.output)
     _save_nets_pictures(runs, experiment, options)
     rows = accuracies_by_style(runs)
-    return Report(
-        caption=f"{experiment.caption('each drawn in one of four styles', 'in every style')} "
-        "Mean ± standard deviation over seeds.",
-        settings=experiment.settings,
-        runs=runs,
-        tables=[
+    return experiment.report(
+        "each drawn in one of four styles",
+        "in every style",
+        runs,
+        [
             norm_table("Accuracy on held-out garments, %", rows),
             *lead_tables("Leads on the mean of the styles, points, by seed", rows["mean"]),
             *gate_tables({"Gates of BIN": runs}),
         ],
-        claims=claims(runs),
-        origin=experiment.origin(),
+        claims(runs),
     )
 
 

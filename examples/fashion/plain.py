@@ -20,18 +20,16 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
     runs = experiment.run()
     save_training({"": runs}, experiment.settings["rho_start"], options.output)
     rows = accuracies(runs)
-    return Report(
-        caption=f"{experiment.caption('moved and mirrored at random', 'as they are')} "
-        "Mean ± standard deviation over seeds.",
-        settings=experiment.settings,
-        runs=runs,
-        tables=[
+    return experiment.report(
+        "moved and mirrored at random",
+        "as they are",
+        runs,
+        [
             norm_table("Accuracy on held-out garments, %", rows),
             *lead_tables("Leads, points, by seed", rows[PLAIN]),
             *gate_tables({"Gates of BIN": runs}),
         ],
-        claims=claims(runs),
-        origin=experiment.origin(),
+        claims(runs),
     )
 
 
