@@ -91,7 +91,9 @@ class Process:
         Raises:
             Interrupted: there was a signal, whatever has become of the exception meanwhile.
         """
-        print_unraisable, sys.unraisablehook = sys.unraisablehook, self._raise_again
+        hooks = sys.excepthook, sys.unraisablehook
+        sys.excepthook = self._print_error
+        sys.unraisablehook = self._print_unraisable
         self._answer(self._raise)
         try:
             yield
@@ -103,7 +105,8 @@ class Process:
             raise
         finally:
             self._answer(signal.SIG_IGN)
-            sys.unraisablehook = print_unraisable
+            if self._number is None:
+                sys.excepthook, sys.unraisablehook = hooks
 
     def hold(self) -> None:
         """Makes signals wait for the next check, as what was worked for is done."""
@@ -146,15 +149,30 @@ class Process:
             self._number, self._since = number, now
             raise Interrupted(number)
 
-    def _raise_again(self, unraisable):
-        """Repeats a signal whose exception nobody can catch, as in a finalizer."""
-        if not isinstance(unraisable.exc_value, Interrupted):
+    def _print_error(self, kind, error, traceback):
+        """Repeats a signal whose exception C++ code catches and prints."""
+        if not self._raise_again(error):
+            sys.__excepthook__(kind, error, traceback)
+
+    def _print_unraisable(self, unraisable):
+        """Repeats a signal whose exception nobody can catch, as in a finalizer.
+
+        After a signal, finalizers may fail as it has interrupted constructors.
+        """
+        if not self._raise_again(unraisable.exc_value) and self._number is None:
             sys.__unraisablehook__(unraisable)
-            return
+
+    def _raise_again(self, error):
+        """Repeats a signal soon if it is behind an error; returns whether it is."""
+        while error is not None and not isinstance(error, Interrupted):
+            error = error.__cause__ or error.__context__
+        if error is None:
+            return False
         import threading
 
         self._since = -_PATIENCE
-        threading.Timer(0.01, signal.raise_signal, [unraisable.exc_value.number]).start()
+        threading.Timer(0.01, signal.raise_signal, [error.number]).start()
+        return True
 
     @staticmethod
     def _open_standard_streams():

@@ -3,7 +3,9 @@
 It prints a line when it is ready to be interrupted.
 """
 
+import atexit
 import contextlib
+import ctypes
 import os
 import pathlib
 import signal
@@ -60,9 +62,48 @@ class Finalized:
 def finalize(_process, _output):
     """Is interrupted where Python can only print the exception."""
     Finalized()
+    go_on()
+
+
+def go_on():
     for _ in range(200):
         time.sleep(0.1)
     print("went on")
+
+
+def print_in_c(_process, _output):
+    """Is interrupted in Python code whose exceptions its caller, which is C, prints."""
+    ctypes.pythonapi.PyRun_SimpleString(b"ready()")
+    go_on()
+
+
+def print_other_in_c(_process, _output):
+    """Is interrupted there, too, but what is printed follows from it, as with an import in C."""
+    ctypes.pythonapi.PyRun_SimpleString(b"wrap()")
+    go_on()
+
+
+def wrap():
+    try:
+        ready()
+    except KeyboardInterrupt as error:
+        raise SystemError("__import__ returned a result with an exception set") from error
+
+
+class HalfMade:
+    def __init__(self):
+        ready()
+        self.made = True
+
+    def __del__(self):
+        assert self.made
+
+
+def finalize_half_made(_process, _output):
+    """Is interrupted in a constructor, whose object lives until Python ends."""
+    half_made = [HalfMade.__new__(HalfMade)]
+    atexit.register(half_made.clear)
+    half_made[0].__init__()
 
 
 def publish(_process, output):

@@ -44,7 +44,19 @@ def interrupted(process, number=signal.SIGINT):
     return process.returncode, out, err
 
 
-@pytest.mark.parametrize("way", ["work", "swallow", "swallow_last", "convert", "finalize"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        "work",
+        "swallow",
+        "swallow_last",
+        "convert",
+        "finalize",
+        "finalize_half_made",
+        "print_in_c",
+        "print_other_in_c",
+    ],
+)
 def test_interrupted_work_is_one_line_and_leaves_nothing(way, tmp_path):
     assert interrupted(started(way, tmp_path)) == (130, "", LINE)
     assert list(tmp_path.iterdir()) == []
