@@ -128,15 +128,7 @@ def check_data(parser: ArgumentParser, options: Namespace) -> None:
     """Ends the program where an option needs Fashion-MNIST, and the data are others."""
     if options.data == FASHION:
         return
-    for name in (
-        "folder",
-        "pictures",
-        "deterministic",
-        "rate",
-        "schedule",
-        "weight_decay",
-        "rho_start",
-    ):
+    for name in ONLY_FASHION:
         if vars(options).get(name) is not None:
             option = name.replace("_", "-")
             parser.error(
