@@ -53,11 +53,13 @@ from common.norms import NORMS
 from common.options import add_quick, option_parser, read_options
 from common.progress import RunBar
 from common.report import Claim, Report, publish, score_table
-from common.run_files import Run, RunFiles, SettingsError, make_runs
+from common.run_files import Run
 from common.scans import CLASSES, Scans
 from common.styles import draw, draw_held_out
 from common.training import PARTS, SETTINGS, accuracy, train_steps
-from fashion.options import FASHION, add_data, check_data, read_scans, runs_folder
+from common.whole_files import save_picture
+from fashion.options import FASHION, add_data, check_data, read_scans
+from fashion.runs import make_runs_or_end, set_up_backend
 
 PROGRAM = "character_recognition.py"
 SIZES, QUICK_SIZES = (50, 100, 300), (300,)
@@ -104,6 +106,7 @@ class Setting(NamedTuple):
     Attributes:
         what: names the pictures.
         scans: to learn from, and to test on.
+        held_out: the pictures to test on, by style.
         readers: the nets.
         sizes: how many pictures a net learns.
         steps: of each training, a multiple of `PARTS`.
@@ -111,6 +114,7 @@ class Setting(NamedTuple):
 
     what: str
     scans: Scans
+    held_out: dict[str, np.ndarray]
     readers: Sequence[Reader]
     sizes: Sequence[int]
     steps: int
@@ -132,8 +136,7 @@ def run(
         f"resnet-{reader.depth}", NORMS[norm], pictures.shape[1:], CLASSES, WEIGHT_DECAY
     )
     train_steps(model, pictures, labels, setting.steps, bar.epoch_callback(), seed, folder)
-    held_out = draw_held_out(setting.scans)[reader.style]
-    score = accuracy(model, held_out, setting.scans.test_labels)
+    score = accuracy(model, setting.held_out[reader.style], setting.scans.test_labels)
     bar.result = f"{score:.1f} %"
     return {
         "norm": norm,
@@ -194,11 +197,13 @@ def read_setting(parser: ArgumentParser, options: Namespace) -> Setting:
     readers, steps = (QUICK_READERS, QUICK_STEPS) if quick else (READERS, STEPS)
     if options.data != FASHION:
         sizes = QUICK_SIZES if quick else SIZES
-        return Setting("digits", load_digit_scans(), readers, sizes, steps)
+        scans = load_digit_scans()
+        return Setting("digits", scans, draw_held_out(scans), readers, sizes, steps)
     sizes = FASHION_SIZES[:1] if quick else FASHION_SIZES
     least = max(sizes) + CLASSES  # the smallest rest that can hold all classes
     scans = read_scans(parser, options, PICTURES, HELD_OUT, least)
-    return Setting("garments", scans, QUICK_READERS if quick else FASHION_READERS, sizes, steps)
+    readers = QUICK_READERS if quick else FASHION_READERS
+    return Setting("garments", scans, draw_held_out(scans), readers, sizes, steps)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -215,21 +220,17 @@ def main(arguments: list[str] | None = None) -> None:
     options = read_options(parser, arguments)
     check_data(parser, options)
     setting = read_setting(parser, options)
-    what, scans, readers, sizes, steps = setting
+    what, scans, _, readers, sizes, steps = setting
     settings = {
         "pictures": len(scans.train_scans),
         "held_out": len(scans.test_scans),
         "steps": steps,
         "weight_decay": WEIGHT_DECAY,
         **SETTINGS,
-        "backend": keras.backend.backend(),
+        **set_up_backend(parser, options),
     }
     plan = plan_runs(setting, options.seeds)
-    files = RunFiles(runs_folder(options), settings) if options.data == FASHION else None
-    try:
-        runs = make_runs(plan, PARTS, files)
-    except SettingsError as error:
-        parser.error(str(error))
+    runs, origin = make_runs_or_end(parser, options, plan, PARTS, settings)
     shape = "x".join(map(str, scans.train_scans.shape[1:]))
     report = Report(
         caption=f"Nets ({'; '.join(map(str, readers))}) that learn "
@@ -247,9 +248,9 @@ def main(arguments: list[str] | None = None) -> None:
             )
         ],
         claims=claims(runs, readers, sizes, what),
-        origin=files.origin(run.name for run in plan) if files else None,
+        origin=origin,
     )
-    plot(runs, readers, sizes, what).savefig(options.output / "character_recognition.png", dpi=150)
+    save_picture(plot(runs, readers, sizes, what), options.output / "character_recognition.png")
     publish(report, options)
 
 

@@ -60,6 +60,7 @@ from common.recipe import (
 from common.recognition import DATASETS, DataSet, Pictures
 from common.report import Claim, Report, publish, score_table
 from common.run_files import file_name
+from common.whole_files import save_net, save_picture
 from fashion import plain
 from fashion.options import FASHION, add_data, add_epochs, add_recipe, check_data
 from fashion.training import RECIPE
@@ -94,7 +95,7 @@ def compare(options: Namespace, data: DataSet, pictures: Pictures) -> list[dict]
                     keras.utils.set_random_seed(seed)
                     model = build(norm, options.net, data)
                     accuracies = train(model, pictures, options.epochs, seed, bar.epoch_callback())
-                    model.save(options.output / f"{file_name(norm)}-{seed}.keras")
+                    save_net(model, options.output / f"{file_name(norm)}-{seed}.keras")
                     bar.result = f"{accuracies['test_accuracy'][-1]:.1f} %"
                 runs.append(
                     {
@@ -188,7 +189,7 @@ def run_recipe(
     cut = "Cut short. " if short or options.quick else ""
     length = f"{options.epochs} of {EPOCHS} epochs" if short else f"{options.epochs} epochs"
     runs = compare(options, data, pictures)
-    plot(runs, options.epochs).savefig(options.output / "classification.png", dpi=150)
+    save_picture(plot(runs, options.epochs), options.output / "classification.png")
     return Report(
         caption=f"{cut}{data.caption} {options.net}, {length}, "
         f"{len(pictures.train):,} pictures to train on, {len(pictures.test):,} others to test on. "

@@ -49,6 +49,7 @@ from common.report import Claim, Report, publish, score_table
 from common.scans import Scans
 from common.styles import draw, draw_held_out, draw_mixed
 from common.training import SETTINGS, accuracy, train
+from common.whole_files import save_net, save_picture
 from keras_bin.export import export_onnx
 
 PROGRAM = "convert.py"
@@ -216,11 +217,11 @@ def main(arguments: list[str] | None = None) -> None:
                 for run, net in train_and_convert(learnt, seed, epochs, digits, held_out, bars):
                     runs.append(run)
                     nets[run["norm"]] = net
-    nets[TRAINED].save(options.output / "bn.keras")
-    keras_bin.plot_rho(nets["BIN"]).savefig(options.output / "rho.png", dpi=150)
+    save_net(nets[TRAINED], options.output / "bn.keras")
+    save_picture(keras_bin.plot_rho(nets["BIN"]), options.output / "rho.png")
     print(f"The BIN net of the last seed, {options.seeds[-1]}, after one style, exported:")
     print(export_onnx(nets["BIN"], options.output / "digits.onnx", overwrite=True, verbose=False))
-    plot(runs).savefig(options.output / "convert.png", dpi=150)
+    save_picture(plot(runs), options.output / "convert.png")
     title = "Accuracy on held-out digits where the BN net has learnt"
     report = Report(
         caption=f"{len(digits.train_scans)} handwritten digits of 8x8 pixels to train on; "

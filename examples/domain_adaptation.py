@@ -39,7 +39,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
@@ -51,9 +50,11 @@ from common.domains import Domains, digit_domains, office_home_domains, style_do
 from common.options import add_quick, option_parser, read_options
 from common.progress import RunBar
 from common.report import Claim, Report, publish, score_table
-from common.run_files import Run, RunFiles, SettingsError, make_runs
+from common.run_files import Run
 from common.training import PARTS, accuracy
-from fashion.options import FASHION, add_data, check_data, read_scans, runs_folder
+from common.whole_files import save_picture
+from fashion.options import FASHION, add_data, check_data, read_scans
+from fashion.runs import make_runs_or_end, set_up_backend
 
 PROGRAM = "domain_adaptation.py"
 COMPARED = ("BN", "BIN")
@@ -107,7 +108,7 @@ def accuracies(
     """Returns by pair, and for their mean, by normalization, the accuracy with each seed.
 
     Args:
-        runs: from `compare`.
+        runs: of `plan_runs`.
         on: "on_target" or "on_source".
         reversal: whether the runs with gradient reversal are meant, or those without.
     """
@@ -224,17 +225,16 @@ def main(arguments: list[str] | None = None) -> None:
     options = read_options(parser, arguments)
     check_data(parser, options)
     domains = load_domains(parser, options)
-    settings = {**domains.counts, "depth": domains.depth, "steps": domains.steps, **SETTINGS}
-    settings["backend"] = keras.backend.backend()
+    settings = {
+        **domains.counts,
+        "depth": domains.depth,
+        "steps": domains.steps,
+        **SETTINGS,
+        **set_up_backend(parser, options),
+    }
     pairs = list(itertools.permutations(domains.names, 2))[: 1 if options.quick else None]
     plan = plan_runs(options.seeds, domains, pairs)
-    files = None
-    if options.data == FASHION:
-        files = RunFiles(runs_folder(options), settings)
-    try:
-        runs = make_runs(plan, PARTS, files)
-    except SettingsError as error:
-        parser.error(str(error))
+    runs, origin = make_runs_or_end(parser, options, plan, PARTS, settings)
     report = Report(
         caption=f"{domains.caption} A ResNet-{domains.depth}, {domains.steps} steps. "
         "Mean ± standard deviation over seeds.",
@@ -242,9 +242,9 @@ def main(arguments: list[str] | None = None) -> None:
         runs=runs,
         tables=tabulate(runs),
         claims=claims(runs),
-        origin=files.origin(run.name for run in plan) if files else None,
+        origin=origin,
     )
-    plot(runs, domains.names).savefig(options.output / "domain_adaptation.png", dpi=150)
+    save_picture(plot(runs, domains.names), options.output / "domain_adaptation.png")
     publish(report, options)
 
 

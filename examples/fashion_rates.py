@@ -29,6 +29,7 @@ from common.options import add_norms, add_quick, option_parser, read_options
 from common.report import Claim, Report, joined, publish, score_table
 from common.run_files import file_name
 from common.scans import Scans
+from common.whole_files import save_picture
 from fashion.experiment import Experiment
 from fashion.options import (
     QUICK_RECIPE,
@@ -36,8 +37,8 @@ from fashion.options import (
     add_files,
     load_or_end,
     number_of_pictures,
-    runs_folder,
 )
+from fashion.runs import runs_folder, set_up_backend
 from fashion.tasks import mixed_styles
 from fashion.training import RECIPE, Recipe
 
@@ -113,6 +114,7 @@ def read_experiments(
     parser: ArgumentParser, options: Namespace, scans: Scans, recipes: Sequence[Recipe]
 ) -> dict[str, Experiment]:
     """Makes an experiment for each recipe, or ends the program where one cannot be made."""
+    backend = set_up_backend(parser, options)
     try:
         return {
             name(recipe): Experiment(
@@ -121,7 +123,8 @@ def read_experiments(
                 options.seeds,
                 scans,
                 recipe,
-                runs_folder(options) / file_name(f"{recipe.schedule} {recipe.learning_rate:g}"),
+                runs_folder(options) / file_name(name(recipe)),
+                backend,
                 KEPT,
             )
             for recipe in recipes
@@ -137,6 +140,11 @@ def main(arguments: list[str] | None = None) -> None:
     add_norms(parser, ALL_NORMS, default=["BN", "BIN"])
     add_quick(parser, "two of the rates, few pictures, a small net, 2 epochs")
     options = read_options(parser, arguments)
+    if options.seeds[0] < SEEDS[0]:
+        parser.error(
+            f"argument --seeds: must be from {SEEDS[0]} on, as in {SEEDS[0]}-{SEEDS[-1]}: those "
+            f"below are of the experiments. Received: {options.seeds[0]}"
+        )
     tried, kept_back, base = TRIED, KEPT_BACK, RECIPE
     if options.quick:
         tried, kept_back, base = TRIED[:2], QUICK_SCANS, QUICK_RECIPE
@@ -150,7 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(recipe)
         runs[recipe] = experiment.run()
     rows = accuracies(runs)
-    plot(rows).savefig(options.output / "fashion_rates.png", dpi=150)
+    save_picture(plot(rows), options.output / "fashion_rates.png")
     last = list(experiments.values())[-1].settings
     report = Report(
         caption=f"{pictures:,} training pictures of Fashion-MNIST, each drawn in one of four "

@@ -12,8 +12,8 @@ Without options, a net of four convolutions learns 1,347 of scikit-learn's handw
 `--data fashion`, a ResNet-20 learns 20,000 pictures of Fashion-MNIST, and BIN meets what one
 would weigh against it: instance normalization (IN) at the first layer and BN elsewhere, BIN at the
 first layer alone, IBN-Net (half of the channels of each block's first normalization are IN; Pan et
-al. 2018, https://arxiv.org/abs/1807.09441), and BIN whose rho takes no longer steps than the other
-weights. That takes hours: each run has a file in `runs/` of the output folder, each epoch
+al. 2018, https://arxiv.org/abs/1807.09441), and BIN whose rho takes steps as long as those of the
+other weights. That takes hours: each run has a file in `runs/` of the output folder, each epoch
 a backup, and the program goes on where it was stopped.
 
 The output folder receives `results.json`, `results.md`, and `mixed_domain.png`: accuracies by
@@ -44,6 +44,7 @@ from common.options import add_norms, add_quick, option_parser, read_options
 from common.report import Claim, Report, publish, score_table
 from common.styles import draw_held_out
 from common.training import SETTINGS
+from common.whole_files import save_picture
 from fashion import mixed
 from fashion.options import FASHION, add_data, add_epochs, add_recipe, check_data, digit_norms
 
@@ -65,6 +66,8 @@ def plot(runs: list[dict]) -> Figure:
     rho = [run["rho"] for run in runs if run["norm"] == "BIN"]
     if rho:
         plot_rho(gates, np.array(rho))
+    else:
+        gates.remove()
     return figure
 
 
@@ -98,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
         report = mixed.run(parser, options)
     else:
         report = run_digits(options, digit_norms(parser, options))
-    plot(report.runs).savefig(options.output / "mixed_domain.png", dpi=150)
+    save_picture(plot(report.runs), options.output / "mixed_domain.png")
     publish(report, options)
 
 

@@ -37,6 +37,7 @@ from common.options import option_parser, positive, read_options
 from common.report import score_table, versions
 from common.scans import CLASSES
 from common.styles import draw_held_out
+from common.whole_files import save_net, save_picture, write_whole
 from keras_bin.export import export_onnx, export_saved_model
 
 COMPARED = ("BN", "BIN")
@@ -115,9 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
     runs, bin_net = compare_norms(COMPARED, options.seeds, options.epochs, digits, held_out)
     console.print(score_table("Accuracy on held-out digits, %", "style", accuracies_by_style(runs)))
     results = {"epochs": options.epochs, "versions": versions(), "runs": runs}
-    (options.output / "results.json").write_text(json.dumps(results, indent=2) + "\n")
-    keras_bin.plot_rho(bin_net).savefig(options.output / "rho.png", dpi=150)
-    bin_net.save(options.output / "digits.keras")
+    write_whole(options.output / "results.json", json.dumps(results, indent=2) + "\n")
+    save_picture(keras_bin.plot_rho(bin_net), options.output / "rho.png")
+    save_net(bin_net, options.output / "digits.keras")
 
     print(f"The BIN net of the last seed, {options.seeds[-1]}, exported:")
     print(export_saved_model(bin_net, options.output / "digits", verbose=False))
@@ -129,8 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
     labels = digits.test_labels[shown]
     predictions = read_with_onnx(onnx_file, pictures)
     console.print(prediction_table(predictions, labels))
-    plot_predictions(pictures, predictions, labels).savefig(
-        options.output / "predictions.png", dpi=150
+    save_picture(
+        plot_predictions(pictures, predictions, labels), options.output / "predictions.png"
     )
     print(f"Written to {options.output}: results.json, digits.keras, rho.png, predictions.png")
     check_claim(runs, len(options.seeds))

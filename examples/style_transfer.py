@@ -41,6 +41,7 @@ from common.progress import RunBar, run_bars
 from common.report import Claim, Report, publish, score_table
 from common.style_pictures import Pictures, add_pictures, read_pictures
 from common.transform_net import build_transform_net
+from common.whole_files import save_net, save_picture
 from keras_bin.export import export_onnx
 
 PROGRAM = "style_transfer.py"
@@ -243,9 +244,9 @@ def main(arguments: list[str] | None = None) -> None:
     loss_net = load_loss_net()
     print(f"{loss_net.statement[0].upper()}{loss_net.statement[1:]}.")
     runs, nets = compare(options.seeds, size, pictures, loss_net)
-    plot_losses(runs, size).savefig(options.output / "losses.png", dpi=130)
-    plot_photographs(nets, pictures).savefig(options.output / "photographs.png", dpi=100)
-    nets["BIN"].save(options.output / "style.keras")
+    save_picture(plot_losses(runs, size), options.output / "losses.png", dpi=130)
+    save_picture(plot_photographs(nets, pictures), options.output / "photographs.png", dpi=100)
+    save_net(nets["BIN"], options.output / "style.keras")
     print(export_onnx(nets["BIN"], options.output / "style.onnx", overwrite=True, verbose=False))
     report = Report(
         caption=caption(options, size, loss_net),

@@ -105,8 +105,9 @@ class Process:
             raise
         finally:
             self._answer(signal.SIG_IGN)
-            if self._number is None:
-                sys.excepthook, sys.unraisablehook = hooks
+            sys.excepthook = hooks[0]
+            if self._number is None:  # finalizers come until Python ends
+                sys.unraisablehook = hooks[1]
 
     def hold(self) -> None:
         """Makes signals wait for the next check, as what was worked for is done."""

@@ -29,11 +29,7 @@ class FixedMix(keras_bin.BatchInstanceNormalization):
 
 @keras.saving.register_keras_serializable(package="keras_bin_examples")
 class HalfInstance(keras.initializers.Initializer):
-    """Gates of 0 for the first half of the channels, and of 1 for the others.
-
-    Source: IBN-a of Pan et al. 2018, https://arxiv.org/abs/1807.09441, which leaves out the last
-    stage.
-    """
+    """Gates of 0 for the first half of the channels, and of 1 for the others."""
 
     def __call__(self, shape, dtype=None):
         """Returns gates of shape `(channels,)`."""
@@ -92,7 +88,8 @@ NORMS = {
     "BN+IN": Norm(_fixed(0.5), keras.Model),
     "BIN": learning_norms()["BIN"],
 }
-# At places that somebody chose.
+# At places that somebody chose. IBN-Net is IBN-a of Pan et al. 2018,
+# https://arxiv.org/abs/1807.09441, who leave out the last stage.
 PLACED_NORMS = {
     "IN first": Norm(_BN, keras.Model, {"first": _fixed(0.0)}),
     "BIN first": learning_norms()["BIN first"],

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[1]
+DATA_NORMS = "bn in bn+in bin, and with `--data fashion` all"
 
 
 def option_parser(
@@ -25,7 +26,7 @@ def option_parser(
     parser = ArgumentParser(
         prog=program,
         description=description,
-        epilog=f"example: python examples/{program} --seeds 3 --output DIR",
+        epilog=f"example: python examples/{program} --seeds {_seeds_text(seeds)} --output DIR",
     )
     parser.add_argument(
         "--seeds",
@@ -62,7 +63,8 @@ def add_norms(
     Args:
         parser: of the program.
         norms: all that there are.
-        default: the value where the option is not given; None where the data decide.
+        default: the value where the option is not given; None where the data decide, all of them
+            with Fashion-MNIST, and those that are the same in every layer with others.
     """
     names = {norm.lower().replace(" ", "-"): norm for norm in norms}
 
@@ -79,7 +81,7 @@ def add_norms(
         default=default,
         metavar="NORM",
         help=f"normalizations to compare, any of {', '.join(names)} "
-        f"(default: {' '.join(default).lower() if default else 'those of the experiment'})",
+        f"(default: {' '.join(default).lower() if default else DATA_NORMS})",
     )
 
 

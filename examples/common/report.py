@@ -17,6 +17,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from common.whole_files import write_whole
+
 PACKAGES = (
     "keras-bin",
     "keras",
@@ -131,12 +133,16 @@ class Origin(NamedTuple):
 
 
 def joined(origins: Iterable[Origin]) -> Origin:
-    """Returns the origin of all runs together."""
+    """Returns the origin of all runs together; their own origins may be joined ones."""
     origins = list(origins)
     dates = sorted(day for origin in origins for day in origin.date.split(" to "))
     packages = dict.fromkeys(package for origin in origins for package in origin.versions)
     listed = {
-        package: dict.fromkeys(origin.versions.get(package, "none") for origin in origins)
+        package: dict.fromkeys(
+            version
+            for origin in origins
+            for version in origin.versions.get(package, "none").split(" and ")
+        )
         for package in packages
     }
     return Origin(
@@ -201,8 +207,8 @@ def publish(report: Report, options: Namespace) -> None:
         "settings": report.settings,
         "claims": [claim._asdict() for claim in report.claims],
     }
-    (options.output / "results.json").write_text(_json(results, report.runs))
-    (options.output / "results.md").write_text(_markdown(report, run))
+    write_whole(options.output / "results.json", _json(results, report.runs))
+    write_whole(options.output / "results.md", _markdown(report, run))
     written = ", ".join(sorted(path.name for path in options.output.iterdir() if path.is_file()))
     print(f"Written to {options.output}: {written}")
     for claim in report.claims:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,8 @@ from typing import Any
 
 import keras
 import numpy as np
+
+from common.whole_files import write_whole
 
 Draw = Callable[[np.ndarray, np.random.Generator], tuple[Any, ...]]
 RECORDS = "epochs.json"
@@ -51,7 +52,7 @@ class EpochBatches(keras.utils.PyDataset):
 
 
 class StepBatches(EpochBatches):
-    """So many batches an epoch, which choose their examples themselves.
+    """Batches that choose their examples themselves, however many an epoch is to have.
 
     Args:
         steps: batches of an epoch.
@@ -153,13 +154,6 @@ def recorded_seconds(folder: Path) -> float:
     return sum(record["seconds"] for record in _read(folder / RECORDS))
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file that appears under its name complete, or not at all."""
-    hidden = path.with_name(f".{path.name}")
-    hidden.write_text(text)
-    os.replace(hidden, path)
-
-
 def _number(value):
     """Returns a number as JSON has it, None where it is infinite or NaN."""
     return round(float(value), 5) if math.isfinite(value) else None
@@ -177,15 +171,22 @@ def _mend(backup, model, steps):
     epoch for certain.
     """
     weights, previous = backup / "latest.weights.h5", backup / "latest.weights.h5.bkp"
-    if not weights.exists():
-        return
-    try:
-        model.load_weights(weights)
-    except OSError:
+    if not _load(model, weights):
         if not previous.exists():
-            shutil.rmtree(backup)
+            shutil.rmtree(backup, ignore_errors=True)
             return
         shutil.copyfile(previous, weights)
         model.load_weights(weights)
     epoch = int(model.optimizer.iterations) // steps
-    (backup / "training_metadata.json").write_text(json.dumps({"epoch": epoch, "batch": 0}))
+    write_whole(backup / "training_metadata.json", json.dumps({"epoch": epoch, "batch": 0}))
+
+
+def _load(model, path):
+    """Loads weights, and returns whether their file is there, and whole."""
+    if not path.exists():
+        return False
+    try:
+        model.load_weights(path)
+    except OSError:
+        return False
+    return True

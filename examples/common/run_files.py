@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from common.progress import RunBar, run_bars
 from common.report import Origin, joined, versions
-from common.resumable import recorded_seconds, write_whole
+from common.resumable import recorded_seconds
+from common.whole_files import write_whole
 
 
-class SettingsError(ValueError):
-    """Runs in a folder were made with other settings than those of the experiment."""
+class RunFileError(ValueError):
+    """A file of a run is broken, or the run was made with other settings than the experiment's."""
 
 
 class RunFiles:
@@ -37,7 +38,7 @@ class RunFiles:
         self._settings = json.loads(json.dumps(settings))
 
     def is_finished(self, run: "Run") -> bool:
-        """Tells whether a run needs not be made again: its result is there, and its net."""
+        """Tells whether a run does not need to be made again: its result is there, and its net."""
         net = self.net(run.name)
         return self._finished(run.name).exists() and (net.exists() or not run.saves_net)
 
@@ -49,14 +50,14 @@ class RunFiles:
         """Checks that a run, if there is one, was made or begun with the present settings.
 
         Raises:
-            SettingsError: it was made with others.
+            RunFileError: it was made with others, or a file is broken.
         """
         finished, begun = self._finished(run.name), self._begun(run.name)
         if self.is_finished(run):
             shutil.rmtree(begun.parent, ignore_errors=True)  # a kill may have left it
         for path in (finished, begun):
             if path.exists():
-                self._check(path, json.loads(path.read_text())["settings"])
+                self._check(path)
 
     def read(self, name: str) -> dict[str, Any]:
         """Returns the result of a finished run."""
@@ -96,7 +97,7 @@ class RunFiles:
         shutil.rmtree(folder)
 
     def _content(self, name):
-        return json.loads(self._finished(name).read_text())
+        return _read(self._finished(name))
 
     def _finished(self, name):
         return self._folder / f"{name}.json"
@@ -104,18 +105,29 @@ class RunFiles:
     def _begun(self, name):
         return self._folder / f"{name}.unfinished" / "settings.json"
 
-    def _check(self, path, found):
+    def _check(self, path):
+        found = _read(path)["settings"]
         differing = [
             f"{key} {found.get(key)!r} (now {self._settings.get(key)!r})"
             for key in dict.fromkeys([*found, *self._settings])
             if found.get(key) != self._settings.get(key)
         ]
         if differing:
-            raise SettingsError(
+            raise RunFileError(
                 "runs in the output folder must have the settings of this experiment; give "
                 f"another `--output`, or delete them. Received: {path}, with "
                 f"{', '.join(differing)}"
             )
+
+
+def _read(path):
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise RunFileError(
+            "a file of a run must be whole; delete it, or copy it again. "
+            f"Received: {path} ({error})"
+        ) from error
 
 
 class Run(NamedTuple):
@@ -154,7 +166,7 @@ def make_runs(
         files: with them, finished runs are read, and a stopped one goes on where it was.
 
     Raises:
-        SettingsError: there are files of runs with other settings.
+        RunFileError: there are files of runs with other settings, or broken ones.
     """
     for run in plan if files else ():
         files.check(run)

@@ -23,7 +23,7 @@ class Scans(NamedTuple):
     test_labels: np.ndarray
 
     def first(self, train: int, test: int) -> "Scans":
-        """Returns the first so many scans to train on, and to test on."""
+        """Keeps the first `train` scans to train on, and the first `test` to test on."""
         return Scans(
             self.train_scans[:train],
             self.test_scans[:test],

@@ -10,7 +10,8 @@ import numpy as np
 from common.scans import Scans
 
 CONTRAST = 0.15
-# Keras's seeds end below 2**32, so no training run draws the colours of the held-out pictures.
+# Keras's seeds end below 2**32. NumPy reads this one as (0, 1), from which no training draws a
+# colour either: that is the order of an epoch, see `resumable.EpochBatches`.
 HELD_OUT_SEED = 2**32
 LEVELS = (0.15, 0.3, 0.45, 0.6)
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from common.charts import plot_curves
+from common.whole_files import save_picture
 from fashion.data import NAMES
 from fashion.training import CURVE_PICTURES
 
@@ -19,7 +20,7 @@ SHOWN = 6  # pictures in a row
 
 
 def save_training(runs: Mapping[str, Sequence[dict]], start: float, folder: Path) -> None:
-    """Saves the learning curves of each task, and how BIN's gates went in all of them.
+    """Saves the learning curves of each task, and the paths of BIN's gates in all of them.
 
     Args:
         runs: by task; without a name where it is the only one.
@@ -28,13 +29,13 @@ def save_training(runs: Mapping[str, Sequence[dict]], start: float, folder: Path
     """
     for task, chosen in runs.items():
         name = f"learning_{task}" if task else "learning"
-        plot_learning(chosen).savefig(folder / f"{name}.png", dpi=150)
+        save_picture(plot_learning(chosen), folder / f"{name}.png")
     gates = {
         task or "BIN": [run for run in chosen if run["norm"] == "BIN"]
         for task, chosen in runs.items()
     }
     if all(gates.values()):
-        plot_gates(gates, start).savefig(folder / "rho.png", dpi=150)
+        save_picture(plot_gates(gates, start), folder / "rho.png")
 
 
 def plot_learning(runs: Sequence[dict]) -> Figure:
@@ -45,7 +46,7 @@ def plot_learning(runs: Sequence[dict]) -> Figure:
     loss.set(title="in training", ylabel="loss (cross-entropy and weight decay)")
     plot_epochs(accuracy, runs, lambda record: mean(record["tests"].values()))
     accuracy.set(
-        title=f"held out, up to {CURVE_PICTURES:,} pictures of a kind", ylabel="accuracy (%)"
+        title=f"held out, up to {CURVE_PICTURES:,} pictures of each test", ylabel="accuracy (%)"
     )
     accuracy.legend(loc="lower right")
     return figure
@@ -67,7 +68,7 @@ def plot_epochs(axes: Axes, runs: Sequence[dict], value: Callable[[dict], float 
 
 
 def plot_gates(runs: Mapping[str, Sequence[dict]], start: float = 1.0) -> Figure:
-    """Draws for BIN's runs how rho of each layer went, and where its gates are in the end.
+    """Draws for BIN's runs the path of rho in each layer, and where its gates end.
 
     Args:
         runs: by title, runs whose every layer is a BIN layer, one for each seed.

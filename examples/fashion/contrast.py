@@ -9,7 +9,7 @@ from common.report import Claim, Report, lead_tables, norm_table
 from common.two_tasks import accuracies, close_to_the_better, mean_accuracies, shortfall
 from fashion.charts import save_training
 from fashion.gates import gate_tables
-from fashion.options import read_experiment
+from fashion.runs import read_experiment
 from fashion.tasks import contrast_task
 
 PICTURES, HELD_OUT = 10_000, 10_000

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import keras
 from rich.table import Table
@@ -26,13 +27,14 @@ class Experiment:
         scans: to learn from, and to test on.
         recipe: how each net is trained.
         folder: of the runs.
+        backend: on what they run, as `runs.set_up_backend` says.
         tested_on: says which pictures the test scans are.
 
     Attributes:
         settings: what decides results, besides task, normalization and seed.
 
     Raises:
-        ValueError: there is no such net, or it has not the places of a normalization, or runs in
+        ValueError: there is no such net, or it lacks the places of a normalization, or runs in
             the folder were made with other settings.
     """
 
@@ -44,6 +46,7 @@ class Experiment:
         scans: Scans,
         recipe: Recipe,
         folder: Path,
+        backend: Mapping[str, Any],
         tested_on: str = "test pictures",
     ):
         self.settings = {
@@ -53,7 +56,7 @@ class Experiment:
             "tested_on": tested_on,
             **recipe._asdict(),
             "momentum": MOMENTUM,
-            "backend": keras.backend.backend(),
+            **backend,
         }
         self._tasks = tasks
         self._norms = norms

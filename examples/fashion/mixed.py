@@ -7,10 +7,11 @@ import keras_bin
 from common.mixed_styles import accuracies_by_style, lead_claim
 from common.norms import PLACED_NORMS
 from common.report import Claim, Report, lead_tables, norm_table
+from common.whole_files import save_picture
 from fashion.charts import plot_disagreements, save_training
 from fashion.experiment import Experiment
 from fashion.gates import gate_tables
-from fashion.options import read_experiment
+from fashion.runs import read_experiment
 from fashion.tasks import mixed_styles
 from fashion.training import read
 
@@ -62,7 +63,7 @@ def _save_nets_pictures(runs: list[dict], experiment: Experiment, options: Names
         return
     nets = {"BIN": experiment.load_net(seed, MIXED, "BIN")}
     figure = keras_bin.plot_rho(nets["BIN"], by="depth")
-    figure.savefig(options.output / "rho_by_depth.png", dpi=150)
+    save_picture(figure, options.output / "rho_by_depth.png")
     if "BN" in norms:
         nets["BN"] = experiment.load_net(seed, MIXED, "BN")
         tests = experiment.task(MIXED, seed).tests
@@ -70,4 +71,4 @@ def _save_nets_pictures(runs: list[dict], experiment: Experiment, options: Names
             norm: {style: read(net, test.pictures) for style, test in tests.items()}
             for norm, net in nets.items()
         }
-        plot_disagreements(tests, readings).savefig(options.output / "disagreements.png", dpi=150)
+        save_picture(plot_disagreements(tests, readings), options.output / "disagreements.png")

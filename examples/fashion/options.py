@@ -1,17 +1,13 @@
 """The options of the experiments that take Fashion-MNIST besides their own pictures."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-import keras
-import tensorflow as tf
 
 from common.norms import ALL_NORMS, NORMS
 from common.options import above_zero, positive, zero_or_more, zero_to_one
 from common.scans import Scans
 from fashion.data import load_fashion_scans
-from fashion.experiment import Experiment, MakeTask
 from fashion.training import RECIPE, SCHEDULES, Recipe
 
 FASHION = "fashion"
@@ -163,13 +159,6 @@ def read_recipe(options: Namespace) -> Recipe:
 
 def load_or_end(parser: ArgumentParser, options: Namespace) -> Scans:
     """Loads all of Fashion-MNIST, or ends the program where it cannot be had."""
-    if options.deterministic and keras.backend.backend() != "tensorflow":
-        parser.error(
-            "argument --deterministic: needs TensorFlow as Keras's backend; JAX repeats its runs "
-            f"on CPUs without it. Received: {keras.backend.backend()}"
-        )
-    if options.deterministic:
-        tf.config.experimental.enable_op_determinism()
     try:
         return load_fashion_scans(options.folder)
     except (ValueError, OSError) as error:
@@ -225,35 +214,3 @@ def number_of_pictures(
             f"Received: {wanted}"
         )
     return wanted
-
-
-def runs_folder(options: Namespace) -> Path:
-    """Returns the folder of the runs in the output folder; quick ones have another."""
-    return options.output / ("runs_quick" if options.quick else "runs")
-
-
-def read_experiment(
-    parser: ArgumentParser,
-    options: Namespace,
-    tasks: Mapping[str, MakeTask],
-    pictures: int,
-    held_out: int,
-) -> Experiment:
-    """Makes the experiment that the options say, or ends the program where it cannot be made.
-
-    Args:
-        parser: of the program.
-        options: those of `add_files` and `add_recipe`, `norm`, `seeds`, `epochs`, `output` and
-            `quick`.
-        tasks: by name, what makes a task of the scans and a seed.
-        pictures: how many training pictures are learnt by default.
-        held_out: how many test pictures are wanted.
-    """
-    scans = read_scans(parser, options, pictures, held_out)
-    norms = options.norm or list(ALL_NORMS)
-    try:
-        return Experiment(
-            tasks, norms, options.seeds, scans, read_recipe(options), runs_folder(options)
-        )
-    except ValueError as error:
-        parser.error(str(error))

@@ -7,7 +7,7 @@ from statistics import mean
 from common.report import Claim, Report, lead_tables, norm_table
 from fashion.charts import save_training
 from fashion.gates import gate_tables
-from fashion.options import read_experiment
+from fashion.runs import read_experiment
 from fashion.tasks import PLAIN, plain_pictures
 
 PICTURES, HELD_OUT = 10_000, 10_000

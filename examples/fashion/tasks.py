@@ -66,7 +66,7 @@ def plain_pictures(scans: Scans, seed: int) -> Task:
     """Makes the task of reading garments in white on black, as they are.
 
     As in the recipe of BIN's authors, a training picture is moved by up to four pixels in each
-    direction, and mirrored half of the times, anew in each epoch. The seed decides nothing
+    direction, and mirrored half of the time, anew in each epoch. The seed decides nothing
     here.
     """
     side = scans.train_scans.shape[1]

@@ -1,6 +1,5 @@
 """Training a residual net on Fashion-MNIST, in whatever way its pictures are drawn."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from common.classifiers import build_classifier
 from common.norms import ALL_NORMS, learning_norms
 from common.progress import RunBar
 from common.scans import CLASSES
+from common.whole_files import save_net
 from fashion.data import SIDE
 
 MOMENTUM = 0.9
@@ -105,9 +105,10 @@ def train(
 
     Returns:
         `accuracy` by test, in percent, `rho`, the mean of the gates of each BIN layer, and
-        `epochs`, for each a dict of `loss`, `accuracy` in training, `tests` by name (of the first
-        `CURVE_PICTURES`), `rho` (by layer its mean, and the numbers of gates at 0, at 1 and
-        between) and `seconds`. A loss that is not finite is None.
+        `epochs`, for each a dict of `loss`, `accuracy` in training (a share, as Keras logs it),
+        `tests` by name (percentages of the first `CURVE_PICTURES`), `rho` (by layer its mean, and
+        the numbers of gates at 0, at 1 and between) and `seconds`. A loss that is not finite
+        is None.
     """
     keras.utils.set_random_seed(seed)
     model = build(recipe, norm, task.classes)
@@ -132,9 +133,7 @@ def train(
 
     records = resumable.fit(model, batches, recipe.epochs, folder, [bar.epoch_callback()], measure)
     accuracy = read_tests(model, task.tests)
-    hidden = net.with_name(f".{net.name}")
-    model.save(hidden)
-    os.replace(hidden, net)
+    save_net(model, net)
     return {
         "accuracy": accuracy,
         "rho": [round(layer.mean, 4) for layer in keras_bin.rho_summary(model)],

@@ -45,6 +45,12 @@ def test_claims_hold_where_bin_adapts():
     assert verdicts() == [True, True, True, True]
 
 
+@pytest.mark.parametrize(("missing", "number"), [("BN+IN", 4), ("BN", 0), ("IN", 0), ("BIN", 0)])
+def test_claims_need_bn_in_and_bin(missing, number):
+    without = [run for run in runs(AHEAD, RHO) if run["norm"] != missing]
+    assert len(adaptivity.claims(without)) == number
+
+
 def test_claims_allow_bin_to_be_half_a_point_behind():
     assert verdicts({**AHEAD, ("digit", "BIN"): 97.6, ("contrast", "BIN"): 98.6}) == [True] * 4
 

@@ -16,6 +16,7 @@ from common.few_pictures import (
     tabulate,
 )
 from common.progress import run_bars
+from common.styles import draw_held_out
 from tests.examples.programs import check_picture, make_fashion, read_results, run_program
 
 SIZES = (50, 300)
@@ -133,7 +134,8 @@ def test_digits_are_learnt_and_read_in_the_style_of_the_reader(style, monkeypatc
         character_recognition, "train_steps", lambda model, pictures, *_: seen.append(pictures)
     )
     monkeypatch.setattr(character_recognition, "accuracy", accuracy)
-    setting = Setting("digits", load_digit_scans(), [Reader(style, 8)], [50], 10)
+    scans = load_digit_scans()
+    setting = Setting("digits", scans, draw_held_out(scans), [Reader(style, 8)], [50], 10)
     with run_bars(1) as bars, bars.run("", 1) as bar:
         made = run(setting, 0, Reader(style, 8), 50, "BIN", None, bar)
     assert made["style"] == style

@@ -91,3 +91,9 @@ def test_folders_are_checked_before_any_net_is_trained(tmp_path, monkeypatch, ca
         fashion_rates.main([*map(str, arguments), "--pictures", "9"])
     assert "pictures 128 (now 9)" in capsys.readouterr().err
     assert len(trained) == 4
+
+
+def test_seeds_of_the_experiments_are_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        fashion_rates.main(["--seeds", "3", "--output", str(tmp_path)])
+    assert "must be from 100 on, as in 100-101" in " ".join(capsys.readouterr().err.split())

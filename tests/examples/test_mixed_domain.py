@@ -39,6 +39,12 @@ def test_bin_is_ahead_within_two_epochs(finished):
     assert results["claims"][0]["holds"], results["claims"]
 
 
+@pytest.mark.parametrize(("norm", "panels"), [("BN", 1), ("BIN", 2)])
+def test_rho_has_a_panel_where_bin_was_run(norm, panels):
+    made = [{**run, "rho": [0.5]} for run in runs(90, 91) if run["norm"] == norm]
+    assert len(mixed_domain.plot(made).axes) == panels
+
+
 @pytest.mark.slow
 def test_table_and_picture_are_written(finished):
     output, printed = finished

@@ -69,25 +69,35 @@ def test_default_may_be_a_range_of_seeds(capsys):
     assert made.parse_args([]).seeds == range(100, 102)
     with pytest.raises(SystemExit, match="0"):
         made.parse_args(["--help"])
-    assert "(default: 100-101)" in " ".join(capsys.readouterr().out.split())
+    help_text = " ".join(capsys.readouterr().out.split())
+    assert "(default: 100-101)" in help_text
+    assert "--seeds 100-101 --output DIR" in help_text
 
 
-def test_numbers_are_finite_and_above_zero():
-    assert above_zero("0.03") == 0.03
-    for text in ("0", "-1", "inf", "nan", "many"):
-        with pytest.raises(ArgumentTypeError, match=f"a number above 0. Received: '{text}'"):
-            above_zero(text)
-    assert zero_or_more("0") == 0
-    for text in ("-1", "inf", "nan", "many"):
-        with pytest.raises(ArgumentTypeError, match=f"0 or more. Received: '{text}'"):
-            zero_or_more(text)
+@pytest.mark.parametrize(
+    ("read", "text", "value"),
+    [
+        (above_zero, "0.03", 0.03),
+        (zero_or_more, "0", 0),
+        (zero_to_one, "0", 0),
+        (zero_to_one, "1", 1),
+    ],
+)
+def test_numbers_are_read(read, text, value):
+    assert read(text) == value
 
 
-def test_shares_are_numbers_from_zero_to_one():
-    assert [zero_to_one(text) for text in ("0", "0.5", "1")] == [0, 0.5, 1]
-    for text in ("-0.1", "1.1", "nan", "many"):
-        with pytest.raises(ArgumentTypeError, match=f"from 0 to 1. Received: '{text}'"):
-            zero_to_one(text)
+@pytest.mark.parametrize(
+    ("read", "text", "rule"),
+    [
+        *((above_zero, text, "a number above 0") for text in ("0", "-1", "inf", "nan", "many")),
+        *((zero_or_more, text, "a number, 0 or more") for text in ("-1", "inf", "nan", "many")),
+        *((zero_to_one, text, "from 0 to 1") for text in ("-0.1", "1.1", "nan", "many")),
+    ],
+)
+def test_other_numbers_are_refused(read, text, rule):
+    with pytest.raises(ArgumentTypeError, match=f"{rule}. Received: '{text}'"):
+        read(text)
 
 
 def test_norms_are_named_in_any_case_with_hyphens_for_spaces(capsys):

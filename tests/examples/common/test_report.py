@@ -114,6 +114,7 @@ def test_origins_are_joined():
         15, "2026-10-01 to 2026-11-02", {"keras": "3.14.0 and 3.15.1", "numpy": "2.4.6"}
     )
     assert joined([one, one]) == one._replace(seconds=20)
+    assert joined([joined([one, other]), other]) == joined([one, other])._replace(seconds=20)
     jax = joined([one, one._replace(versions={**one.versions, "jax": "0.7"})]).versions["jax"]
     assert jax == "none and 0.7"
 

@@ -1,6 +1,7 @@
 """Training that goes on where it was: what is drawn, recorded, backed up and mended."""
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -146,6 +147,10 @@ def stopped(tmp_path):
 METADATA = "training_metadata.json"
 
 
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
 @pytest.mark.parametrize("content", ['{"epoch": 1, "batch": 0}', "", '{"epo'])
 def test_kill_between_weights_and_epoch_is_mended(content, stopped, straight):
     """Keras writes the weights of epoch 2 before it writes that they are its."""
@@ -157,19 +162,19 @@ def test_kill_between_weights_and_epoch_is_mended(content, stopped, straight):
     assert begun == [2, 3]
 
 
-def test_kill_within_the_weights_is_mended(stopped, straight):
-    path = stopped / "backup" / "latest.weights.h5"
-    path.write_bytes(path.read_bytes()[:-100])
+@pytest.mark.parametrize("leave", [cut, Path.unlink], ids=["half written", "gone"])
+def test_weights_of_the_epoch_before_take_the_place_of_the_last(leave, stopped, straight):
+    leave(stopped / "backup" / "latest.weights.h5")
     made, begun = fit_and_note(stopped)
     check_same(made, straight)
     assert begun == [1, 2, 3]
 
 
-def test_kill_within_the_first_weights_starts_anew(tmp_path, straight):
+@pytest.mark.parametrize("leave", [cut, Path.unlink], ids=["half written", "gone"])
+def test_training_without_whole_weights_starts_anew(leave, tmp_path, straight):
     with pytest.raises(Stop):
         fit(tmp_path, [StopAfter(1)])
-    path = tmp_path / "backup" / "latest.weights.h5"
-    path.write_bytes(path.read_bytes()[:-100])
+    leave(tmp_path / "backup" / "latest.weights.h5")
     made, begun = fit_and_note(tmp_path)
     check_same(made, straight)
     assert begun == [0, 1, 2, 3]
@@ -182,22 +187,6 @@ def test_records_hold_logs_what_was_measured_and_seconds(tmp_path):
     assert json.loads((tmp_path / "epochs.json").read_text()) == records
     assert recorded_seconds(tmp_path) == sum(record["seconds"] for record in records)
     assert recorded_seconds(tmp_path / "none") == 0
-
-
-def test_files_appear_whole(tmp_path, monkeypatch):
-    path = tmp_path / "file.json"
-    resumable.write_whole(path, "old")
-
-    def replace(*_):
-        raise Stop
-
-    with monkeypatch.context() as patch:
-        patch.setattr(resumable.os, "replace", replace)
-        with pytest.raises(Stop):
-            resumable.write_whole(path, "new")
-    assert path.read_text() == "old"
-    resumable.write_whole(path, "new")
-    assert path.read_text() == "new"
 
 
 def test_loss_that_is_not_finite_is_recorded_as_none(tmp_path):

@@ -1,11 +1,12 @@
 """Runs with files: what is made, read, refused and joined."""
 
 import json
+import re
 
 import pytest
 
-from common.resumable import write_whole
-from common.run_files import Run, RunFiles, SettingsError, file_name, make_runs
+from common.run_files import Run, RunFileError, RunFiles, file_name, make_runs
+from common.whole_files import write_whole
 
 SETTINGS = {"epochs": 2, "rate": 0.1}
 
@@ -87,8 +88,19 @@ def test_runs_with_other_settings_are_refused_before_any_is_made(finished, works
             make_runs(works.plan(13), 2, files)
     works.made.clear()
     others = RunFiles(tmp_path, {**SETTINGS, "rate": 0.3})
-    with pytest.raises(SettingsError, match=r"another `--output`.* rate 0.1 \(now 0.3\)$"):
+    with pytest.raises(RunFileError, match=r"another `--output`.* rate 0.1 \(now 0.3\)$"):
         make_runs(works.plan(0, 1, 13), 2, others)
+    assert works.made == []
+
+
+@pytest.mark.parametrize("name", ["seed-0-bn-in.json", "seed-0-bn-in.unfinished/settings.json"])
+def test_broken_file_is_named_before_any_run_is_made(name, works, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{"settings": {"ep')
+    message = f"must be whole; delete it, or copy it again. Received: {path} "
+    with pytest.raises(RunFileError, match=re.escape(message)):
+        make_runs(works.plan(1, 0), 2, RunFiles(tmp_path, SETTINGS))
     assert works.made == []
 
 

@@ -45,10 +45,10 @@ def test_bin_is_near_the_better_and_no_fixed_mixture_is(changed, holds):
     assert [claim.holds for claim in contrast.claims(runs({**LEVEL, **changed}))] == holds
 
 
-def test_nothing_is_claimed_without_bn_in_and_bin():
-    for missing in ("BN", "IN", "BIN"):
-        scores = {norm: values for norm, values in LEVEL.items() if norm != missing}
-        assert contrast.claims(runs(scores)) == []
+@pytest.mark.parametrize("missing", ["BN", "IN", "BIN"])
+def test_nothing_is_claimed_without_bn_in_and_bin(missing):
+    scores = {norm: values for norm, values in LEVEL.items() if norm != missing}
+    assert contrast.claims(runs(scores)) == []
 
 
 def test_losses_of_fixed_mixtures_are_listed():

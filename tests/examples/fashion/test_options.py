@@ -1,46 +1,20 @@
 """The options of experiments on garments, and what is refused."""
 
-import keras
 import numpy as np
 import pytest
 
-from common.norms import ALL_NORMS
-from common.options import add_norms, add_quick, option_parser, read_options
 from common.scans import Scans
 from fashion.options import (
     QUICK_RECIPE,
-    add_data,
-    add_epochs,
-    add_recipe,
     check_data,
     digit_norms,
-    load_or_end,
     number_of_pictures,
-    read_experiment,
     read_recipe,
     read_scans,
-    runs_folder,
 )
-from fashion.tasks import mixed_styles
 from fashion.training import RECIPE
+from tests.examples.fashion.command_line import parser, read, refused
 from tests.examples.programs import make_fashion
-
-
-def parser():
-    made = option_parser("program.py", "What it does.", seeds=2, folder="output/program")
-    add_recipe(add_data(made, 20))
-    add_epochs(made, 15)
-    add_norms(made, ALL_NORMS)
-    add_quick(made, "less")
-    return made
-
-
-def read(tmp_path, *arguments):
-    return read_options(parser(), [*map(str, arguments), "--output", str(tmp_path / "out")])
-
-
-def refused(capsys):
-    return " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(
@@ -124,31 +98,3 @@ def test_number_of_pictures_is_never_below_what_is_needed(tmp_path):
     assert number_of_pictures(parser(), options, 20, scans) == 20
     assert number_of_pictures(parser(), options, 20, scans, least=25) == 25
     assert number_of_pictures(parser(), options, 20, scans, kept_back=15) == 15
-
-
-def test_deterministic_is_of_tensorflow(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(SystemExit, match="2"):
-        load_or_end(parser(), read(tmp_path, "--deterministic"))
-    assert "needs TensorFlow as Keras's backend" in refused(capsys)
-
-
-def test_quick_runs_have_a_folder_of_their_own(tmp_path):
-    folders = [runs_folder(read(tmp_path, *quick)).name for quick in ([], ["--quick"])]
-    assert folders == ["runs", "runs_quick"]
-
-
-@pytest.mark.parametrize(
-    ("net", "norm", "message"),
-    [
-        ("lenet-5", "bin", "A net must be named as one of"),
-        ("wrn-10-1", "ibn-net", "needs a resnet or a resnext. Received: wrn-10-1"),
-    ],
-)
-def test_nets_are_checked_before_any_is_trained(tmp_path, capsys, net, norm, message):
-    folder = make_fashion(tmp_path / "data")
-    options = read(tmp_path, "--data", "fashion", "--folder", folder, "--norm", norm)
-    options.net = net
-    with pytest.raises(SystemExit, match="2"):
-        read_experiment(parser(), options, {"": mixed_styles}, 20, 10)
-    assert message in refused(capsys)

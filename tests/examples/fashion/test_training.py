@@ -21,11 +21,11 @@ def rates(name):
     return [float(made(step)) for step in range(STEPS)]
 
 
-def test_every_schedule_starts_at_its_rate_and_never_rises():
-    for name in SCHEDULES:
-        values = rates(name)
-        assert values[0] == pytest.approx(0.1)
-        assert np.all(np.diff(values) <= 1e-9)
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_schedule_starts_at_its_rate_and_never_rises(name):
+    values = rates(name)
+    assert values[0] == pytest.approx(0.1)
+    assert np.all(np.diff(values) <= 1e-9)
 
 
 def test_schedules_end_where_they_say():
@@ -73,17 +73,6 @@ def test_result_tells_what_the_saved_net_reads(task, tmp_path, monkeypatch):
     assert max(result["rho"][:5]) < 1
 
 
-def test_net_appears_whole(task, tmp_path, monkeypatch):
-    def replace(hidden, net):
-        assert not net.exists()
-        assert keras.saving.load_model(hidden, compile=False).output_shape == (None, 4)
-
-    monkeypatch.setattr(training.os, "replace", replace)
-    monkeypatch.setattr(training.resumable, "fit", lambda *_: [{"loss": None}])
-    monkeypatch.setattr(training, "read", lambda model, pictures: np.zeros(len(pictures)))
-    assert train(task, tmp_path)["epochs"] == [{"loss": None}]
-
-
 @pytest.mark.parametrize("norm", ["BN", "IN first", "IBN-Net"])
 def test_nets_start_alike(norm):
     kernels = []
@@ -97,9 +86,9 @@ def test_nets_start_alike(norm):
         np.testing.assert_array_equal(one, other)
 
 
-def test_all_norms_have_a_net():
-    for norm in ALL_NORMS:
-        assert build(RESNET_8, norm).output_shape == (None, 10)
+@pytest.mark.parametrize("norm", ALL_NORMS)
+def test_every_norm_has_a_net(norm):
+    assert build(RESNET_8, norm).output_shape == (None, 10)
 
 
 def test_weight_decay_is_that_of_the_recipe():
