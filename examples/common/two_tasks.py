@@ -74,7 +74,7 @@ def plot_tasks(runs: Sequence[dict]) -> Figure:
     rows = accuracies(runs)
     del rows["average"]
     norms = len(next(iter(rows.values())))
-    figure = Figure(figsize=(6 + norms, 3.6), layout="constrained")
+    figure = Figure(figsize=(6 + 1.5 * norms, 3.6), layout="constrained")
     *bars, rho = figure.subplots(1, 3)
     for axes, (task, scores) in zip(bars, rows.items(), strict=True):
         plot_scores(axes, scores, "held-out accuracy (%)")

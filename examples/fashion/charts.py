@@ -48,7 +48,7 @@ def plot_learning(runs: Sequence[dict]) -> Figure:
     accuracy.set(
         title=f"held out, up to {CURVE_PICTURES:,} pictures of each test", ylabel="accuracy (%)"
     )
-    accuracy.legend(loc="lower right")
+    accuracy.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return figure
 
 
