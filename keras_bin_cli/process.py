@@ -164,9 +164,12 @@ class Process:
             sys.__unraisablehook__(unraisable)
 
     def _raise_again(self, error):
-        """Repeats a signal soon if it is behind an error; returns whether it is."""
+        """Repeats a signal soon if an error was made of it; returns whether it was.
+
+        An error that comes up while a signal is dealt with has it as its context, not as its cause.
+        """
         while error is not None and not isinstance(error, Interrupted):
-            error = error.__cause__ or error.__context__
+            error = error.__cause__
         if error is None:
             return False
         import threading

@@ -99,6 +99,18 @@ class HalfMade:
         assert self.made
 
 
+def finalize_in_clean_up(_process, _output):
+    """Meets an object whose finalizer fails, while it cleans up."""
+    folder = pathlib.Path("left")
+    folder.mkdir()
+    try:
+        ready()
+    finally:
+        HalfMade.__new__(HalfMade)
+        time.sleep(0.3)
+        folder.rmdir()
+
+
 def finalize_half_made(_process, _output):
     """Is interrupted in a constructor, whose object lives until Python ends."""
     half_made = [HalfMade.__new__(HalfMade)]

@@ -53,6 +53,7 @@ def interrupted(process, number=signal.SIGINT):
         "convert",
         "finalize",
         "finalize_half_made",
+        "finalize_in_clean_up",
         "print_in_c",
         "print_other_in_c",
     ],
