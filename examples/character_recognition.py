@@ -194,16 +194,19 @@ def claims(
 def read_setting(parser: ArgumentParser, options: Namespace) -> Setting:
     """Loads what the options say, or ends the program where it cannot be had."""
     quick = options.quick
-    readers, steps = (QUICK_READERS, QUICK_STEPS) if quick else (READERS, STEPS)
-    if options.data != FASHION:
+    if options.data == FASHION:
+        sizes = FASHION_SIZES[:1] if quick else FASHION_SIZES
+        least = max(sizes) + CLASSES  # the smallest rest that can hold all classes
+        scans = read_scans(parser, options, PICTURES, HELD_OUT, least)
+        what, readers = "garments", FASHION_READERS
+    else:
         sizes = QUICK_SIZES if quick else SIZES
         scans = load_digit_scans()
-        return Setting("digits", scans, draw_held_out(scans), readers, sizes, steps)
-    sizes = FASHION_SIZES[:1] if quick else FASHION_SIZES
-    least = max(sizes) + CLASSES  # the smallest rest that can hold all classes
-    scans = read_scans(parser, options, PICTURES, HELD_OUT, least)
-    readers = QUICK_READERS if quick else FASHION_READERS
-    return Setting("garments", scans, draw_held_out(scans), readers, sizes, steps)
+        what, readers = "digits", READERS
+    readers, steps = (QUICK_READERS, QUICK_STEPS) if quick else (readers, STEPS)
+    drawn = draw_held_out(scans)
+    held_out = {reader.style: drawn[reader.style] for reader in readers}
+    return Setting(what, scans, held_out, readers, sizes, steps)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -219,15 +222,16 @@ def main(arguments: list[str] | None = None) -> None:
     )
     options = read_options(parser, arguments)
     check_data(parser, options)
+    backend = set_up_backend(parser, options)
     setting = read_setting(parser, options)
-    what, scans, _, readers, sizes, steps = setting
+    what, scans, readers, sizes = setting.what, setting.scans, setting.readers, setting.sizes
     settings = {
         "pictures": len(scans.train_scans),
         "held_out": len(scans.test_scans),
-        "steps": steps,
+        "steps": setting.steps,
         "weight_decay": WEIGHT_DECAY,
         **SETTINGS,
-        **set_up_backend(parser, options),
+        **backend,
     }
     plan = plan_runs(setting, options.seeds)
     runs, origin = make_runs_or_end(parser, options, plan, PARTS, settings)
@@ -235,9 +239,9 @@ def main(arguments: list[str] | None = None) -> None:
     report = Report(
         caption=f"Nets ({'; '.join(map(str, readers))}) that learn "
         f"{', '.join(map(str, sizes))} {what} of {shape} pixels, in random colours where "
-        f"nothing else is said, in {steps} steps, and read {len(scans.test_scans):,} others. Not "
-        "the characters in photographs that the authors of BIN used. Mean ± standard deviation "
-        "over seeds.",
+        f"nothing else is said, in {setting.steps} steps, and read {len(scans.test_scans):,} "
+        "others. Not the characters in photographs that the authors of BIN used. Mean ± standard "
+        "deviation over seeds.",
         settings=settings,
         runs=runs,
         tables=[

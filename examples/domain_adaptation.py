@@ -224,13 +224,14 @@ def main(arguments: list[str] | None = None) -> None:
     add_quick(parser, f"one pair, a ResNet-{QUICK_DEPTH}, {QUICK_STEPS} steps")
     options = read_options(parser, arguments)
     check_data(parser, options)
+    backend = set_up_backend(parser, options)
     domains = load_domains(parser, options)
     settings = {
         **domains.counts,
         "depth": domains.depth,
         "steps": domains.steps,
         **SETTINGS,
-        **set_up_backend(parser, options),
+        **backend,
     }
     pairs = list(itertools.permutations(domains.names, 2))[: 1 if options.quick else None]
     plan = plan_runs(options.seeds, domains, pairs)

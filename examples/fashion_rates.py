@@ -2,10 +2,10 @@
 
     python examples/fashion_rates.py
 
-The rate and the schedule of the experiments on Fashion-MNIST were chosen here, for BN: a ResNet-20
-learns the first 20,000 training pictures as in `mixed_domain.py --data fashion`, and reads the last
-5,000, kept back, in every style. The pictures that the experiments test on decide nothing, and the
-seeds, from 100 on, are others. What is best for BIN is looked for, too.
+The rate and the schedule of the experiments on Fashion-MNIST are those that suit BN here: a
+ResNet-20 learns the first 20,000 training pictures as in `mixed_domain.py --data fashion`, and
+reads the last 5,000, kept back, in every style. The pictures that the experiments test on decide
+nothing, and the seeds, from 100 on, are others. What is best for BIN is looked for, too.
 
 The output folder receives `results.json`, `results.md` and `fashion_rates.png`; each run has a file
 in `runs/`, in a folder of its rate, and the program goes on where it was stopped.
@@ -18,8 +18,9 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -111,10 +112,13 @@ def plot(rows: dict[str, dict[str, list[float]]]) -> Figure:
 
 
 def read_experiments(
-    parser: ArgumentParser, options: Namespace, scans: Scans, recipes: Sequence[Recipe]
+    parser: ArgumentParser,
+    options: Namespace,
+    scans: Scans,
+    recipes: Sequence[Recipe],
+    backend: Mapping[str, Any],
 ) -> dict[str, Experiment]:
     """Makes an experiment for each recipe, or ends the program where one cannot be made."""
-    backend = set_up_backend(parser, options)
     try:
         return {
             name(recipe): Experiment(
@@ -145,6 +149,7 @@ def main(arguments: list[str] | None = None) -> None:
             f"argument --seeds: must be from {SEEDS[0]} on, as in {SEEDS[0]}-{SEEDS[-1]}: those "
             f"below are of the experiments. Received: {options.seeds[0]}"
         )
+    backend = set_up_backend(parser, options)
     tried, kept_back, base = TRIED, KEPT_BACK, RECIPE
     if options.quick:
         tried, kept_back, base = TRIED[:2], QUICK_SCANS, QUICK_RECIPE
@@ -152,7 +157,7 @@ def main(arguments: list[str] | None = None) -> None:
     pictures = number_of_pictures(parser, options, PICTURES, scans, kept_back=kept_back)
     scans = keep_back(scans, pictures, kept_back)
     recipes = [base._replace(schedule=schedule, learning_rate=rate) for schedule, rate in tried]
-    experiments = read_experiments(parser, options, scans, recipes)
+    experiments = read_experiments(parser, options, scans, recipes, backend)
     runs = {}
     for recipe, experiment in experiments.items():
         print(recipe)

@@ -1,5 +1,6 @@
 """The command line that every experiment has."""
 
+import functools
 import math
 import shlex
 import sys
@@ -8,8 +9,9 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
+from common.norms import NORMS
+
 EXAMPLES = Path(__file__).parents[1]
-DATA_NORMS = "bn in bn+in bin, and with `--data fashion` all"
 
 
 def option_parser(
@@ -20,7 +22,8 @@ def option_parser(
     Args:
         program: file name of the program.
         description: what the program does.
-        seeds: the default, a number of seeds from 0 on, or a range of them.
+        seeds: the default, a number of seeds from 0 on, or a range of them, whose first is then
+            the first of any number of seeds.
         folder: default folder of the results, inside `examples`.
     """
     parser = ArgumentParser(
@@ -28,13 +31,14 @@ def option_parser(
         description=description,
         epilog=f"example: python examples/{program} --seeds {_seeds_text(seeds)} --output DIR",
     )
+    default = seeds if isinstance(seeds, range) else range(seeds)
     parser.add_argument(
         "--seeds",
-        type=seed_range,
-        default=seeds if isinstance(seeds, range) else range(seeds),
+        type=functools.partial(seed_range, start=default.start),
+        default=default,
         metavar="N",
-        help="repeat everything with the seeds 0 to N-1, or with those from A to B if it is A-B "
-        f"(default: {_seeds_text(seeds)})",
+        help=f"repeat everything with N seeds from {default.start} on, or with those from A to B "
+        f"if it is A-B (default: {_seeds_text(seeds)})",
     )
     parser.add_argument(
         "--output",
@@ -81,8 +85,12 @@ def add_norms(
         default=default,
         metavar="NORM",
         help=f"normalizations to compare, any of {', '.join(names)} "
-        f"(default: {' '.join(default).lower() if default else DATA_NORMS})",
+        f"(default: {_norms_text(default)})",
     )
+
+
+def _norms_text(norms):
+    return " ".join(norms or NORMS).lower() + ("" if norms else ", and with `--data fashion` all")
 
 
 def positive(text: str) -> int:
@@ -127,13 +135,13 @@ def _seeds_text(seeds):
     return f"{seeds[0]}-{seeds[-1]}" if isinstance(seeds, range) else seeds
 
 
-def seed_range(text: str) -> range:
-    """Reads a number of seeds, or the first and the last one, from the command line."""
+def seed_range(text: str, start: int = 0) -> range:
+    """Reads a number of seeds from `start` on, or the first and the last, from the command line."""
     first, dash, last = text.partition("-")
     if dash and first.isdecimal() and last.isdecimal() and int(first) <= int(last):
         return range(int(first), int(last) + 1)
     if not dash and text.isdecimal() and int(text):
-        return range(int(text))
+        return range(start, start + int(text))
     raise ArgumentTypeError(
         "must be a number of seeds above 0, as in 3, or the first and the last seed, as in 3-4. "
         f"Received: {text!r}"

@@ -79,10 +79,10 @@ def plot_tasks(runs: Sequence[dict]) -> Figure:
     for axes, (task, scores) in zip(bars, rows.items(), strict=True):
         plot_scores(axes, scores, "held-out accuracy (%)")
         axes.set_title(f"task: {task}")
-    rows = gates(runs)
-    for task, values in rows.items():
+    means = gates(runs)
+    for task, values in means.items():
         plot_rho(rho, values, task)
         rho.legend(title="task")
-    if not rows:
+    if not means:
         rho.remove()
     return figure

@@ -209,7 +209,9 @@ def test_garments_are_learnt_in_parts_and_have_files(tmp_path, monkeypatch):
         for norm in ("bn", "bin")
     ]
     assert "Accuracy on held-out garments" in printed
-    assert "100 garments of 28x28 pixels" in read_results(tmp_path)["caption"]
+    results = read_results(tmp_path)
+    assert "100 garments of 28x28 pixels" in results["caption"]
+    assert results["settings"]["deterministic"] is False
 
 
 def test_too_few_garments_are_told_before_any_net_is_trained(tmp_path, capsys):

@@ -183,6 +183,7 @@ def test_runs_on_garments_have_files_and_others_have_none(finished):
         for norm in ("bin", "bn")
     ]
     assert names == (expected if domains == "fashion" else [])
+    assert read_results(output)["settings"]["deterministic"] is False
 
 
 def test_office_home_takes_the_place_of_other_data(tmp_path, capsys):

@@ -65,6 +65,7 @@ def test_every_rate_is_tried_and_reported(tmp_path, monkeypatch):
     )
     assert results["settings"]["tested_on"] == "training pictures kept back"
     assert "learning_rate" not in results["settings"]
+    assert results["settings"]["deterministic"] is False
     check_picture(tmp_path / "out" / "fashion_rates.png")
 
 
@@ -95,5 +96,5 @@ def test_folders_are_checked_before_any_net_is_trained(tmp_path, monkeypatch, ca
 
 def test_seeds_of_the_experiments_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
-        fashion_rates.main(["--seeds", "3", "--output", str(tmp_path)])
+        fashion_rates.main(["--seeds", "0-2", "--output", str(tmp_path)])
     assert "must be from 100 on, as in 100-101" in " ".join(capsys.readouterr().err.split())

@@ -20,14 +20,22 @@ def recorded(name):
     return json.loads((EXAMPLES / "results" / name / "results.json").read_text())["runs"]
 
 
+@pytest.mark.parametrize(("norms", "panels"), [(["BN"], 2), (["BN", "BIN"], 3)])
+def test_rho_of_two_tasks_has_a_panel_where_bin_was_run(norms, panels):
+    runs = [run for run in recorded("adaptivity") if run["norm"] in norms]
+    assert len(adaptivity.plot_tasks(runs).axes) == panels
+
+
 @pytest.mark.parametrize(
     ("name", "plot"),
     [
         ("adaptivity", adaptivity.plot_tasks),
         ("convert", convert.plot),
         ("mixed_domain", mixed_domain.plot),
+        ("adaptivity_fashion", adaptivity.plot_tasks),
         ("mixed_domain_fashion", mixed_domain.plot),
         ("mixed_domain_fashion", plot_learning),
+        ("classification_fashion", plot_learning),
     ],
 )
 def test_bars_and_gates_have_room(name, plot):

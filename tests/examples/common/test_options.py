@@ -35,7 +35,7 @@ def test_help_shows_defaults_an_example_and_what_quick_means(capsys):
         read_options(parser(), ["--help"])
     text = " ".join(capsys.readouterr().out.split())
     for expected in (
-        "seeds 0 to N-1, or with those from A to B if it is A-B (default: 5)",
+        "N seeds from 0 on, or with those from A to B if it is A-B (default: 5)",
         "(default: examples/output/program)",
         "example: python examples/program.py --seeds",
         "1 epoch; its claims are not judged",
@@ -67,9 +67,11 @@ def test_other_seeds_are_refused(text):
 def test_default_may_be_a_range_of_seeds(capsys):
     made = option_parser("program.py", "What it does.", range(100, 102), "output/program")
     assert made.parse_args([]).seeds == range(100, 102)
+    assert made.parse_args(["--seeds", "3"]).seeds == range(100, 103)
     with pytest.raises(SystemExit, match="0"):
         made.parse_args(["--help"])
     help_text = " ".join(capsys.readouterr().out.split())
+    assert "N seeds from 100 on" in help_text
     assert "(default: 100-101)" in help_text
     assert "--seeds 100-101 --output DIR" in help_text
 
