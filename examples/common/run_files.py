@@ -122,7 +122,10 @@ class RunFiles:
 
 def _read(path):
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text())
+        if not isinstance(content, dict) or "settings" not in content:
+            raise ValueError("no settings in it")
+        return content
     except ValueError as error:
         raise RunFileError(
             "a file of a run must be whole; delete it, or copy it again. "

@@ -94,10 +94,11 @@ def test_runs_with_other_settings_are_refused_before_any_is_made(finished, works
 
 
 @pytest.mark.parametrize("name", ["seed-0-bn-in.json", "seed-0-bn-in.unfinished/settings.json"])
-def test_broken_file_is_named_before_any_run_is_made(name, works, tmp_path):
+@pytest.mark.parametrize("content", ['{"settings": {"ep', "{}", "[]"])
+def test_broken_file_is_named_before_any_run_is_made(name, content, works, tmp_path):
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text('{"settings": {"ep')
+    path.write_text(content)
     message = f"must be whole; delete it, or copy it again. Received: {path} "
     with pytest.raises(RunFileError, match=re.escape(message)):
         make_runs(works.plan(1, 0), 2, RunFiles(tmp_path, SETTINGS))
