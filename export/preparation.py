@@ -13,6 +13,7 @@ from keras_bin.arrays import is_text
 from keras_bin.networks.automatic_names import automatic_inputs, automatic_outputs
 from keras_bin.networks.graph import check_model
 from keras_bin.networks.tensor_names import Names
+from keras_bin.runtimes import ANY, check_runtime
 from keras_bin.stages import begin_stage
 
 from .models.exported_model import ExportedModel
@@ -38,6 +39,7 @@ class Preparation:
         samples: see `keras_bin.export.verify`.
         input_names: see `keras_bin.export.export_saved_model`.
         output_names: likewise.
+        runtime: see `fold`.
 
     Raises:
         TypeError: `model` is not a Keras model, or see `ExportedModel`.
@@ -45,6 +47,7 @@ class Preparation:
 
     Attributes:
         exported: the model, and the gates that it is exported with.
+        runtime: for which runtime it is exported.
     """
 
     def __init__(
@@ -54,11 +57,13 @@ class Preparation:
         samples: Mapping[str, np.ndarray] | None = None,
         input_names: Names | None = None,
         output_names: Names | None = None,
+        runtime: str = ANY,
     ):
         self._begun = time.perf_counter()
         check_model(model)
         self.exported = ExportedModel(model, rho_tolerance, input_names, output_names)
         self._samples = samples
+        self.runtime = runtime
         self._graphs: dict[bool, ExportGraph] = {}
         if names := _automatic_names(self.exported.model, input_names, output_names):
             warnings.warn(
@@ -106,13 +111,16 @@ class Preparation:
         if weights or keep_variables:
             traced = self._trace(weights, keep_variables)
             begin_stage("fold")
-            return ExportGraph(self.exported, traced, arithmetic)
+            return self._export_graph(traced, arithmetic)
         traced = self._traced
         key = arithmetic and traced.is_marked
         if key not in self._graphs:
             begin_stage("fold")
-            self._graphs[key] = ExportGraph(self.exported, traced, arithmetic)
+            self._graphs[key] = self._export_graph(traced, arithmetic)
         return self._graphs[key]
+
+    def _export_graph(self, traced, arithmetic):
+        return ExportGraph(self.exported, traced, self.runtime if arithmetic else None)
 
     @functools.cached_property
     def _traced(self):
@@ -179,7 +187,9 @@ def _automatic_names(model, input_names, output_names):
     ]
 
 
-def check_settings(rho_tolerance: float, atol: float | None, rtol: float | None) -> None:
+def check_settings(
+    rho_tolerance: float, atol: float | None, rtol: float | None, runtime: str
+) -> None:
     """Checks what every export takes, whatever the format.
 
     Raises:
@@ -187,3 +197,4 @@ def check_settings(rho_tolerance: float, atol: float | None, rtol: float | None)
     """
     check_rho_tolerance(rho_tolerance)
     check_tolerances(atol, rtol)
+    check_runtime(runtime)

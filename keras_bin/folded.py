@@ -9,6 +9,7 @@ from keras.layers import InputSpec
 from keras_bin.inference_form import current_form
 from keras_bin.normalization.axes import check_axis, input_axes
 from keras_bin.normalization.formula import apply_constants, check_epsilon
+from keras_bin.runtimes import ANY, check_runtime
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -35,6 +36,7 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         instance: whether any channel has rho below 1.
         centered: whether `mean` is already subtracted from the inputs, as by a convolution
             that took it into its bias; the layer then has no weight `mean`.
+        runtime: for which runtime operators are chosen, see `keras_bin.export.fold`.
         **kwargs: `name` and `dtype`, as for every Keras layer.
 
     Call arguments:
@@ -65,11 +67,13 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         batch: bool = True,
         instance: bool = True,
         centered: bool = False,
+        runtime: str = ANY,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_axis(axis)
         check_epsilon(epsilon)
+        check_runtime(runtime)
         if not batch and not instance:
             raise ValueError(
                 "`batch` or `instance` must be True; a layer without a branch computes nothing. "
@@ -80,6 +84,7 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         self.batch = batch
         self.instance = instance
         self.centered = centered
+        self.runtime = runtime
         self.supports_masking = True
         self.scale: keras.Variable | None = None
         self.offset: keras.Variable | None = None
@@ -129,9 +134,10 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
             "batch": self.batch,
             "instance": self.instance,
             "centered": self.centered,
+            "runtime": self.runtime,
         }
 
 
 def _compute(layer: FoldedBatchInstanceNormalization, x: Any, mask: Any | None) -> Any:
     constants = (layer.scale, layer.offset, layer.instance_scale, layer.mean)
-    return apply_constants(x, constants, layer._axes, layer.epsilon, mask)
+    return apply_constants(x, constants, layer._axes, layer.epsilon, mask, layer.runtime)

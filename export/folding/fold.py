@@ -8,6 +8,7 @@ from keras_bin.gates.finding import bin_layers
 from keras_bin.networks.copying import copy_model
 from keras_bin.networks.graph import as_functional, check_model
 from keras_bin.networks.rebuilding import CopyError
+from keras_bin.runtimes import ANY, check_runtime
 from keras_bin.stages import begin_stage
 
 from ..models.exported_gates import ExportedGates, exported_rho
@@ -19,7 +20,7 @@ from .plan import FoldPlan, plan_folding
 TOLERANCE = Tolerance(half=0.03, single=1e-3, double=1e-3)
 
 
-def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
+def fold(model: keras.Model, rho_tolerance: float = 0.0, runtime: str = ANY) -> keras.Model:
     """Returns a new model for inference in which normalization layers are folded into constants.
 
     The running statistics, rho (clipped to [0, 1]), gamma and beta of every
@@ -51,6 +52,9 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
         model: a built Functional or Sequential model, nested ones included, or a subclassed
             model of one input tensor.
         rho_tolerance: gates this close to 0 or 1 are moved there; at least 0, below 0.5.
+        runtime: what will run the result: `"any"`, `"onnxruntime"`, `"openvino"`, `"litert"` or
+            `"tensorflow"`. Each is fastest at other operators; docs/runtimes.md has the figures.
+            `"any"` avoids what is slow in one of them, and keeps the most digits.
 
     Returns:
         An uncompiled `keras.Model` with the inputs, outputs and names of `model`.
@@ -58,8 +62,8 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
     Raises:
         TypeError: `model` is not a Keras model.
         ValueError: `model` is not built or cannot be made Functional, a weight of a
-            normalization layer is not finite, a layer cannot be copied, or `rho_tolerance` is
-            out of range.
+            normalization layer is not finite, a layer cannot be copied, or `rho_tolerance` or
+            `runtime` is out of range.
         ValuesError: the result does not compute what `model` does, or uses its weights;
             a subclass of ValueError.
 
@@ -72,7 +76,7 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0) -> keras.Model:
     >>> [layer.name for layer in fold(model).layers][1:]
     ['conv2d', 'batch_instance_normalization']
     """
-    return _folded(model, rho_tolerance)[0]
+    return _folded(model, rho_tolerance, runtime)[0]
 
 
 def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFold]:
@@ -130,15 +134,18 @@ def check_folded(model: keras.Model, folded: keras.Model, rho_tolerance: float =
         )
 
 
-def _folded(model: keras.Model, rho_tolerance: float) -> tuple[keras.Model, FoldPlan]:
+def _folded(
+    model: keras.Model, rho_tolerance: float, runtime: str = ANY
+) -> tuple[keras.Model, FoldPlan]:
     """Folds inside custom layers, too, if these then compute what they did before."""
     check_model(model)
     check_rho_tolerance(rho_tolerance)
+    check_runtime(runtime)
     graph = as_functional(model)
     try:
-        return _carried_out(plan_folding(graph, rho_tolerance), graph, rho_tolerance)
+        return _carried_out(plan_folding(graph, rho_tolerance, runtime), graph, rho_tolerance)
     except (CopyError, ValuesError):
-        plan = plan_folding(graph, rho_tolerance, inside=False)
+        plan = plan_folding(graph, rho_tolerance, runtime, inside=False)
     try:
         return _carried_out(plan, graph, rho_tolerance)
     except CopyError as error:

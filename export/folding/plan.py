@@ -15,6 +15,7 @@ from keras_bin.networks.normalizations import (
     is_foldable,
     normalizations_of,
 )
+from keras_bin.runtimes import ANY
 
 from ..models.exported_gates import gate_change
 from ..results.layer_report import ABSORBED, UNFOLDED, LayerFold
@@ -42,18 +43,21 @@ class FoldPlan(NamedTuple):
     replacements: dict[int, Replacement]
 
 
-def plan_folding(model: keras.Model, rho_tolerance: float = 0.0, inside: bool = True) -> FoldPlan:
+def plan_folding(
+    model: keras.Model, rho_tolerance: float = 0.0, runtime: str = ANY, inside: bool = True
+) -> FoldPlan:
     """Plans how a model is folded, without copying anything.
 
     Args:
         model: as for `keras_bin.export.fold`.
         rho_tolerance: as for `keras_bin.export.fold`.
+        runtime: as for `keras_bin.export.fold`.
         inside: whether to fold BIN layers inside other layers, too.
 
     Raises:
         ValueError: a weight of a normalization layer is not finite, or a variance is negative.
     """
-    planner = _Planner(as_functional(model), rho_tolerance)
+    planner = _Planner(as_functional(model), rho_tolerance, runtime)
     planner.fold_called()
     if inside:
         planner.fold_inside()
@@ -64,9 +68,10 @@ def plan_folding(model: keras.Model, rho_tolerance: float = 0.0, inside: bool = 
 class _Planner:
     """Decides on the layers of one graph; `layers` has a `LayerFold` by the `id` of its layer."""
 
-    def __init__(self, graph: keras.Model, rho_tolerance: float):
+    def __init__(self, graph: keras.Model, rho_tolerance: float, runtime: str):
         self._graph = graph
         self._rho_tolerance = rho_tolerance
+        self._runtime = runtime
         self.layers: dict[int, LayerFold] = {}
         self.replacements: dict[int, Replacement] = {}
 
@@ -88,7 +93,7 @@ class _Planner:
             is_bin = isinstance(layer, BatchInstanceNormalization) and is_foldable(layer)
             if is_bin and id(layer) not in self.replacements:
                 constants = self._constants(layer)
-                self.replacements[id(layer)] = Folded(constants)
+                self.replacements[id(layer)] = Folded(constants, self._runtime)
                 self._report(layer, constants.form, reason=_HELD if constants.affine else "")
 
     def leave_others(self) -> None:
@@ -106,7 +111,7 @@ class _Planner:
     def _fold(self, layer: keras.layers.Layer, constants: Constants, site: AbsorptionSite) -> None:
         linear = site.producer
         if linear is None:
-            self.replacements[id(layer)] = Folded(constants)
+            self.replacements[id(layer)] = Folded(constants, self._runtime)
             self._report(layer, constants.form, reason=site.reason if constants.affine else "")
             return
         scale, offset, rest = constants.split()
@@ -120,7 +125,7 @@ class _Planner:
             self.replacements[id(layer)] = Absorbed(site.is_output)
             self._report(layer, ABSORBED, into=linear.path)
         else:
-            self.replacements[id(layer)] = Folded(rest)
+            self.replacements[id(layer)] = Folded(rest, self._runtime)
             self._report(layer, constants.form)
 
     def _report(self, layer: keras.layers.Layer, became: str, **facts: Any) -> None:

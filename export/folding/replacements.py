@@ -17,6 +17,7 @@ class Folded(NamedTuple):
     """A `FoldedBatchInstanceNormalization`, which stands for a normalization layer."""
 
     constants: Constants
+    runtime: str
 
     def new(self, layer: keras.layers.Layer, copier: Copier) -> keras.layers.Layer:
         """Makes the layer, still without weights."""
@@ -26,6 +27,7 @@ class Folded(NamedTuple):
             batch=self.constants.scale is not None,
             instance=not self.constants.affine,
             centered=self.constants.mean is None and not self.constants.affine,
+            runtime=self.runtime,
             name=layer.name,
             dtype=copier.dtype(layer),
         )

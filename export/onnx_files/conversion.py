@@ -35,7 +35,7 @@ def convert(prepared: Preparation, opset: int, lowering: str, external: External
     join_dilated_convolutions(graph)
     _refuse_captured(graph)
     names = [info.name for info in signature.inputs]
-    lower = converter(export_graph.calls, export_graph.partly_absorbed, lowering)
+    lower = converter(export_graph.calls, export_graph.partly_absorbed, lowering, prepared.runtime)
     proto = converted_graph(
         graph.definition,
         graph.inputs,

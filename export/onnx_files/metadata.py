@@ -6,21 +6,19 @@ from collections.abc import Sequence
 import keras
 
 import keras_bin
-from keras_bin.gates.summaries import RhoSummary
 
 from ..files.metadata import VERSION
-from ..models.exported_model import ExportedModel
+from ..preparation import Preparation
 from ..results.layer_report import LayerFold
 from ..results.plain import plain
 
 
 def write_metadata(
     proto,
-    exported: ExportedModel,
+    prepared: Preparation,
     opset: int,
     lowering: str,
     layers: Sequence[LayerFold],
-    rho: Sequence[RhoSummary],
 ) -> None:
     """Writes the metadata of an ONNX model, in place of what tf2onnx wrote."""
     import onnx
@@ -31,7 +29,7 @@ def write_metadata(
     proto.doc_string = ""
     del proto.opset_import[:]  # tf2onnx also states domains that nothing is used of
     proto.opset_import.add(domain="", version=opset)
-    proto.graph.name = exported.model.name
+    proto.graph.name = prepared.exported.model.name
     onnx.helper.set_model_props(
         proto,
         {
@@ -39,8 +37,9 @@ def write_metadata(
             "keras": keras.__version__,
             "tf2onnx": tf2onnx.__version__,
             "lowering": lowering,
-            "given_names": json.dumps(exported.given_names),
+            "runtime": prepared.runtime,
+            "given_names": json.dumps(prepared.exported.given_names),
             "layers": json.dumps(plain(layers)),
-            "rho": json.dumps(plain(rho)),
+            "rho": json.dumps(plain(prepared.rho)),
         },
     )

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_bin.networks.tensor_names import Names
+from keras_bin.runtimes import ANY
 from keras_bin.stages import begin_stage, end_stage, is_verbose, print_line, stages_printed
 
 from ..extras import require_onnx, require_tensorflow
@@ -37,6 +38,7 @@ def export_onnx(
     opset: int = DEFAULT_OPSET,
     *,
     lowering: str = DEFAULT_LOWERING,
+    runtime: str = ANY,
     rho_tolerance: float = 0.0,
     overwrite: bool = False,
     input_names: Names | None = None,
@@ -66,6 +68,7 @@ def export_onnx(
         opset: version of the ONNX operator set, from 13 to 18.
         lowering: how statistics of a sample are computed: by the operator that accelerators and
             quantizers know, `"instance_normalization"`, or by arithmetic, `"reduce_mean"`.
+        runtime: see `fold`.
         rho_tolerance: see `fold`.
         overwrite: whether to replace `path` if it exists.
         input_names: see `keras_bin.export.export_saved_model`.
@@ -90,8 +93,8 @@ def export_onnx(
         TypeError: `model` is not a Keras model, or `input_names` or `output_names` not a list or
             dict.
         ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `opset`,
-            `lowering` or a tolerance is out of range, `input_names`, `output_names` or `samples`
-            cannot be used, or `path` is an address of an object store.
+            `lowering`, `runtime` or a tolerance is out of range, `input_names`, `output_names` or
+            `samples` cannot be used, or `path` is an address of an object store.
         VerificationError: the written file differs from `model`, or ONNX has no operators for it
             (OperatorError); a ValueError.
 
@@ -106,9 +109,9 @@ def export_onnx(
     ('model.onnx', 1)
     """
     check_onnx_export(path, opset, lowering, overwrite)
-    check_settings(rho_tolerance, atol, rtol)
+    check_settings(rho_tolerance, atol, rtol, runtime)
     with stages_printed(verbose):
-        prepared = Preparation(model, rho_tolerance, samples, input_names, output_names)
+        prepared = Preparation(model, rho_tolerance, samples, input_names, output_names, runtime)
         report = write_onnx(prepared, Path(path), opset, lowering, overwrite, atol, rtol)
     if is_verbose(verbose):
         print_line(f"Saved artifact at {str(report.path)!r}.")
@@ -183,7 +186,7 @@ def _write(
 
     external = ExternalWeights(prepared.exported.model)
     proto, layers = convert(prepared, opset, lowering, external)
-    write_metadata(proto, prepared.exported, opset, lowering, layers, prepared.rho)
+    write_metadata(proto, prepared, opset, lowering, layers)
     external.write(proto, path)
     onnx.save(proto, path, format="protobuf")  # whatever the name of `path` ends in
     _check(path)

@@ -24,6 +24,7 @@ def manifest(
     checks: dict,
     layers: list[dict],
     rho: list[dict],
+    runtime: str,
     source: dict | None = None,
 ) -> dict:
     """Returns the content of a manifest, from plain values that JSON can hold.
@@ -36,6 +37,7 @@ def manifest(
         checks: what was checked before the version was published, with figures.
         layers: what became of each layer.
         rho: a summary of the gates of each BIN layer.
+        runtime: for which runtime the artifact was written.
         source: what `source_file` returns, or None.
     """
     import tensorflow as tf
@@ -56,6 +58,7 @@ def manifest(
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
+        "runtime": runtime,
         "source": source,
         "checks": checks,
         "layers": layers,

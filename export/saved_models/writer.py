@@ -13,6 +13,7 @@ import numpy as np
 from keras_bin.errors import ArgumentError
 from keras_bin.networks.signature import Signature
 from keras_bin.networks.tensor_names import Names
+from keras_bin.runtimes import ANY
 from keras_bin.sampling.batches import rows
 from keras_bin.sampling.generated import SMALL_BATCHES
 from keras_bin.sampling.trial import Batch
@@ -46,6 +47,7 @@ def export_saved_model(
     base: str | os.PathLike[str],
     version: int | None = None,
     *,
+    runtime: str = ANY,
     rho_tolerance: float = 0.0,
     overwrite: bool = False,
     input_names: Names | None = None,
@@ -78,6 +80,7 @@ def export_saved_model(
             exported in float32, with a warning.
         base: folder of the model's versions; made if missing.
         version: integer above 0, by default one more than the highest in `base`.
+        runtime: see `fold`.
         rho_tolerance: see `fold`.
         overwrite: whether to replace `base/<version>` if it exists.
         input_names: names of the inputs in the artifact, in place of the model's: a list with one
@@ -107,8 +110,8 @@ def export_saved_model(
             dict.
         ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `version` is
             not an integer above 0, `input_names` or `output_names` hold a name that is unknown,
-            impossible or given twice, or too many or too few, a tolerance is out of its range, or
-            a path is an address of an object store.
+            impossible or given twice, or too many or too few, `runtime` or a tolerance is out of
+            its range, or a path is an address of an object store.
         VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
             could not serve it (OperatorError, ShapeError); a ValueError.
 
@@ -123,10 +126,10 @@ def export_saved_model(
     ('1', 1)
     """
     check_saved_model_export(base, version, overwrite)
-    check_settings(rho_tolerance, atol, rtol)
+    check_settings(rho_tolerance, atol, rtol, runtime)
     file = None if source is None else source_file(Path(source))
     with stages_printed(verbose):
-        prepared = Preparation(model, rho_tolerance, samples, input_names, output_names)
+        prepared = Preparation(model, rho_tolerance, samples, input_names, output_names, runtime)
         report = write_saved_model(prepared, Path(base), version, overwrite, atol, rtol, file)
     if is_verbose(verbose):
         print_line(f"Saved artifact at {str(report.path)!r}.")
@@ -190,6 +193,7 @@ def write_saved_model(
                 checks=checks,
                 layers=plain(layers),
                 rho=plain(prepared.rho),
+                runtime=prepared.runtime,
                 source=file,
             ),
         )

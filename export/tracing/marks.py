@@ -25,10 +25,10 @@ def marked(graph: FrozenGraph, calls: list[LayerCall]) -> Iterator[tuple]:
                 yield body, node, by_mark[mark_of(node)]
 
 
-def put_arithmetic(graph: FrozenGraph, calls: list[LayerCall]) -> None:
-    """Puts operators that compute the call of a layer in place of each mark."""
+def put_arithmetic(graph: FrozenGraph, calls: list[LayerCall], runtime: str) -> None:
+    """Puts operators that compute the call of a layer, for a runtime, in place of each mark."""
     for body, node, call in marked(graph, calls):
-        definition, result = _arithmetic(call)
+        definition, result = _arithmetic(call, runtime)
         body.replace(body.output(node, 0), _copied(body, node, definition, result))
         # Others may wait for it, which costs nothing where it does nothing.
         node.op = "NoOp"
@@ -37,13 +37,13 @@ def put_arithmetic(graph: FrozenGraph, calls: list[LayerCall]) -> None:
     graph.prune()
 
 
-def _arithmetic(call):
+def _arithmetic(call, runtime):
     """Returns a GraphDef that computes a call of its only placeholder, and its result."""
     import tensorflow as tf
 
     with tf.Graph().as_default() as graph:
         x = tf.compat.v1.placeholder(call.x.dtype, call.x.shape)
-        result = apply_constants(x, call.constants, call.axes, call.layer.epsilon)
+        result = apply_constants(x, call.constants, call.axes, call.layer.epsilon, runtime=runtime)
     return graph.as_graph_def(), result.name
 
 

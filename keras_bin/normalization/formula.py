@@ -21,6 +21,7 @@ from keras import ops
 from keras_bin.normalization.averages import first_element
 from keras_bin.normalization.axes import Axes
 from keras_bin.normalization.moments import InstanceMoments, instance_moments, moments_about
+from keras_bin.runtimes import ANY, OPENVINO
 
 
 def check_epsilon(epsilon: Any) -> None:
@@ -85,7 +86,12 @@ def blend(
 
 
 def apply_constants(
-    x: Any, constants: Sequence[Any], axes: Axes, epsilon: float, mask: Any | None = None
+    x: Any,
+    constants: Sequence[Any],
+    axes: Axes,
+    epsilon: float,
+    mask: Any | None = None,
+    runtime: str = ANY,
 ) -> Any:
     """Computes a layer at inference, when all but the statistics of the sample is constant.
 
@@ -99,12 +105,15 @@ def apply_constants(
         axes: the `keras_bin.normalization.axes.Axes` of `x`.
         epsilon: float above 0, added to the variance of a sample.
         mask: boolean tensor with one axis less than `x`, or None.
+        runtime: for which of `keras_bin.runtimes.RUNTIMES` the operators are chosen.
     """
     scale, offset, instance_scale, mean = (
         None if values is None else axes.per_channel(values, x.dtype) for values in constants
     )
     if instance_scale is None:
         return x * scale + offset
+    if mask is None and runtime == OPENVINO:
+        return _normalize_first(x, scale, offset, instance_scale, mean, axes, epsilon)
     if mask is None:
         instance = moments_about(x, first_element(x, axes.spatial), axes.spatial)
     else:
@@ -117,3 +126,21 @@ def apply_constants(
         beta=offset,
         epsilon=epsilon,
     )
+
+
+def _normalize_first(
+    x: Any,
+    scale: Any | None,
+    offset: Any,
+    instance_scale: Any,
+    mean: Any | None,
+    axes: Axes,
+    epsilon: float,
+) -> Any:
+    """Computes the same in an order that OpenVINO recognizes, and makes one operator (MVN) of."""
+    if mean is not None:
+        x = x - mean
+    centered = x - ops.mean(x, axes.spatial, keepdims=True)
+    variance = ops.mean(ops.square(centered), axes.spatial, keepdims=True)
+    y = centered / ops.sqrt(variance + epsilon) * instance_scale + offset
+    return y if scale is None else y + x * scale

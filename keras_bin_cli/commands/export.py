@@ -17,6 +17,7 @@ from keras_bin_cli.verification import check_verification, verification_options
 
 # What the exporter takes; it is not imported here, as it imports TensorFlow.
 FORMATS = ("saved_model", "onnx")
+RUNTIMES = ("any", "onnxruntime", "openvino", "litert", "tensorflow")
 LOWERINGS = ("instance_normalization", "reduce_mean")
 OPSETS = range(13, 19)
 DEFAULT_OPSET = 17
@@ -73,6 +74,13 @@ def export() -> click.Command:
                 help="How the ONNX file computes statistics: by the operator "
                 "InstanceNormalization or by ReduceMean and arithmetic. "
                 f"Default: {LOWERINGS[0]}.",
+            ),
+            click.Option(
+                ["--runtime"],
+                type=Word(RUNTIMES),
+                default=RUNTIMES[0],
+                help="Which runtime it is for: each is fastest at other operators. "
+                f"Default: {RUNTIMES[0]}, none of them in particular.",
             ),
             click.Option(["--overwrite"], is_flag=True, help="Replace what is at the destination."),
             rho_tolerance(),

@@ -9,7 +9,7 @@ from keras_bin_cli.work.loading import load_model, load_samples
 
 def run(options, output):
     """Exports a model to each format, and shows the reports."""
-    check_settings(options.rho_tolerance, options.atol, options.rtol)
+    check_settings(options.rho_tolerance, options.atol, options.rtol, options.runtime)
     if "onnx" in options.formats:
         check_onnx_export(options.onnx_file, options.opset, options.lowering, options.overwrite)
     if "saved_model" in options.formats:
@@ -18,7 +18,7 @@ def run(options, output):
     samples = load_samples(options.samples)
     model = load_model(options)
     names = (options.input_names, options.output_names)
-    prepared = Preparation(model, options.rho_tolerance, samples, *names)
+    prepared = Preparation(model, options.rho_tolerance, samples, *names, options.runtime)
     if "saved_model" in options.formats:
         file = source_file(options.model)
         report = write_saved_model(prepared, options.base, options.version, file=file, **common)

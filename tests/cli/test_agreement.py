@@ -10,6 +10,7 @@ from keras_bin.export.models.rho_tolerance import check_rho_tolerance
 from keras_bin.export.onnx_files import lowering, writer
 from keras_bin.export.saved_models.versions import check_version
 from keras_bin.export.verifying.tolerance import ATOL, RTOL, check_tolerances
+from keras_bin.runtimes import ANY, RUNTIMES
 from keras_bin_cli.commands import export, inspect
 from keras_bin_cli.program import main
 
@@ -18,6 +19,10 @@ def test_settings_of_onnx_files_are_the_exporters():
     assert (export.OPSETS, export.DEFAULT_OPSET) == (writer.OPSETS, writer.DEFAULT_OPSET)
     assert lowering.LOWERINGS == export.LOWERINGS
     assert lowering.DEFAULT_LOWERING == export.LOWERINGS[0]
+
+
+def test_runtimes_are_the_librarys():
+    assert (export.RUNTIMES, export.RUNTIMES[0]) == (RUNTIMES, ANY)
 
 
 def test_default_tolerances_in_the_help_are_the_exporters(capsys):

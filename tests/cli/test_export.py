@@ -1,10 +1,12 @@
 """The command `keras-bin export`: what it writes, where, and what it refuses."""
 
+import json
 import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import tensorflow as tf
@@ -231,3 +233,19 @@ def test_options_reach_the_exporter(given, received, model_file, monkeypatch, ca
     monkeypatch.setattr("keras_bin_cli.work.export.write_saved_model", write)
     assert main(["export", str(model_file), "out", "--quiet", *given]) == 1
     assert capsys.readouterr().err == "keras-bin: error: enough\n"
+
+
+@pytest.mark.parametrize("runtime", [None, "openvino"])
+def test_runtime_goes_into_both_formats(runtime, model_file, tmp_path):
+    out = tmp_path / "digits"
+    formats = ["--format", "saved_model", "--format", "onnx"]
+    chosen = [] if runtime is None else ["--runtime", runtime]
+    assert main(["export", str(model_file), str(out), *formats, *chosen]) == 0
+    manifest = json.loads((out / "1" / "keras_bin.json").read_text())
+    metadata = {each.key: each.value for each in onnx.load(f"{out}.onnx").metadata_props}
+    assert manifest["runtime"] == metadata["runtime"] == (runtime or "any")
+
+
+def test_unknown_runtime_is_answered_with_those_there_are(model_file, tmp_path, capsys):
+    assert main(["export", str(model_file), str(tmp_path / "out"), "--runtime", "openvinno"]) == 2
+    assert "openvino" in capsys.readouterr().err

@@ -72,5 +72,6 @@ def test_stages_are_logged_where_keras_logs(keras_log, tmp_path, capsys):
     path = tmp_path / "net.onnx"
     export_onnx(bin_model(), path)
     assert capsys.readouterr().out == ""
-    lines = [record.getMessage() for record in keras_log.records]
+    # TensorFlow's own logger may speak, too, of tables that other models have left.
+    lines = [record.getMessage() for record in keras_log.records if record.name == "absl"]
     assert [line.partition(": ")[0] for line in lines] == [*ONNX, f"Saved artifact at '{path}'."]

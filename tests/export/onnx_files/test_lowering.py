@@ -4,20 +4,18 @@ import collections
 
 import keras
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import tensorflow as tf
 from keras import layers
 
 from keras_bin.export import fold
-from keras_bin.export.onnx_files.lowering import DEFAULT_LOWERING, LOWERINGS, check_lowering
-from keras_bin.export.onnx_files.writer import DEFAULT_OPSET, OPSETS, _write
-from keras_bin.export.preparation import Preparation
+from keras_bin.export.onnx_files.lowering import LOWERINGS, check_lowering
+from keras_bin.export.onnx_files.writer import OPSETS
 from testing import reference
 from testing.weights import randomize
 from tests.export.custom_layers import around
 from tests.export.kinds import BIN, IMAGE, KINDS, bin_model
+from tests.export.onnx_files.lowered import operators
 from tests.export.values import arrays, layers_of, predict
 
 OPERATORS = {
@@ -34,28 +32,6 @@ ONE_BRANCH = {
     "instance_normalization": {"Slice": 1, "Sub": 1, "InstanceNormalization": 1},
     "reduce_mean": {"Slice": 1, "ReduceMean": 2, "Sub": 2, "Mul": 2, "Sqrt": 1, "Div": 1, "Add": 2},
 }
-
-
-@pytest.fixture
-def lowered(tmp_path):
-    """Writes a model with marked layers to an ONNX file; returns the file and how to run it."""
-
-    def write(model, lowering=DEFAULT_LOWERING, opset=DEFAULT_OPSET):
-        path = tmp_path / "model.onnx"
-        _write(Preparation(model), opset, lowering, path)
-        session = onnxruntime.InferenceSession(path)
-
-        def run(*values):
-            feed = zip([value.name for value in session.get_inputs()], values, strict=True)
-            return session.run(None, dict(feed))[0]
-
-        return onnx.load(path), run
-
-    return write
-
-
-def operators(proto):
-    return dict(collections.Counter(node.op_type for node in proto.graph.node))
 
 
 def weights_of(model):
@@ -233,46 +209,3 @@ def test_unknown_lowering_is_refused(lowering):
 @pytest.mark.parametrize("lowering", LOWERINGS)
 def test_known_lowering_is_taken(lowering):
     check_lowering(lowering)
-
-
-GATHERED = {"Gather": 2, "Concat": 1}
-
-
-@pytest.mark.parametrize(("ones", "gathers"), [(3, False), (4, True), (7, True)])
-@pytest.mark.parametrize("axis", [1, -1], ids=["channels first", "channels last"])
-def test_channels_that_the_layer_before_has_taken_are_left_out(ones, gathers, axis, lowered):
-    """Sets some gates to 1; the others stay."""
-    data_format = "channels_first" if axis == 1 else "channels_last"
-    conv = layers.Conv2D(8, 3, data_format=data_format)
-    model = around(conv, BIN(axis=axis), shape=(3, 6, 9) if axis == 1 else (6, 9, 3))
-    (layer,) = layers_of(model, BIN)
-    rho = np.linspace(0, 0.7, 8)
-    rho[np.random.default_rng(1).permutation(8)[:ones]] = 1
-    layer.rho.assign(rho)
-    proto, run = lowered(model)
-    expected = {"Conv": 1, "InstanceNormalization": 1, "Mul": 1, "Add": 1, "Slice": 1, "Sub": 1}
-    expected |= GATHERED if gathers else {}
-    expected |= {"Transpose": 2} if axis == -1 else {}
-    assert operators(proto) == expected
-    values = arrays(model, 3)
-    # float32 rounding of values up to 10.
-    np.testing.assert_allclose(run(*values), predict(model, values)[0], rtol=1e-5, atol=1e-5)
-
-
-def test_gates_of_zero_and_one_leave_one_operator_for_the_zeros(lowered):
-    model = around(layers.Conv2D(8, 3, data_format="channels_first"), BIN(axis=1), shape=(3, 6, 9))
-    (layer,) = layers_of(model, BIN)
-    layer.rho.assign([1, 1, 0, 1, 1, 1, 0, 1])
-    proto, run = lowered(model)
-    assert operators(proto) == {
-        "Conv": 1,
-        "Slice": 1,
-        "Sub": 1,
-        "InstanceNormalization": 1,
-        **GATHERED,
-    }
-    (normalization,) = [n for n in proto.graph.node if n.op_type == "InstanceNormalization"]
-    sizes = {value.name: value.dims for value in proto.graph.initializer}
-    assert list(sizes[normalization.input[1]]) == [2]
-    values = arrays(model, 3)
-    np.testing.assert_allclose(run(*values), predict(model, values)[0], rtol=1e-5, atol=1e-5)

@@ -22,6 +22,7 @@ CONTENT = {
     "checks": {"values": {"max_abs": 1e-7}, "structure": ["signatures are equal"]},
     "layers": [{"layer": "bin", "became": "affine map"}],
     "rho": [{"layer": "bin", "mean": 0.5}],
+    "runtime": "openvino",
 }
 
 
@@ -40,8 +41,8 @@ def test_what_was_given_is_read_back(tmp_path):
     assert content["model"] == {
         key: CONTENT[key] for key in ("name", "inputs", "outputs", "given_names")
     }
-    assert {key: content[key] for key in ("checks", "layers", "rho")} == {
-        key: CONTENT[key] for key in ("checks", "layers", "rho")
+    assert {key: content[key] for key in ("checks", "layers", "rho", "runtime")} == {
+        key: CONTENT[key] for key in ("checks", "layers", "rho", "runtime")
     }
     assert content["source"] == {"file": "net.keras", "sha256": "00"}
 
