@@ -1,5 +1,6 @@
-"""A BIN net with weights as after training, its twins, and their exports."""
+"""BIN nets with weights as after training, their twins with BN, and their exports."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,29 +9,28 @@ import numpy as np
 
 from benchmarks.nets import NORMALIZATIONS, Net
 from keras_bin import rho_weights
-from keras_bin.export import export_onnx, export_saved_model
-from keras_bin.export.onnx_files.lowering import LOWERINGS
+from keras_bin.export import export_onnx, export_saved_model, fold
+from keras_bin.runtimes import ANY, ONNX_RUNTIME, OPENVINO
 from testing.weights import randomize
 
-TWIN = "BN, Keras"
-PLAIN = "BIN, Keras"
-OURS = "BIN, keras_bin"
-ONES = "all-ones BIN, keras_bin"
+TWIN = "BN by Keras"
+PLAIN = "BIN by Keras"
+ONES = "all ones"
 VERIFIED_IMAGES = 3  # the fewest that a verification takes; 16 large images would take minutes
 
 
-class Twins(NamedTuple):
+class Nets(NamedTuple):
     """Nets whose weights are equal, rho apart.
 
     Attributes:
         bn: with BatchNormalization.
-        mixed: with BIN, and gates as the paper found them.
         ones: with BIN whose gates are all 1, which computes what `bn` does.
+        mixed: with BIN, by the name of its gates, see `GATES`.
     """
 
     bn: keras.Model
-    mixed: keras.Model
     ones: keras.Model
+    mixed: dict[str, keras.Model]
 
 
 def paper_gates(rng: np.random.Generator, channels: int) -> np.ndarray:
@@ -42,66 +42,129 @@ def paper_gates(rng: np.random.Generator, channels: int) -> np.ndarray:
     return np.where(kinds == 2, rng.uniform(size=channels), kinds)
 
 
-def make_twins(net: Net) -> Twins:
-    """Builds the nets with all that normalizes, and all biases, away from where they start."""
-    keras.utils.set_random_seed(0)
-    bn, mixed, ones = (net.model(*NORMALIZATIONS[name]) for name in ("BN", "BIN", "BIN"))
-    randomize(mixed, rho=1.0)
-    ones.set_weights(mixed.get_weights())
-    for twin, layer in zip(bn.layers, mixed.layers, strict=True):
-        twin.set_weights([weight for weight in layer.weights if weight.name != "rho"])
-    rng = np.random.default_rng(0)
-    for rho in rho_weights(mixed):
-        rho.assign(paper_gates(rng, rho.shape[0]))
-    return Twins(bn, mixed, ones)
+def free_gates(rng: np.random.Generator, channels: int) -> np.ndarray:
+    """Draws gates as a freely trained ResNet-20 has them: from 0.3 to 0.7, but 5 % at 1."""
+    return np.where(rng.random(channels) < 0.05, 1, rng.uniform(0.3, 0.7, channels))
 
 
-def write_onnx(twins: Twins, images: np.ndarray, folder: Path) -> dict[str, Path]:
-    """Exports the nets to ONNX, by Keras and by keras_bin in either lowering.
+def _in_all(draw: Callable) -> Callable:
+    return lambda rng, sizes: [draw(rng, size) for size in sizes]
+
+
+def _in_front(rng: np.random.Generator, sizes: Sequence[int]) -> list[np.ndarray]:
+    return [rng.uniform(0.3, 0.7, sizes[0]), *map(np.ones, sizes[1:])]
+
+
+# By name, what draws the gates of all layers, given how many each has.
+GATES = {
+    "paper": _in_all(paper_gates),
+    "free": _in_all(free_gates),
+    "front": _in_front,
+}
+
+
+def make_nets(net: Net, gates: Sequence[str]) -> Nets:
+    """Builds the nets with all that normalizes, and all biases, away from where they start.
 
     Args:
-        twins: the nets.
+        net: the net.
+        gates: names in `GATES`.
+    """
+    keras.utils.set_random_seed(0)
+    bn, ones = (net.model(*NORMALIZATIONS[name]) for name in ("BN", "BIN"))
+    randomize(ones, rho=1.0)
+    for twin, layer in zip(bn.layers, ones.layers, strict=True):
+        twin.set_weights([weight for weight in layer.weights if weight.name != "rho"])
+    mixed = {}
+    for name in gates:
+        model = mixed[name] = net.model(*NORMALIZATIONS["BIN"])
+        model.set_weights(ones.get_weights())
+        rhos = rho_weights(model)
+        drawn = GATES[name](np.random.default_rng(0), [rho.shape[0] for rho in rhos])
+        for rho, values in zip(rhos, drawn, strict=True):
+            rho.assign(values)
+    return Nets(bn, ones, mixed)
+
+
+def write_onnx(nets: Nets, images: np.ndarray, folder: Path) -> dict[str, Path]:
+    """Exports the nets to ONNX, by Keras, and by keras_bin for each runtime and by ReduceMean.
+
+    Args:
+        nets: the nets.
         images: at least `VERIFIED_IMAGES`.
         folder: where to write.
 
     Returns:
-        The file of each export; the lowering makes no difference to that of `ones`.
+        The file of each export; the runtime makes no difference to that of `ones`.
     """
-    exports = {f"{OURS}, {lowering}": (twins.mixed, lowering) for lowering in LOWERINGS}
-    exports[ONES] = (twins.ones, LOWERINGS[0])
-    files = _keras_exports(twins, images, folder, "onnx", ".onnx")
-    for name, (model, lowering) in exports.items():
+    exports = {ONES: (nets.ones, {})}
+    for gates, model in nets.mixed.items():
+        for runtime in (ANY, ONNX_RUNTIME, OPENVINO):
+            exports[ours(gates, runtime)] = (model, {"runtime": runtime})
+    gates, model = next(iter(nets.mixed.items()))
+    exports[ours(gates, "reduce_mean")] = (model, {"lowering": "reduce_mean"})
+    files = _keras_exports(nets, images, folder, "onnx", ".onnx")
+    for name, (model, settings) in exports.items():
         path = folder / f"{name}.onnx"
         samples = _samples(model, images)
-        files[name] = export_onnx(
-            model, path, lowering=lowering, samples=samples, verbose=False
-        ).path
+        files[name] = export_onnx(model, path, **settings, samples=samples, verbose=False).path
     return files
 
 
-def write_saved_models(twins: Twins, images: np.ndarray, folder: Path) -> dict[str, Path]:
-    """Exports the nets to SavedModels, by Keras and by keras_bin.
+def write_saved_models(nets: Nets, images: np.ndarray, folder: Path) -> dict[str, Path]:
+    """Exports the nets to SavedModels, by Keras, and by keras_bin for any runtime and OpenVINO.
 
     Args:
-        twins: the nets.
+        nets: the nets.
         images: at least `VERIFIED_IMAGES`.
         folder: where to write.
 
     Returns:
         The folder of each export.
     """
-    folders = _keras_exports(twins, images, folder, "tf_saved_model", "")
-    for name, model in ((OURS, twins.mixed), (ONES, twins.ones)):
+    folders = _keras_exports(nets, images, folder, "tf_saved_model", "")
+    for name, (model, settings) in _by_arithmetic(nets).items():
         samples = _samples(model, images)
         folders[name] = export_saved_model(
-            model, folder / name, samples=samples, verbose=False
+            model, folder / name, **settings, samples=samples, verbose=False
         ).path
     return folders
 
 
-def _keras_exports(twins, images, folder, kind, suffix):
+def write_litert(nets: Nets, _images: np.ndarray, folder: Path) -> dict[str, Path]:
+    """Folds the nets, for any runtime and OpenVINO, and exports them to LiteRT by Keras.
+
+    Args:
+        nets: the nets.
+        folder: where to write.
+
+    Returns:
+        The file of each export.
+    """
+    files = {}
+    for name, (model, settings) in _by_arithmetic(nets).items():
+        files[name] = folder / f"{name}.tflite"
+        fold(model, **settings).export(str(files[name]), format="litert", verbose=False)
+    return files
+
+
+def ours(gates: str, runtime: str) -> str:
+    """Names an export of a net with such gates, for a runtime."""
+    return f"{gates}, {runtime}"
+
+
+def _by_arithmetic(nets):
+    exports = {ONES: (nets.ones, {})}
+    for gates, model in nets.mixed.items():
+        for runtime in (ANY, OPENVINO):
+            exports[ours(gates, runtime)] = (model, {"runtime": runtime})
+    return exports
+
+
+def _keras_exports(nets, images, folder, kind, suffix):
     paths = {name: folder / f"{name}{suffix}" for name in (TWIN, PLAIN)}
-    for model, path in zip((twins.bn, twins.mixed), paths.values(), strict=True):
+    models = (nets.bn, next(iter(nets.mixed.values())))
+    for model, path in zip(models, paths.values(), strict=True):
         model(images[:1])  # Keras exports no model to ONNX that was never called
         model.export(str(path), format=kind, verbose=False)
     return paths

@@ -3,16 +3,16 @@
 import dataclasses
 from collections.abc import Callable
 
-from benchmarks.artifacts import ONES, OURS, PLAIN, TWIN
+from benchmarks.artifacts import ONES, PLAIN, TWIN
 from benchmarks.environment import installed
+from benchmarks.export_latency import LOADS
 from benchmarks.plan import ExportPlan, Plan, shape_name
 from benchmarks.processes import run_module
 from benchmarks.report import Section
+from benchmarks.runtimes import RUNTIMES, packages
 from benchmarks.timing import ratio, timing
 
-ONNX_RUNTIME, TENSORFLOW = "ONNX Runtime", "TensorFlow"
-ONNX_PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
-PEERS = {"/ BN": TWIN, "/ plain BIN": PLAIN}
+PEERS = {"/ all ones": ONES, "/ BN": TWIN, "/ plain BIN": PLAIN}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,22 +27,28 @@ class Operators:
 
 def export(plan: Plan, track: Callable) -> Section:
     """Times exported nets, each net in a process of its own."""
-    missing = [package for package in ONNX_PACKAGES if not installed(package)]
-    runtimes = [TENSORFLOW] if missing else [ONNX_RUNTIME, TENSORFLOW]
+    missing = {name: [each for each in packages(name) if not installed(each)] for name in RUNTIMES}
+    runtimes = [name for name, packages in missing.items() if not packages]
     rows = []
     for case in track(plan.exports):
         for measured in _measure(case, runtimes, plan.export_threads):
             rows += export_rows(case, **measured)
-    skipped = f" ONNX is missing: {', '.join(missing)} not installed." if missing else ""
+    skipped = "".join(
+        f" {name} is left out: {', '.join(packages)} not installed."
+        for name, packages in missing.items()
+        if packages
+    )
     return Section(
         "export",
         "one call of an exported net",
-        f"Float32, on {plan.export_threads} threads of the CPU, SavedModels by their signature, a "
-        f"tf.function. `{TWIN}` and `{PLAIN}`, or plain BIN, were written by model.export, `{OURS}`"
-        f" and `{ONES}` by export_saved_model and export_onnx. Weights are equal and away from "
-        "where they start; rho is 1 in 72 % of the channels, 0 in 10 % and uniform in the others, "
-        f"as in the paper, and 1 in all of `{ONES}`. Medians of rounds in which all artifacts of a "
-        "runtime took turns, ratios of the medians, and quartiles of the ratios over the rounds, "
+        f"Float32, on {plan.export_threads} threads of the CPU, ONNX Runtime's without spinning, "
+        f"SavedModels by their signature, a tf.function. `{TWIN}` and `{PLAIN}`, or plain BIN, "
+        "were written by model.export, the others by keras_bin: gates, and for which runtime (or "
+        "with which lowering). Weights are equal and away from where they start. Gates: paper, 1 "
+        "in 72 % of the channels, 0 in 10 %, uniform in the others; free, from 0.3 to 0.7, but 1 "
+        "in 5 %; front, those in the first layer, 1 in all others; all ones, which is BN. Medians "
+        "of rounds in which all artifacts of a runtime took turns, each loaded "
+        f"{LOADS} times, ratios of the medians, and quartiles of the ratios over the rounds, "
         f"of which there were {'; '.join(map(_rounds, plan.exports))}. Operators are those in the "
         f"file, before ONNX Runtime optimizes.{skipped}",
         rows,
@@ -70,8 +76,9 @@ def export_rows(
                 "artifact": name,
                 "time": timing(elapsed),
                 **{
-                    column: None if name == peer else ratio(elapsed, timed[peer])
+                    column: ratio(elapsed, timed[peer])
                     for column, peer in PEERS.items()
+                    if peer in timed and name != peer
                 },
             }
             if batch == next(iter(seconds)):
@@ -87,6 +94,7 @@ def _measure(case, runtimes, threads):
         "benchmarks.export_latency",
         case.net,
         *("--size", str(case.size)),
+        *("--gates", *case.gates),
         *("--batches", *map(str, case.rounds)),
         *("--rounds", *map(str, case.rounds.values())),
         *("--threads", str(threads)),

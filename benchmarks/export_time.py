@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.artifacts import make_twins
+from benchmarks.artifacts import make_nets
 from benchmarks.nets import NETS
 
 FORMATS = {"ONNX": ["onnx"], "SavedModel": ["saved_model"], "both": ["onnx", "saved_model"]}
@@ -38,10 +38,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (default: 3)")
     parser.add_argument("--size", type=int, default=224, help="height and width of the images")
     options = parser.parse_args()
-    twins = make_twins(NETS["ResNet-50"]._replace(size=options.size))
+    nets = make_nets(NETS["ResNet-50"]._replace(size=options.size), ["paper"])
     pythons = {"other": options.python, "this": sys.executable}
     with tempfile.TemporaryDirectory() as folder:
-        for name, model in (("BN", twins.bn), ("BIN", twins.mixed)):
+        for name, model in (("BN", nets.bn), ("BIN", nets.mixed["paper"])):
             model.save(Path(folder, f"{name}.keras"))
         for name in ("BN", "BIN"):
             for case, formats in FORMATS.items():

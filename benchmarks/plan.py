@@ -11,11 +11,13 @@ class ExportPlan:
         net: a name in `benchmarks.nets.NETS`.
         size: height and width of its images.
         rounds: how often each artifact is timed, by the number of images in a call.
+        gates: names in `benchmarks.artifacts.GATES`.
     """
 
     net: str
     size: int
     rounds: dict[int, int]
+    gates: tuple[str, ...] = ("paper",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +76,7 @@ FULL = Plan(
     step_rounds=15,
     repeats=3,
     exports=(
-        ExportPlan("ResNet-20", 32, {1: 400, 32: 60}),
+        ExportPlan("ResNet-20", 32, {1: 400, 32: 60}, ("paper", "free", "front")),
         ExportPlan("ResNet-50", 224, {1: 40, 8: 15}),
     ),
     export_threads=2,
