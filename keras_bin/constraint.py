@@ -1,5 +1,6 @@
-"""The constraint that keeps the gate rho between 0 and 1."""
+"""The constraints of the gate rho: between 0 and 1, or settled at one value."""
 
+import numbers
 from typing import Any
 
 import keras
@@ -29,6 +30,48 @@ class UnitInterval(keras.constraints.Constraint):
     def __call__(self, w: Any) -> Any:
         """Returns `w` with each element clipped to [0, 1]; shape and dtype are kept."""
         return ops.clip(w, 0.0, 1.0)
+
+
+BATCH, INSTANCE = 1.0, 0.0  # where rho leaves one of the two normalizations alone
+
+
+@keras.saving.register_keras_serializable(package="keras_bin")
+class SettledRho(keras.constraints.Constraint):
+    """Sets every weight to one value, after each step of the optimizer.
+
+    It is the `rho_constraint` of a layer whose gates are settled. So they stay where they are under
+    every optimizer, and the layer's config and the `.keras` file say it. They learn again in a
+    model that is built with another constraint.
+
+    Args:
+        value: where the gates are: 1 is batch normalization, 0 is instance normalization, and what
+            is between mixes both evenly in all channels.
+
+    Raises:
+        ValueError: `value` is not in [0, 1].
+
+    Example:
+    >>> import keras, keras_bin
+    >>> layer = keras_bin.BatchInstanceNormalization(rho_constraint=keras_bin.SettledRho(1))
+    >>> layer.rho_constraint.get_config()
+    {'value': 1.0}
+    """
+
+    def __init__(self, value: float):
+        if not (isinstance(value, numbers.Real) and 0 <= float(value) <= 1):
+            raise ValueError(
+                "`value` must be in [0, 1]: 1 is batch normalization, 0 is instance normalization. "
+                f"Received: value={value!r}"
+            )
+        self.value: float = float(value)
+
+    def __call__(self, w: Any) -> Any:
+        """Returns a tensor like `w`, of `value` alone."""
+        return ops.full_like(w, self.value)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's argument."""
+        return {"value": self.value}
 
 
 CONSTRAINTS_BY_NAME.update(

@@ -16,6 +16,8 @@ COLOURS = {
     "IN first": "#228833",
     "BIN first": "#aa3377",
     "IBN-Net": "#44bb99",
+    "BN+IN first": "#99ddff",
+    "BIN settled": "#cc3311",
 }
 LOW = 50
 FEW_LAYERS = 13  # so many that each has room for its number

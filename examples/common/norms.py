@@ -46,11 +46,13 @@ class Norm(NamedTuple):
             `keras_bin.BINModel` where rho learns.
         places: what makes a layer at a place where it is not `layer`: "first" is the first
             normalization of a net, "block" the first of each residual block.
+        settles: whether `keras_bin.SettleRho` settles gates while the net trains.
     """
 
     layer: Callable[..., keras.layers.Layer]
     model_class: Callable[..., keras.Model]
     places: Mapping[Place, Callable[..., keras.layers.Layer]] = MappingProxyType({})
+    settles: bool = False
 
     def at(self, place: Place) -> Callable[..., keras.layers.Layer]:
         """Returns what makes the layer at a place."""
@@ -94,6 +96,12 @@ PLACED_NORMS = {
     "IN first": Norm(_BN, keras.Model, {"first": _fixed(0.0)}),
     "BIN first": learning_norms()["BIN first"],
     "IBN-Net": Norm(_BN, keras.Model, {"block": _fixed(HalfInstance())}),
+}
+# For nets that are served: all have an instance branch at the first layer alone, or nearly so.
+SETTLED = "BIN settled"
+SERVED_NORMS = {
+    "BN+IN first": Norm(_BN, keras.Model, {"first": _fixed(0.5)}),
+    SETTLED: learning_norms(0.5)["BIN"]._replace(settles=True),
 }
 ALL_NORMS = {**NORMS, UNSCALED: learning_norms()[UNSCALED], **PLACED_NORMS}
 # Those in which nothing decides for itself between batch and instance normalization.

@@ -22,7 +22,7 @@ class Experiment:
 
     Args:
         tasks: by name, what makes a task of the scans and a seed.
-        norms: keys of `ALL_NORMS`.
+        norms: keys of `ALL_NORMS` or `SERVED_NORMS`.
         seeds: each task is learnt with every normalization and seed.
         scans: to learn from, and to test on.
         recipe: how each net is trained.

@@ -10,7 +10,7 @@ import numpy as np
 import keras_bin
 from common import resumable
 from common.classifiers import build_classifier
-from common.norms import ALL_NORMS, learning_norms
+from common.norms import ALL_NORMS, SERVED_NORMS, Norm, learning_norms
 from common.progress import RunBar
 from common.scans import CLASSES
 from common.whole_files import save_net
@@ -19,6 +19,7 @@ from fashion.data import SIDE
 MOMENTUM = 0.9
 CURVE_PICTURES = 1000  # of each test, after each epoch; after the last one come all of them
 TEST_BATCH = 500
+SETTLED_ON = 512  # pictures on which it is measured what layers are worth
 
 
 class Labelled(NamedTuple):
@@ -85,8 +86,12 @@ SCHEDULES = {
 
 def build(recipe: Recipe, norm: str, classes: int = CLASSES) -> keras.Model:
     """Builds a net for pictures of garments, not compiled."""
-    made = {**ALL_NORMS, **learning_norms(recipe.rho_start)}[norm]
+    made = _norm(recipe, norm)
     return build_classifier(recipe.net, made, (SIDE, SIDE, 3), classes, recipe.weight_decay)
+
+
+def _norm(recipe: Recipe, name: str) -> Norm:
+    return {**ALL_NORMS, **SERVED_NORMS, **learning_norms(recipe.rho_start)}[name]
 
 
 def train(
@@ -96,7 +101,7 @@ def train(
 
     Args:
         task: what it learns.
-        norm: a key of `ALL_NORMS`.
+        norm: a key of `ALL_NORMS` or `SERVED_NORMS`.
         seed: decides the initial weights, and the order and the drawing of the pictures.
         recipe: how long and how fast it learns.
         folder: for what a killed training needs to go on.
@@ -131,7 +136,14 @@ def train(
         }
         return {"tests": read_tests(model, first), "rho": _gates(model)}
 
-    records = resumable.fit(model, batches, recipe.epochs, folder, [bar.epoch_callback()], measure)
+    callbacks = [bar.epoch_callback()]
+    if _norm(recipe, norm).settles:
+        rng = np.random.default_rng((seed, recipe.epochs))  # not that of an epoch
+        measured_on = task.draw(rng.permutation(task.number)[:SETTLED_ON], rng)
+        callbacks.append(
+            keras_bin.SettleRho(measured_on, batch_size=SETTLED_ON // 2, verbose=False)
+        )
+    records = resumable.fit(model, batches, recipe.epochs, folder, callbacks, measure)
     accuracy = read_tests(model, task.tests)
     save_net(model, net)
     return {

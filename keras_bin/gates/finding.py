@@ -7,6 +7,7 @@ import keras
 from numpy.typing import NDArray
 
 from keras_bin.arrays import float64
+from keras_bin.constraint import SettledRho
 from keras_bin.keras_internals import all_layers
 from keras_bin.layer import BatchInstanceNormalization
 
@@ -51,7 +52,16 @@ def rho_weights(model: keras.layers.Layer) -> list[keras.Variable]:
 def trainable_rhos(model: keras.Model) -> list[keras.Variable]:
     """Returns those of `rho_weights` that training changes."""
     trainable = {id(variable) for variable in model.trainable_variables}
-    return [rho for rho in rho_weights(model) if id(rho) in trainable]
+    return [
+        layer.rho
+        for layer in bin_layers(model)
+        if id(layer.rho) in trainable and not is_settled(layer)
+    ]
+
+
+def is_settled(layer: BatchInstanceNormalization) -> bool:
+    """Tells whether training leaves the gates of a layer where they are."""
+    return isinstance(layer.rho_constraint, SettledRho)
 
 
 def named_gates(model: keras.layers.Layer) -> dict[str, NDArray[Any]]:

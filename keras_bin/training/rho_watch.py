@@ -11,7 +11,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from keras_bin.arrays import array
-from keras_bin.gates.finding import bin_layers, trainable_rhos
+from keras_bin.gates.finding import bin_layers, is_settled, trainable_rhos
 from keras_bin.keras_internals import calls_of, tracked_samples, updates
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.training.rho_update import leaf_optimizers, optimizer_of
@@ -100,6 +100,8 @@ class RhoWatch(keras.callbacks.Callback):
         model, start = self.model, self._start
         self._start = None
         if start is None or _number(start.optimizer.iterations) == start.updates:
+            return
+        if any(map(is_settled, start.layers)):  # by a callback, in this epoch
             return
         steps = _number(calls_of(start.optimizer)) - start.calls
         one_sample = 0 < _number(tracked_samples(model)) <= steps

@@ -1,0 +1,203 @@
+"""Keep BIN's accuracy at the price of BN when served: gates that settle, free ones, placements.
+
+    python examples/serving_cost.py
+
+A BIN layer costs next to nothing in training. When it is served, a layer with a gate below 1 takes
+statistics of each picture, and one with all gates at 1 nothing: the convolution before it takes it
+in. Here a ResNet-20 learns 20,000 pictures of Fashion-MNIST in four styles, as in mixed_domain.py:
+
+- BN, and BIN whose gates are free;
+- BIN settled: rho starts at 1/2, and `keras_bin.SettleRho` settles the gates of each layer after a
+  fifth of the epochs;
+- placements by hand: instance normalization (IN), BIN, or the fixed mean of IN and BN at the first
+  layer and BN elsewhere, and IBN-Net.
+
+The nets of the first seed are exported for each runtime that is installed (ONNX Runtime, OpenVINO,
+LiteRT, TensorFlow), and timed in turns. Each run has a file in `runs/` of the output folder, and
+the program goes on where it was stopped; runs of mixed_domain.py may be put there, too.
+
+The output folder receives `results.json`, `results.md` and `serving_cost.png`: accuracy against
+latency, one point a net.
+
+The claims: settled gates read at most 0.2 points less than free ones, keep 80 % of their lead over
+BN, and are ahead of every placement without a mean; and they cost no more than the limits below.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")  # as many as the other runtimes have
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+
+from collections.abc import Mapping, Sequence
+from statistics import mean
+
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from common.charts import COLOURS
+from common.mixed_styles import accuracies_by_style
+from common.norms import ALL_NORMS, PLACED_NORMS, SERVED_NORMS, SETTLED
+from common.options import add_norms, add_quick, option_parser, read_options
+from common.report import Claim, lead_tables, norm_table, publish
+from common.whole_files import save_picture
+from fashion import latency
+from fashion.options import add_epochs, add_files, add_recipe
+from fashion.runs import read_experiment
+from fashion.tasks import mixed_styles
+
+PROGRAM = "serving_cost.py"
+PICTURES, HELD_OUT = 20_000, 5_000
+NORMS = ["BN", "BIN", SETTLED, *PLACED_NORMS, "BN+IN first"]
+ROUNDS = {1: 400, 32: 60}
+QUICK_ROUNDS = {1: 5, 4: 5}
+LOSS, KEPT = 0.2, 0.8  # points, and share of the lead
+# Time over that of BN, by runtime and number of pictures.
+LIMITS = {
+    "ONNX Runtime": {1: 1.10, 32: 1.12},
+    "OpenVINO": {1: 1.00, 32: 1.00},
+    "LiteRT": {1: 1.02, 32: 1.04},
+    "TensorFlow": {1: 1.05, 32: 1.05},
+}
+
+Times = Mapping[str, Mapping[str, Mapping[int, float]]]
+
+
+def ratios(times: Times) -> dict[tuple[str, int], dict[str, float]]:
+    """Returns by runtime and number of pictures the time of each net over that of BN."""
+    return {
+        (runtime, batch): {norm: own[batch] / nets["BN"][batch] for norm, own in nets.items()}
+        for runtime, nets in times.items()
+        for batch in next(iter(nets.values()))
+    }
+
+
+def accuracy_claims(means: Mapping[str, float]) -> list[Claim]:
+    """Compares settled gates with free ones and placements, by the means over styles and seeds."""
+    if not {"BN", "BIN", SETTLED} <= means.keys():
+        return []
+    settled, lead = means[SETTLED], means["BIN"] - means["BN"]
+    made = [
+        Claim(
+            f"settled gates ({settled:.2f} %) read at most {LOSS} points less than free ones "
+            f"({means['BIN']:.2f} %)",
+            round(means["BIN"] - settled, 6) <= LOSS,
+        ),
+        Claim(
+            f"they keep {100 * KEPT:.0f} % of the lead over BN ({means['BN']:.2f} %) at least: "
+            f"{settled - means['BN']:+.2f} of {lead:+.2f} points",
+            round(settled - means["BN"] - KEPT * lead, 6) >= 0,
+        ),
+    ]
+    placed = {norm: means[norm] for norm in PLACED_NORMS if norm in means}
+    if placed:
+        best = max(placed, key=placed.__getitem__)
+        made.append(
+            Claim(
+                f"they are ahead of the best placement ({best}, {placed[best]:.2f} %)",
+                round(settled - placed[best], 6) > 0,
+            )
+        )
+    return made
+
+
+def latency_claims(times: Times) -> list[Claim]:
+    """Compares what settled gates cost with the limits."""
+    return [
+        Claim(
+            f"in {runtime}, settled gates take at most {LIMITS[runtime][batch]:.2f} times as long "
+            f"as BN, {batch} at a time ({found[SETTLED]:.2f})",
+            found[SETTLED] <= LIMITS[runtime][batch],
+        )
+        for (runtime, batch), found in ratios(times).items()
+        if SETTLED in found and batch in LIMITS[runtime]
+    ]
+
+
+def latency_table(times: Times) -> Table:
+    """Lists the time of each net over that of BN."""
+    rows = ratios(times)
+    table = Table("runtime", "batch", "BN, ms", title="Time of one call, over that of BN")
+    norms = [norm for norm in next(iter(times.values())) if norm != "BN"]
+    for norm in norms:
+        table.add_column(norm, justify="right", no_wrap=True)
+    for (runtime, batch), found in rows.items():
+        milliseconds = f"{times[runtime]['BN'][batch]:.2f}"
+        table.add_row(runtime, str(batch), milliseconds, *(f"{found[norm]:.2f}" for norm in norms))
+    return table
+
+
+def plot(means: Mapping[str, float], times: Times) -> Figure:
+    """Draws the accuracy of each net over the time of one picture, runtime by runtime."""
+    figure = Figure(figsize=(4 * len(times), 3.8), layout="constrained")
+    plots = figure.subplots(1, len(times), sharey=True, squeeze=False)[0]
+    for axes, (runtime, nets) in zip(plots, times.items(), strict=True):
+        batch = min(next(iter(nets.values())))
+        for norm, found in ratios({runtime: nets})[runtime, batch].items():
+            marker = "*" if norm == SETTLED else "o"
+            axes.scatter(
+                found, means[norm], s=90, color=COLOURS[norm], marker=marker, label=norm, zorder=2
+            )
+        axes.set(title=f"{runtime}, batch {batch}", xlabel="time / that of BN")
+        axes.grid(color="0.9", zorder=0)
+    plots[0].set_ylabel("held-out accuracy, mean of styles (%)")
+    handles, labels = plots[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False)
+    return figure
+
+
+def measure(nets: Mapping[str, object], rounds: Mapping[int, int], folder) -> Times:
+    """Times nets in every runtime that is installed."""
+    times = {}
+    for runtime in latency.installed():
+        print(f"{runtime}: export, and {sum(rounds.values())} rounds")
+        times[runtime] = latency.measure(runtime, nets, rounds, folder)
+    return times
+
+
+def with_latency(runs: Sequence[dict], times: Times, seed: int) -> list[dict]:
+    """Adds to the runs whose nets were timed what they took, in milliseconds."""
+    return [
+        {**run, "ms": {runtime: nets[run["norm"]] for runtime, nets in times.items()}}
+        if run["seed"] == seed
+        else run
+        for run in runs
+    ]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the comparison, and reports it."""
+    parser = option_parser(PROGRAM, __doc__.splitlines()[0], seeds=3, folder="output/serving_cost")
+    add_files(parser, PICTURES)
+    add_recipe(parser)
+    add_epochs(parser, 5)
+    add_norms(parser, {**ALL_NORMS, **SERVED_NORMS}, default=NORMS)
+    add_quick(parser, "few pictures, a small net, 2 epochs, few rounds")
+    options = read_options(parser, arguments)
+    if "BN" not in options.norm:
+        parser.error("argument --norm: must include bn, to which all others are compared")
+    experiment = read_experiment(parser, options, {"": mixed_styles}, PICTURES, HELD_OUT)
+    runs = experiment.run()
+    seed = options.seeds[0]
+    nets = {norm: experiment.load_net(seed, "", norm) for norm in options.norm}
+    rounds = QUICK_ROUNDS if options.quick else ROUNDS
+    times = measure(nets, rounds, options.output / "artifacts")
+    rows = accuracies_by_style(runs)
+    means = {norm: mean(values) for norm, values in rows["mean"].items()}
+    save_picture(plot(means, times), options.output / "serving_cost.png")
+    report = experiment.report(
+        "each drawn in one of four styles",
+        "in every style",
+        with_latency(runs, times, seed),
+        [
+            norm_table("Accuracy on held-out garments, %", rows),
+            *lead_tables("Leads on the mean of the styles, points, by seed", rows["mean"]),
+            latency_table(times),
+        ],
+        [*accuracy_claims(means), *latency_claims(times)],
+    )
+    publish(report, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Gates that settle: layers that end wholly as batch or as instance normalization."""

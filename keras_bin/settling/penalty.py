@@ -1,0 +1,54 @@
+"""A regularizer that draws gates towards batch normalization, which costs nothing when served."""
+
+import math
+from numbers import Real
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_bin")
+class InstancePenalty(keras.regularizers.Regularizer):
+    """Adds what the instance branch of a layer is to cost to the loss: `strength * sum(1 - rho)`.
+
+    Its gradient is `-strength` for each gate, wherever that is: a gate rises to 1 if the loss would
+    fall by less than `strength` for each unit that it goes down. `keras_bin.BINModel` multiplies
+    rho's whole step, and so both parts of its gradient, by `rho_gradient_scale`: gates move ten
+    times as fast, and come to rest where they would without it.
+
+    A layer pays when it is served as long as one gate is below 1, and a penalty rarely takes the
+    last ones there: `keras_bin.SettleRho` does. The two can be used together.
+
+    Args:
+        strength: in units of the loss per gate, finite and 0 or more. To weigh layers by what they
+            cost, multiply it by `cost` of `keras_bin.rho_worth`.
+
+    Raises:
+        ValueError: `strength` is out of its range.
+
+    Example:
+    >>> import keras, keras_bin
+    >>> layer = keras_bin.BatchInstanceNormalization(
+    ...     rho_initializer=0.25, rho_regularizer=keras_bin.InstancePenalty(0.01)
+    ... )
+    >>> _ = layer(keras.ops.ones((2, 4, 4, 3)))
+    >>> round(float(layer.losses[0]), 6)
+    0.0225
+    """
+
+    def __init__(self, strength: float):
+        if not (isinstance(strength, Real) and 0 <= float(strength) < math.inf):
+            raise ValueError(
+                "`strength` must be a finite number, 0 or more, in units of the loss. "
+                f"Received: strength={strength!r}"
+            )
+        self.strength: float = float(strength)
+
+    def __call__(self, x: Any) -> Any:
+        """Returns the penalty of the gates `x`, a scalar."""
+        return self.strength * ops.sum(1 - x)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's argument."""
+        return {"strength": self.strength}

@@ -1,0 +1,115 @@
+"""Settling the gates of a model that is already trained."""
+
+import math
+from typing import Any
+
+import keras
+
+from keras_bin.recalibration.recalibrate import recalibrate
+from keras_bin.settling.checks import check_compiled, check_data, check_goal
+from keras_bin.settling.evaluation import inputs_of
+from keras_bin.settling.rounds import Goal, SettledLayers, described, settle_layers
+from keras_bin.settling.worth import serving_costs
+from keras_bin.stages import print_line
+
+
+def settle_rho(
+    model: keras.Model,
+    data: Any,
+    *,
+    max_cost: float = 0.1,
+    max_increase: float = math.inf,
+    free_increase: float = 0.005,
+    keep: float | None = None,
+    rounds: int = 3,
+    epochs: int = 1,
+    training_data: Any = None,
+    batch_size: int | None = None,
+    verbose: bool = True,
+) -> SettledLayers:
+    """Settles the gates of a trained model, so that little is left to serve.
+
+    It does what `keras_bin.SettleRho` does while a model trains: round by round, the layers whose
+    instance branch is worth least for what it costs get gates of 1. After each round, the moving
+    statistics are computed anew (`keras_bin.recalibrate`), and the model is trained for `epochs`,
+    so that all other weights adapt. It changes the model; `keras_bin.rho_worth` tells before what
+    each layer is worth.
+
+    Compile the model with the learning rate for that: a tenth of the one it was trained with is a
+    start. One that a schedule has brought to 0 changes nothing.
+
+    Args:
+        model: a trained and compiled model; its weights change.
+        data: on which it is measured what layers are worth; see `keras_bin.SettleRho`.
+        max_cost: see `keras_bin.SettleRho`.
+        max_increase: see `keras_bin.SettleRho`.
+        free_increase: see `keras_bin.SettleRho`.
+        keep: see `keras_bin.SettleRho`; by default gates that are left stay as they learned.
+        rounds: in how many steps the cost falls to `max_cost`, at least 1.
+        epochs: passes over `training_data` after each round; 0 leaves the weights.
+        training_data: to adapt to, and to compute statistics from; the same kinds as `data`, which
+            it is by default.
+        batch_size: samples in a batch, for arrays; 32 by default.
+        verbose: whether to print what is settled, and the progress of training.
+
+    Returns:
+        What was settled, in a list that prints and shows as a table.
+
+    Raises:
+        TypeError: `model` is not a `keras.Model`, or data are a generator.
+        ValueError: the model is not compiled or has no built BIN layer, or an argument is out of
+            its range.
+
+    Example:
+    >>> import keras, keras_bin
+    >>> inputs = keras.Input((8, 8, 3))
+    >>> x = keras_bin.BatchInstanceNormalization(rho_initializer=0.5, name="bin")(inputs)
+    >>> outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x))
+    >>> model = keras_bin.BINModel(inputs, outputs)
+    >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> data = keras.random.normal((64, 8, 8, 3), seed=0), keras.ops.arange(64) % 2
+    >>> settled = keras_bin.settle_rho(model, data, max_cost=0.0, rounds=1, verbose=False)
+    >>> [(row.layer, row.mean, row.value) for row in settled]
+    [('bin', 0.5, 1.0)]
+    """
+    check_compiled(model)
+    training_data = data if training_data is None else training_data
+    for each in (data, training_data):
+        check_data(each)
+    check_goal(max_cost, max_increase, free_increase, keep)
+    for name, value, least in (("rounds", rounds, 1), ("epochs", epochs, 0)):
+        if not isinstance(value, int) or value < least:
+            raise ValueError(f"`{name}` must be an integer, {least} or more. Received: {value!r}")
+    costs = serving_costs(model, data, batch_size)
+    settled = SettledLayers()
+    for number in range(1, rounds + 1):
+        goal = Goal(max_cost ** (number / rounds), max_increase, free_increase, keep)
+        done = epochs * (number - 1)
+        steps, rows = settle_layers(
+            model,
+            data,
+            costs,
+            goal,
+            epoch=done,
+            last=number == rounds,
+            batch_size=batch_size,
+        )
+        settled += rows
+        if verbose:
+            print_line(described(steps, rows))
+        if not rows:
+            continue
+        model.make_train_function(force=True)
+        if epochs:
+            _train(model, training_data, epochs, batch_size, verbose)
+        recalibrate(model, inputs_of(training_data), batch_size=batch_size, verbose=int(verbose))
+    return settled
+
+
+def _train(
+    model: keras.Model, data: Any, epochs: int, batch_size: int | None, verbose: bool
+) -> None:
+    names = ("x", "y", "sample_weight")
+    arguments = data if isinstance(data, tuple) else (data,)
+    passed = dict(zip(names, arguments, strict=False))
+    model.fit(**passed, epochs=epochs, batch_size=batch_size, verbose=1 if verbose else 0)

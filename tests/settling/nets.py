@@ -1,0 +1,44 @@
+"""A net whose first layer alone needs its instance branch, and pictures that show it."""
+
+import keras
+import numpy as np
+from keras import layers
+
+import keras_bin
+
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+BINS = ("front", "middle", "back")
+
+
+def build(model_class=keras_bin.BINModel, rho=0.4, spatial=(8, 8)):
+    """Builds three convolutions with BIN; gates start where they are all mixed."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((*spatial, 1), name="image")
+    x = inputs
+    for name, filters, strides in zip(BINS, (4, 6, 8), (1, 2, 1), strict=True):
+        x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
+        x = keras_bin.BatchInstanceNormalization(name=name, rho_initializer=rho, momentum=0.9)(x)
+        x = layers.ReLU()(x)
+    outputs = layers.Dense(2, name="head")(layers.GlobalAveragePooling2D()(x))
+    return model_class(inputs, outputs)
+
+
+def compiled(model, optimizer=None, **settings):
+    """Compiles a model."""
+    model.compile(optimizer or keras.optimizers.SGD(0.05, momentum=0.9), LOSS, **settings)
+    return model
+
+
+def pictures(number=64, seed=0):
+    """Draws stripes, across or along, of random brightness and contrast, and which they are."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(number) % 2
+    stripes = np.indices((8, 8))[labels] % 2
+    contrast, brightness = rng.uniform(0.2, 3, (2, number, 1, 1))
+    noisy = contrast * (stripes + rng.normal(0, 0.3, stripes.shape)) + 2 * brightness
+    return noisy[..., None].astype("float32"), labels
+
+
+def gates(model):
+    """Returns the gates of each layer by its name."""
+    return {name: np.array(model.get_layer(name).rho) for name in BINS}
