@@ -41,7 +41,8 @@ class SettledRho(keras.constraints.Constraint):
 
     It is the `rho_constraint` of a layer whose gates are settled. So they stay where they are under
     every optimizer, and the layer's config and the `.keras` file say it. They learn again in a
-    model that is built with another constraint.
+    model that is built with another constraint. It does not act before the first step: give such a
+    layer the same value as `rho_initializer`.
 
     Args:
         value: where the gates are: 1 is batch normalization, 0 is instance normalization, and what
@@ -67,7 +68,7 @@ class SettledRho(keras.constraints.Constraint):
 
     def __call__(self, w: Any) -> Any:
         """Returns a tensor like `w`, of `value` alone."""
-        return ops.full_like(w, self.value)
+        return ops.full_like(ops.convert_to_tensor(w), self.value)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's argument."""

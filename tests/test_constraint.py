@@ -60,3 +60,17 @@ def test_keras_finds_it_by_its_names(name):
     same = keras_bin.BatchInstanceNormalization(rho_constraint=constraint)
     assert same.rho_constraint is constraint
     assert type(keras.layers.Dense(3, kernel_constraint=name).kernel_constraint) is type(constraint)
+
+
+@pytest.mark.parametrize("value", [0, 0.25, 1])
+def test_settled_rho_sets_every_weight(value):
+    variable = keras.Variable([-1.0, 0.5, 2.0])
+    settled = keras_bin.SettledRho(value)(variable)
+    np.testing.assert_array_equal(settled, np.full(3, value, "float32"))
+    assert keras.backend.standardize_dtype(settled.dtype) == "float32"
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan, "half", None], ids=repr)
+def test_settled_rho_is_in_the_unit_interval(value):
+    with pytest.raises(ValueError, match=r"`value` must be in \[0, 1\].*Received: value="):
+        keras_bin.SettledRho(value)

@@ -68,7 +68,7 @@ def export_onnx(
         opset: version of the ONNX operator set, from 13 to 18.
         lowering: how statistics of a sample are computed: by the operator that accelerators and
             quantizers know, `"instance_normalization"`, or by arithmetic, `"reduce_mean"`.
-        runtime: see `fold`.
+        runtime: see `fold`; it chooses among forms of `"instance_normalization"`.
         rho_tolerance: see `fold`.
         overwrite: whether to replace `path` if it exists.
         input_names: see `keras_bin.export.export_saved_model`.

@@ -20,7 +20,7 @@ class ExportGraph:
     Args:
         exported: the model.
         traced: its graph; it is changed in place if it has no marks.
-        arithmetic: for which runtime arithmetic takes the place of the marks; None leaves them.
+        runtime: for which runtime arithmetic takes the place of the marks; None leaves them.
 
     Attributes:
         graph: the `FrozenGraph`.
@@ -30,11 +30,11 @@ class ExportGraph:
             `Constants.split`.
     """
 
-    def __init__(self, exported: ExportedModel, traced: TracedModel, arithmetic: str | None):
+    def __init__(self, exported: ExportedModel, traced: TracedModel, runtime: str | None):
         self.calls = traced.calls
         self.graph = traced.graph.copy() if traced.is_marked else traced.graph
-        if arithmetic and traced.is_marked:
-            put_arithmetic(self.graph, self.calls, arithmetic)
+        if runtime and traced.is_marked:
+            put_arithmetic(self.graph, self.calls, runtime)
         evaluate_constants(self.graph)
         absorber = Absorber(self.graph)
         outcomes = absorber.absorb_all()

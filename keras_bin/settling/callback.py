@@ -1,22 +1,26 @@
 """A callback that settles the gates of layers while a model trains."""
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from keras_bin.gates.finding import bin_layers, is_settled
-from keras_bin.settling.checks import check_compiled, check_data, check_goal, is_number
+from keras_bin.constraint import BATCH
+from keras_bin.gates.finding import is_settled, trainable_rhos
+from keras_bin.recalibration.pooled_statistics import normalization_layers
+from keras_bin.settling.checks import check_data, is_number
+from keras_bin.settling.goal import Goal, make_goal
 from keras_bin.settling.picture import plot_steps
 from keras_bin.settling.rounds import (
     Costs,
-    Goal,
     SettledLayers,
     Step,
+    cost_left,
     described,
     settle_layers,
 )
-from keras_bin.settling.settled import common_rho, put_back, settle
+from keras_bin.settling.settled import is_at, put_back, settle
 from keras_bin.settling.worth import serving_costs
 from keras_bin.stages import print_line
 
@@ -31,21 +35,27 @@ class SettleRho(keras.callbacks.Callback):
     gates at 1 costs nothing, as the convolution before it takes it in. After each epoch between
     `start` and `stop`, the callback measures what every layer loses with all its gates at 1, and
     puts those there that are worth least for what they cost (`keras_bin.rho_worth`), until the
-    others cost no more than the round may leave. What rounds may leave falls geometrically from 1
+    others cost no more than the round may leave. What rounds may leave falls in equal steps from 1
     to `max_cost`. All other weights, and the gates that are left, go on to learn. In the last round
-    the gates that are left are settled, too, at `keep`.
+    the gates that are left are settled, too, at `keep`. Layers whose rho is frozen are left alone.
 
     Settled gates stay where they are under every optimizer, as the layer's `rho_constraint` becomes
-    `keras_bin.SettledRho`; so the saved model says it, too. A training that goes on from a backup
-    settles again what was settled before.
+    `keras_bin.SettledRho`; so the saved model says it, too. (Where a plain `keras.Model` averages
+    weights, `use_ema=True`, Keras averages before it applies constraints; this callback puts
+    settled gates back at the end of each `fit` that it is passed to.) A training that goes on from
+    a backup, or from `initial_epoch`, settles again what was settled before, and first makes up for
+    a round that is due. Callbacks that bring back earlier weights, such as EarlyStopping with
+    `restore_best_weights`, must not go back behind the last round: use their `start_from_epoch`.
 
     Args:
         data: on which it is measured what layers are worth: `(x, y)`, `(x, y, sample_weight)`, or
-            batches of these as a `tf.data.Dataset` or `keras.utils.PyDataset`; a few hundred
+            batches of these as a finite `tf.data.Dataset` or `keras.utils.PyDataset`; a few hundred
             samples, drawn like those that are learnt.
         max_cost: what the layers with a gate below 1 may cost at the end, a share of the elements
-            that reach all BIN layers, from 0 to 1.
-        max_increase: no layer is settled that alone raises the loss by more than this share of it.
+            that reach all BIN layers, from 0 to 1. None means 0.1, but allows the layer that is
+            worth most for its cost whatever that is, so that shallow nets may keep one.
+        max_increase: no layer is settled that alone raises the loss, penalties of weights included,
+            by more than this share of it.
         free_increase: a layer that raises the loss by no more than this share is settled in any
             case, so that a net that does not need the branch keeps none.
         keep: where the gates of the layers that stay are settled in the last round, from 0 to 1, or
@@ -58,12 +68,14 @@ class SettleRho(keras.callbacks.Callback):
 
     Attributes:
         settled: a list of what was settled, which prints as a table.
-        steps: the cost and the metrics before and after each round.
+        steps: the cost and the metrics before and after each round. Both lists begin anew with each
+            `fit`, and hold what happened in this process.
 
     Raises:
-        TypeError: `data` is a generator, which can be read once.
+        TypeError: `data` is a generator, which can be read once, or has no targets.
         ValueError: an argument is out of its range; when training begins, the model has no built
-            BIN layer, or `start` and `stop` leave no epoch after which to settle.
+            BIN layer or calls one in a loop or compiled function inside it, or `start` and `stop`
+            leave no epoch after which to settle; in a round, the loss is not finite.
 
     Example:
     >>> import keras, keras_bin
@@ -83,7 +95,7 @@ class SettleRho(keras.callbacks.Callback):
         self,
         data: Any,
         *,
-        max_cost: float = 0.1,
+        max_cost: float | None = None,
         max_increase: float = math.inf,
         free_increase: float = 0.005,
         keep: float | None = 0.5,
@@ -94,7 +106,6 @@ class SettleRho(keras.callbacks.Callback):
     ):
         super().__init__()
         check_data(data)
-        check_goal(max_cost, max_increase, free_increase, keep)
         if not (is_number(start) and is_number(stop) and 0 <= start <= stop < 1):
             raise ValueError(
                 "`start` and `stop` must be shares of the epochs with 0 <= start <= stop < 1, so "
@@ -102,44 +113,46 @@ class SettleRho(keras.callbacks.Callback):
                 f"Received: start={start!r}, stop={stop!r}"
             )
         self._data = data
-        self._goal = Goal(max_cost, max_increase, free_increase, keep)
+        self._goal = make_goal(max_cost, max_increase, free_increase, keep)
         self._start, self._stop = start, stop
         self._batch_size = batch_size
         self._verbose = verbose
         self._costs: Costs = {}
-        self._resumed = False
+        self._rounds: dict[int, Goal] = {}
+        self._training_begins = False
+        self._done = 0
         self.settled = SettledLayers()
         self.steps: list[Step] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Checks that there is something to settle, and an epoch to do it after."""
-        check_compiled(self.model)
-        self._costs = {}
+        model = self.model
         self._rounds = self._planned()
-        self._resumed = True
-        if not any(layer.built for layer in bin_layers(self.model)):
-            raise ValueError(
-                "SettleRho needs a model with at least one built BatchInstanceNormalization "
-                "layer; call a subclassed model on a batch before `fit`, or check that it is the "
-                f"BIN model. Received: model={self.model.name!r}"
-            )
+        normalization_layers(model)
+        self._costs = serving_costs(model, self._data, self._batch_size)
+        self._training_begins, self._done = True, 0
+        self.settled, self.steps = SettledLayers(), []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Settles again what was settled before a training that goes on was interrupted."""
-        if not self._resumed:
+        """Goes on with what a training that began before has settled, or was to settle."""
+        if not self._training_begins:
             return
-        self._resumed = False
-        if not any(finished <= epoch for finished in self._rounds):
+        self._training_begins = False
+        due = [finished for finished in self._rounds if finished <= epoch]
+        if not due:
             return
-        model = self.model
-        if again := [
-            (layer, value)
-            for layer in bin_layers(model)
-            if layer.built and not is_settled(layer) and (value := common_rho(layer)) is not None
-        ]:
-            for layer, value in again:
-                settle(layer, value, model.optimizer)
-            model.make_train_function(force=True)
+        model, goal = self.model, self._rounds[due[-1]]
+        values = [BATCH]
+        if due[-1] == max(self._rounds) and goal.keep is not None:
+            values.append(goal.keep)
+        for layer in self._costs:
+            for value in values:
+                if not is_settled(layer) and is_at(layer, value):
+                    settle(layer, value, model.optimizer)
+        model.make_train_function(force=True)
+        self._done = due[-1]
+        if trainable_rhos(model) and (len(values) > 1 or not any(map(is_settled, self._costs))):
+            self._settle(model, due[-1])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Settles layers, if a round is due, and adds the cost that is left to the logs."""
@@ -147,14 +160,19 @@ class SettleRho(keras.callbacks.Callback):
         if finished in self._rounds:
             self._settle(model, finished)
         if logs is not None:
-            costs = self._costs_of(model)
-            logs["rho/cost"] = sum(c for layer, c in costs.items() if common_rho(layer) != 1)
+            logs["rho/cost"] = cost_left(self._costs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts settled gates back that the moving average of a plain `keras.Model` has moved."""
-        for layer in bin_layers(self.model):
-            if layer.built and is_settled(layer):
-                put_back(layer, self.model.optimizer)
+        """Puts settled gates back where averages of weights have moved them."""
+        for layer in filter(is_settled, self._costs):
+            put_back(layer, self.model.optimizer)
+        if not self._done:
+            warnings.warn(
+                "SettleRho has settled nothing, as training ended before its first round; lower "
+                f"`start`. Received: start={self._start!r}, a first round after epoch "
+                f"{min(self._rounds)}",
+                stacklevel=2,
+            )
 
     def plot(self) -> "Figure":
         """Draws the loss, with the statistics of batches, over the cost of serving.
@@ -171,31 +189,24 @@ class SettleRho(keras.callbacks.Callback):
     def _planned(self) -> dict[int, Goal]:
         """Returns what each round may leave, by the number of epochs that are finished then."""
         epochs = self.params["epochs"]
-        first = max(1, math.ceil(self._start * epochs))
-        last = min(epochs - 1, math.floor(self._stop * epochs))
+        # Rounded, as 0.28 * 25 is a little more than 7.
+        first = max(1, math.ceil(round(self._start * epochs, 6)))
+        last = min(epochs - 1, math.floor(round(self._stop * epochs, 6)))
         numbers = range(first, last + 1) or range(first, min(first + 1, epochs))
         if not numbers:
             raise ValueError(
-                "There must be an epoch to learn before gates settle, and one after; train for at "
-                f"least 2. Received: epochs={epochs}"
+                "There must be an epoch to learn before gates settle, and one after; lower "
+                "`start`, or train for 2 epochs or more. "
+                f"Received: start={self._start!r}, epochs={epochs}"
             )
-        return {
-            finished: self._goal._replace(
-                max_cost=self._goal.max_cost ** ((number + 1) / len(numbers))
-            )
-            for number, finished in enumerate(numbers)
-        }
-
-    def _costs_of(self, model: keras.Model) -> Costs:
-        if not self._costs:
-            self._costs = serving_costs(model, self._data, self._batch_size)
-        return self._costs
+        return dict(zip(numbers, self._goal.in_rounds(len(numbers)), strict=True))
 
     def _settle(self, model: keras.Model, finished: int) -> None:
+        self._done = finished
         steps, settled = settle_layers(
             model,
             self._data,
-            self._costs_of(model),
+            self._costs,
             self._rounds[finished],
             epoch=finished,
             last=finished == max(self._rounds),

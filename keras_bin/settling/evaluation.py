@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_bin.arrays import array
 from keras_bin.networks.state import restored
 from keras_bin.recalibration.batch_statistics import measured, record
 from keras_bin.recalibration.pooled_statistics import normalization_layers
@@ -31,19 +32,26 @@ def evaluation(model: keras.Model, data: Any, batch_size: int | None = None) -> 
         ValueError: see `normalization_layers`.
     """
     layers = normalization_layers(model)
-    arguments = data if isinstance(data, tuple) else (data,)
-    names = ("x", "y", "sample_weight")[: len(arguments)]
-    passed = {**dict(zip(names, arguments, strict=True)), "batch_size": batch_size}
+    passed = {**passed_as(data), "batch_size": batch_size}
     step, test_function = model.test_step, model.test_function
+    own_step = vars(model).get("test_step")
+    recorded = False
 
     def test_step(*arguments: Any) -> Any:
+        nonlocal recorded
+        recorded = True
         return record(layers, lambda: step(*arguments))[0]
 
     def evaluate() -> dict[str, float]:
         results = model.evaluate(**passed, verbose=0, return_dict=True)
+        if not recorded:
+            raise ValueError(
+                "`evaluate` must call the model's `test_step`, or nothing can be measured; do not "
+                f"override it or `make_test_function`. Received: model={model.name!r}"
+            )
         return {name: float(value) for name, value in results.items()}
 
-    with restored(model), measured(layers):
+    with restored(model), _metrics_restored(model), measured(layers):
         # Past Keras's own `__setattr__`, which tracks what is set.
         object.__setattr__(model, "test_step", test_step)
         model.test_function = None
@@ -51,7 +59,27 @@ def evaluation(model: keras.Model, data: Any, batch_size: int | None = None) -> 
             yield evaluate
         finally:
             object.__delattr__(model, "test_step")
+            if own_step is not None:
+                object.__setattr__(model, "test_step", own_step)
             model.test_function = test_function
+
+
+@contextlib.contextmanager
+def _metrics_restored(model: keras.Model) -> Iterator[None]:
+    """Restores the model's own metrics, the tracker of its loss among them."""
+    variables = [variable for metric in model.metrics for variable in metric.variables]
+    before = [array(variable) for variable in variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable.assign(value)
+
+
+def passed_as(data: Any) -> dict[str, Any]:
+    """Returns the arguments of `fit` and `evaluate` that data are."""
+    parts = data if isinstance(data, tuple) else (data,)
+    return dict(zip(("x", "y", "sample_weight")[: len(parts)], parts, strict=True))
 
 
 def inputs_of(data: Any) -> Any:

@@ -1,11 +1,12 @@
 """A regularizer that draws gates towards batch normalization, which costs nothing when served."""
 
 import math
-from numbers import Real
 from typing import Any
 
 import keras
 from keras import ops
+
+from keras_bin.settling.checks import is_number
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
@@ -22,7 +23,7 @@ class InstancePenalty(keras.regularizers.Regularizer):
 
     Args:
         strength: in units of the loss per gate, finite and 0 or more. To weigh layers by what they
-            cost, multiply it by `cost` of `keras_bin.rho_worth`.
+            cost, multiply it by `cost / channels` of `keras_bin.rho_worth`.
 
     Raises:
         ValueError: `strength` is out of its range.
@@ -38,7 +39,7 @@ class InstancePenalty(keras.regularizers.Regularizer):
     """
 
     def __init__(self, strength: float):
-        if not (isinstance(strength, Real) and 0 <= float(strength) < math.inf):
+        if not (is_number(strength) and 0 <= strength < math.inf):
             raise ValueError(
                 "`strength` must be a finite number, 0 or more, in units of the loss. "
                 f"Received: strength={strength!r}"

@@ -14,8 +14,8 @@ def plot_steps(steps: Sequence[Step]) -> "Figure":
     """Draws the loss over the cost of serving; see `keras_bin.SettleRho.plot`."""
     if not steps:
         raise ValueError(
-            "A round of settling must be finished to be plotted; train past `start`, or see "
-            "`settled` for what was settled. Received: no round"
+            "A round of settling must be finished in this process to be plotted; train past "
+            "`start`. Received: no round"
         )
     figure = new_picture("SettleRho.plot")
     figure.set_layout_engine("constrained")

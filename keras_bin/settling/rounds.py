@@ -1,5 +1,6 @@
 """One round of settling: which layers go to an end, and what that does."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -8,10 +9,11 @@ import numpy as np
 
 from keras_bin.arrays import array
 from keras_bin.constraint import BATCH
-from keras_bin.gates.finding import is_settled
+from keras_bin.gates.finding import trainable_rhos
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.settling.evaluation import evaluation
-from keras_bin.settling.settled import common_rho, settle
+from keras_bin.settling.goal import Goal
+from keras_bin.settling.settled import is_at, settle
 from keras_bin.settling.worth import evaluated_at, layer_names
 from keras_bin.tables import Table, TableList
 
@@ -24,7 +26,8 @@ class SettledLayer(NamedTuple):
         layer: path of the layer, with a number where another layer has the same path.
         cost: share of the elements of all BIN layers that reach this one, from 0 to 1.
         mean: mean of its gates before, from 0 to 1.
-        change: change of the loss with the gates of this layer alone at that value.
+        change: change of the loss with the gates of this layer alone at that value, when it was
+            settled.
         value: where they are settled, from 0 to 1.
 
     Example:
@@ -79,23 +82,6 @@ class Step(NamedTuple):
     metrics: dict[str, float]
 
 
-class Goal(NamedTuple):
-    """How far layers are settled.
-
-    Attributes:
-        max_cost: until the layers with a gate below 1 cost no more than this, from 0 to 1.
-        max_increase: never a layer that alone raises the loss by more than this share of it.
-        free_increase: in any case a layer that raises it by no more than this share.
-        keep: where the gates of the layers that stay are settled in the last round, from 0 to 1,
-            or None if they learn on.
-    """
-
-    max_cost: float
-    max_increase: float
-    free_increase: float
-    keep: float | None
-
-
 Costs = Mapping[BatchInstanceNormalization, float]
 
 
@@ -111,7 +97,8 @@ def settle_layers(
 ) -> tuple[list[Step], SettledLayers]:
     """Settles the layers at 1 whose instance branch is worth least for what it costs.
 
-    In the last round, those that stay are settled, too, at `goal.keep`.
+    In the last round, those that stay are settled, too, at `goal.keep`. Layers whose rho is frozen
+    are left alone.
 
     Args:
         model: a compiled model; the gates of some of its layers change.
@@ -124,11 +111,15 @@ def settle_layers(
 
     Returns:
         The state before and after, and the layers that were settled.
+
+    Raises:
+        ValueError: the loss is not finite.
     """
     names = layer_names(model)
-    mixed = [layer for layer in costs if common_rho(layer) != BATCH]
-    open_layers = [layer for layer in mixed if not is_settled(layer)]
-    means = {layer: float(array(layer.rho).mean()) for layer in open_layers}
+    learning = {id(rho) for rho in trainable_rhos(model)}
+    layers = [layer for layer in costs if id(layer.rho) in learning]
+    means = {layer: float(array(layer.rho).mean()) for layer in layers}
+    at_start = cost_left(costs)
     settled: dict[BatchInstanceNormalization, SettledLayer] = {}
 
     def note(layer: BatchInstanceNormalization, value: float, change: float) -> None:
@@ -138,45 +129,51 @@ def settle_layers(
         )
 
     with evaluation(model, data, batch_size) as evaluate:
-
-        def change(layer: BatchInstanceNormalization, value: float, loss: float) -> float:
-            return evaluated_at(evaluate, layer, value)["loss"] - loss
-
         before = evaluate()
-        loss = before["loss"]
-        scale = abs(loss) or 1.0
-        at_one = {layer: change(layer, BATCH, loss) for layer in open_layers}
-        left = sum(costs[layer] for layer in mixed)
-        for layer in _chosen(at_one, costs, left, goal, scale):
+        _check_finite(before["loss"], model)
+        at_one = {
+            layer: evaluated_at(evaluate, layer, BATCH)["loss"] - before["loss"] for layer in layers
+        }
+        for layer in _not_kept(at_one, costs, goal, abs(before["loss"]) or 1.0):
             note(layer, BATCH, at_one[layer])
         if last and goal.keep is not None:
-            for layer in [each for each in open_layers if each not in settled]:
-                note(layer, goal.keep, change(layer, goal.keep, evaluate()["loss"]))
+            for layer in [each for each in layers if each not in settled]:
+                loss = evaluate()["loss"]
+                note(layer, goal.keep, evaluated_at(evaluate, layer, goal.keep)["loss"] - loss)
         after = evaluate()
     for layer, row in settled.items():
         settle(layer, row.value, model.optimizer)
-    saved = sum(row.cost for row in settled.values() if row.value == BATCH)
-    return [Step(epoch, left, before), Step(epoch, left - saved, after)], SettledLayers(
-        settled.values()
-    )
+    steps = [Step(epoch, at_start, before), Step(epoch, cost_left(costs), after)]
+    return steps, SettledLayers(settled.values())
 
 
-def _chosen(
-    changes: Mapping[BatchInstanceNormalization, float],
-    costs: Costs,
-    cost: float,
-    goal: Goal,
-    scale: float,
+def cost_left(costs: Costs) -> float:
+    """Returns what the layers with a gate below 1 cost, from 0 to 1."""
+    return sum((cost for layer, cost in costs.items() if not is_at(layer, BATCH)), 0.0)
+
+
+def _check_finite(loss: float, model: keras.Model) -> None:
+    if not math.isfinite(loss):
+        raise ValueError(
+            "The loss must be finite to tell what layers are worth; training has diverged, so "
+            f"lower the learning rate. Received: loss={loss}, of model {model.name!r}"
+        )
+
+
+def _not_kept(
+    changes: Mapping[BatchInstanceNormalization, float], costs: Costs, goal: Goal, scale: float
 ) -> list[BatchInstanceNormalization]:
-    """Returns what to settle at 1: first what is worth least for what it costs."""
-    chosen = []
-    for layer in sorted(changes, key=lambda layer: changes[layer] / costs[layer]):
+    """Returns what to settle at 1, first what is worth least for what it costs."""
+    order = sorted(changes, key=lambda layer: changes[layer] / costs[layer])
+    cost = 0.0
+    kept: set[BatchInstanceNormalization] = set()
+    for layer in reversed(order):
         increase = changes[layer] / scale
-        wanted = cost > goal.max_cost or increase <= goal.free_increase
-        if wanted and increase <= goal.max_increase:
-            chosen.append(layer)
-            cost -= costs[layer]
-    return chosen
+        fits = cost + costs[layer] <= goal.max_cost or (goal.at_least_one and not kept)
+        if increase > goal.max_increase or (increase > goal.free_increase and fits):
+            kept.add(layer)
+            cost += costs[layer]
+    return [layer for layer in order if layer not in kept]
 
 
 def described(steps: list[Step], settled: SettledLayers) -> str:

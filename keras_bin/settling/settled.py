@@ -11,10 +11,10 @@ from keras_bin.rho_constraint import RhoConstraint
 from keras_bin.training.rho_update import leaf_optimizers
 
 
-def common_rho(layer: BatchInstanceNormalization) -> float | None:
-    """Returns the value that all gates of a layer have, or None if they differ."""
+def is_at(layer: BatchInstanceNormalization, value: float) -> bool:
+    """Tells whether all gates of a layer have a value, in their own precision."""
     rho = array(layer.rho)
-    return float(rho[0]) if np.all(rho == rho[0]) else None
+    return bool(np.all(rho == np.asarray(value, rho.dtype)))
 
 
 def settle(

@@ -5,10 +5,13 @@ from typing import Any
 
 import keras
 
+from keras_bin.gates.finding import is_settled
 from keras_bin.recalibration.recalibrate import recalibrate
-from keras_bin.settling.checks import check_compiled, check_data, check_goal
-from keras_bin.settling.evaluation import inputs_of
-from keras_bin.settling.rounds import Goal, SettledLayers, described, settle_layers
+from keras_bin.settling.checks import check_compiled, check_data
+from keras_bin.settling.evaluation import inputs_of, passed_as
+from keras_bin.settling.goal import make_goal
+from keras_bin.settling.rounds import SettledLayers, described, settle_layers
+from keras_bin.settling.settled import put_back
 from keras_bin.settling.worth import serving_costs
 from keras_bin.stages import print_line
 
@@ -17,7 +20,7 @@ def settle_rho(
     model: keras.Model,
     data: Any,
     *,
-    max_cost: float = 0.1,
+    max_cost: float | None = None,
     max_increase: float = math.inf,
     free_increase: float = 0.005,
     keep: float | None = None,
@@ -56,9 +59,9 @@ def settle_rho(
         What was settled, in a list that prints and shows as a table.
 
     Raises:
-        TypeError: `model` is not a `keras.Model`, or data are a generator.
-        ValueError: the model is not compiled or has no built BIN layer, or an argument is out of
-            its range.
+        TypeError: `model` is not a `keras.Model`, or data are a generator or have no targets.
+        ValueError: the model is not compiled or has no built BIN layer, an argument is out of its
+            range, or the loss is not finite.
 
     Example:
     >>> import keras, keras_bin
@@ -76,23 +79,18 @@ def settle_rho(
     training_data = data if training_data is None else training_data
     for each in (data, training_data):
         check_data(each)
-    check_goal(max_cost, max_increase, free_increase, keep)
+    goal = make_goal(max_cost, max_increase, free_increase, keep)
     for name, value, least in (("rounds", rounds, 1), ("epochs", epochs, 0)):
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f"`{name}` must be an integer, {least} or more. Received: {value!r}")
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ValueError(
+                f"`{name}` must be an integer, {least} or more. Received: {name}={value!r}"
+            )
     costs = serving_costs(model, data, batch_size)
     settled = SettledLayers()
-    for number in range(1, rounds + 1):
-        goal = Goal(max_cost ** (number / rounds), max_increase, free_increase, keep)
-        done = epochs * (number - 1)
+    done = 0
+    for number, each in enumerate(goal.in_rounds(rounds), 1):
         steps, rows = settle_layers(
-            model,
-            data,
-            costs,
-            goal,
-            epoch=done,
-            last=number == rounds,
-            batch_size=batch_size,
+            model, data, costs, each, epoch=done, last=number == rounds, batch_size=batch_size
         )
         settled += rows
         if verbose:
@@ -101,15 +99,14 @@ def settle_rho(
             continue
         model.make_train_function(force=True)
         if epochs:
-            _train(model, training_data, epochs, batch_size, verbose)
+            model.fit(
+                **passed_as(training_data),
+                epochs=epochs,
+                batch_size=batch_size,
+                verbose=1 if verbose else 0,
+            )
+            done += epochs
+            for layer in filter(is_settled, costs):
+                put_back(layer, model.optimizer)
         recalibrate(model, inputs_of(training_data), batch_size=batch_size, verbose=int(verbose))
     return settled
-
-
-def _train(
-    model: keras.Model, data: Any, epochs: int, batch_size: int | None, verbose: bool
-) -> None:
-    names = ("x", "y", "sample_weight")
-    arguments = data if isinstance(data, tuple) else (data,)
-    passed = dict(zip(names, arguments, strict=False))
-    model.fit(**passed, epochs=epochs, batch_size=batch_size, verbose=1 if verbose else 0)

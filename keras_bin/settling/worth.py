@@ -83,12 +83,12 @@ def rho_worth(
     The model is evaluated with the gates of one layer at 1, where it is batch normalization, then
     at 0, where it is instance normalization; then those of the next. It runs in inference mode, but
     normalization layers use the statistics of each batch, as in training: moving statistics would
-    be wrong for what the layers before one then compute. Changes below the noise of `data`, some
-    1 / sqrt(samples), tell nothing.
+    be wrong for what the layers before one then compute. The loss
+    includes penalties of weights.
 
     The cost of a layer is the number of elements of a sample that reach it, as a share of those of
     all BIN layers. A layer with all gates at 1 costs nothing when it is served: the convolution
-    before it takes it in.
+    before it takes it in, or costs a multiply-add.
 
     It takes as long as `2 * layers + 1` evaluations.
 
@@ -150,6 +150,11 @@ def serving_costs(
     pools = pooled_statistics(
         model, layers, inputs_of(data), batch_size=batch_size, steps=1, verbose=0
     )
+    if not pools:
+        raise ValueError(
+            "`model` must call a BIN layer in inference mode; check that the layers are part of "
+            f"what it computes. Received: model={model.name!r}, which calls none"
+        )
     elements = {layer: float(pools[layer].count.sum()) for layer in layers if layer in pools}
     total = sum(elements.values())
     return {layer: count / total for layer, count in elements.items()}

@@ -101,8 +101,6 @@ class RhoWatch(keras.callbacks.Callback):
         self._start = None
         if start is None or _number(start.optimizer.iterations) == start.updates:
             return
-        if any(map(is_settled, start.layers)):  # by a callback, in this epoch
-            return
         steps = _number(calls_of(start.optimizer)) - start.calls
         one_sample = 0 < _number(tracked_samples(model)) <= steps
         if one_sample and model not in _warned_of_one_sample:
@@ -110,7 +108,8 @@ class RhoWatch(keras.callbacks.Callback):
                 _warned_of_one_sample.add(model)
                 _seen_moving.add(model)  # one warning is enough
                 warnings.warn(_one_sample(model), stacklevel=2)
-        if model not in _seen_moving:
+        # A callback may have settled them in this epoch, where they were.
+        if model not in _seen_moving and not any(map(is_settled, start.layers)):
             rhos = [layer.rho for layer in start.layers]
             rate = _learning_rate(rhos, model.optimizer)
             if _changed(rhos, start.rhos):

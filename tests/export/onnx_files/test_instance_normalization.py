@@ -142,3 +142,14 @@ def test_no_runtime_gets_group_normalization(runtime, lowered):
     """Its variance, `mean(x**2) - mean(x)**2`, is wrong where the mean is large."""
     proto, _ = lowered(first_channels(16, 0.4), opset=18, runtime=runtime)
     assert "GroupNormalization" not in operators(proto)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_channels_last_net_has_the_same_forms(runtime, lowered):
+    model = around(layers.Conv2D(16, 3), BIN(), layers.ReLU(), layers.Conv2D(4, 3), shape=(9, 8, 3))
+    (layer,) = layers_of(model, BIN)
+    layer.rho.assign(np.full(16, 0.4))
+    proto, run = lowered(model, runtime=runtime)
+    assert operators(proto)["Conv"] == (4 if runtime == "onnxruntime" else 2)
+    assert operators(proto)["Transpose"] == 2  # at the edges
+    assert_computed(model, run)

@@ -22,7 +22,7 @@ BN = layers.BatchNormalization
 
 def exported(model, rho_tolerance=0.0):
     exported = ExportedModel(model, rho_tolerance)
-    return ExportGraph(exported, TracedModel(exported), arithmetic="any")
+    return ExportGraph(exported, TracedModel(exported), runtime="any")
 
 
 def became(exported_graph):
