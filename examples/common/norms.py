@@ -97,7 +97,7 @@ PLACED_NORMS = {
     "BIN first": learning_norms()["BIN first"],
     "IBN-Net": Norm(_BN, keras.Model, {"block": _fixed(HalfInstance())}),
 }
-# For nets that are served: all have an instance branch at the first layer alone, or nearly so.
+# For comparison when served: by hand at the first layer alone, and where settling finds a place.
 SETTLED = "BIN settled"
 SERVED_NORMS = {
     "BN+IN first": Norm(_BN, keras.Model, {"first": _fixed(0.5)}),

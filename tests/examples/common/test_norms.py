@@ -7,7 +7,15 @@ import pytest
 import keras_bin
 from common.classifiers import build_classifier
 from common.nets import build_cnn
-from common.norms import ALL_NORMS, FIXED_NORMS, NORMS, UNSCALED, FixedMix, HalfInstance
+from common.norms import (
+    ALL_NORMS,
+    FIXED_NORMS,
+    NORMS,
+    SERVED_NORMS,
+    UNSCALED,
+    FixedMix,
+    HalfInstance,
+)
 
 
 @pytest.fixture
@@ -121,6 +129,20 @@ def test_only_bin_takes_longer_steps_and_only_when_scaled():
         UNSCALED: 1,
         "BIN first": 10,
     }
+
+
+def test_served_norms_start_at_a_half_at_the_first_layer_or_everywhere():
+    first, settled = (
+        [
+            np.array(rho)
+            for rho in keras_bin.rho_weights(build_classifier("resnet-8", norm, (8, 8, 3), 4))
+        ]
+        for norm in SERVED_NORMS.values()
+    )
+    assert (len(first), len(settled)) == (1, 9)
+    assert {float(gate) for rho in (*first, *settled) for gate in rho} == {0.5}
+    assert [norm.settles for norm in SERVED_NORMS.values()] == [False, True]
+    assert not any(norm.settles for norm in ALL_NORMS.values())
 
 
 def test_half_instance_gives_the_odd_channel_to_batch_normalization():
