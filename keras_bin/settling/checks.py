@@ -37,7 +37,8 @@ def check_data(data: Any) -> None:
             "A tuple must be `(x, y)` or `(x, y, sample_weight)`. "
             f"Received: data of {len(data)} parts"
         )
-    endless = getattr(data, "cardinality", int)() == -1 or getattr(data, "num_batches", 0) is None
+    cardinality = getattr(data, "cardinality", int)  # -1 is that of a dataset without an end
+    endless = int(cardinality()) == -1 or getattr(data, "num_batches", 0) is None
     if (
         isinstance(data, (Iterator, list, dict))
         or data is None

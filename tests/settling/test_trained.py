@@ -60,8 +60,8 @@ def test_nothing_is_trained_where_nothing_is_settled(trained):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"rounds": 0}, "`rounds` must be an integer, 1 or more. Received: 0"),
-        ({"epochs": -1}, "`epochs` must be an integer, 0 or more. Received: -1"),
+        ({"rounds": 0}, "`rounds` must be an integer, 1 or more. Received: rounds=0"),
+        ({"epochs": -1}, "`epochs` must be an integer, 0 or more. Received: epochs=-1"),
         ({"epochs": 1.5}, "`epochs` must be an integer"),
         ({"max_cost": 2}, "Received: max_cost=2"),
     ],
@@ -70,6 +70,20 @@ def test_nothing_is_trained_where_nothing_is_settled(trained):
 def test_argument_out_of_its_range_is_refused(settings, message, trained):
     with pytest.raises(ValueError, match=message):
         settle_rho(trained, pictures(), **settings)
+
+
+@pytest.mark.filterwarnings("ignore::keras_bin.UnscaledRhoWarning")
+def test_plain_model_with_averages_of_weights_ends_at_1_exactly():
+    model = compiled(build(keras.Model), keras.optimizers.SGD(0.05, use_ema=True))
+    model.fit(*pictures(), epochs=2, verbose=0)
+    settle_rho(model, pictures(), max_cost=0.0, rounds=1, epochs=2, verbose=False)
+    assert {tuple(set(rho.tolist())) for rho in gates(model).values()} == {(1.0,)}
+
+
+def test_epochs_are_those_that_were_trained(trained):
+    settled = settle_rho(trained, pictures(), max_cost=0.6, free_increase=0.0, verbose=False)
+    assert settled[0].epoch == 0
+    assert {row.epoch for row in settled} <= {0, 1, 2}
 
 
 def test_model_must_be_compiled():

@@ -74,6 +74,28 @@ def test_model_stays_as_it_was_and_trains_on():
     assert "test_step" not in vars(model)
 
 
+def test_step_of_ones_own_is_used_and_put_back():
+    model = compiled(build())
+    calls = []
+
+    def test_step(*arguments):
+        calls.append(len(arguments))
+        return type(model).test_step(model, *arguments)
+
+    object.__setattr__(model, "test_step", test_step)
+    rho_worth(model, pictures(32))
+    assert calls
+    assert vars(model)["test_step"] is test_step
+
+
+def test_metrics_of_an_epoch_are_put_back():
+    model = compiled(build(), metrics=["accuracy"])
+    x, y = pictures(32)
+    before = model.train_on_batch(x, y, return_dict=True)
+    rho_worth(model, (x, y))
+    assert model.get_metrics_result() == before
+
+
 def test_failing_evaluation_leaves_the_model_as_it_was():
     model = compiled(build())
     x, y = pictures(32)
@@ -158,6 +180,11 @@ def test_what_cannot_be_measured_is_refused():
         rho_worth(model, (x, y))
     with pytest.raises(TypeError, match=r"Received: data of type generator"):
         rho_worth(compiled(model), (batch for batch in [(x, y)]))
+    with pytest.raises(TypeError, match=r"Received: data of type ndarray"):
+        rho_worth(model, x)
+    endless = tf.data.Dataset.from_tensors((x, y)).repeat()
+    with pytest.raises(TypeError, match=r"Received: endless data of type"):
+        rho_worth(model, endless)
     with pytest.raises(ValueError, match=r"Received: data of 1 parts"):
         rho_worth(model, (x,))
     plain = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(2)])
