@@ -16,6 +16,7 @@ FACTS = {
     },
     "exported": str,
     "versions": {str: str},
+    "runtime": str,
     "source": {str: str},
     "checks": {
         "structure": [str],

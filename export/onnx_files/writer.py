@@ -151,7 +151,7 @@ def write_onnx(
         layers, transposes = _write(prepared, opset, lowering, written)
         begin_stage("verify")
         artifact = load_artifact(written)
-        found = compare(artifact, expected, atol, rtol)
+        found = compare(artifact, expected, atol, rtol, prepared.runtime)
         snapping = prepared.snapping_difference
         if overwrite and path.is_file() and path.stat().st_size:  # an empty file has no clients
             warn_of_changes(path, stated_signature, artifact.signature, ordered=True)

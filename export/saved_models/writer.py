@@ -175,7 +175,7 @@ def write_saved_model(
         begin_stage("verify")
         structure = check_structure(written)
         artifact = serving.load(written)
-        found = _compare_on_cpu(artifact, expected, atol, rtol)
+        found = _compare_on_cpu(artifact, expected, atol, rtol, prepared.runtime)
         snapping = prepared.snapping_difference
         checks = {
             "structure": structure,

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_bin.networks.signature import Signature, TensorInfo
+from keras_bin.runtimes import ANY
 
 from ..extras import require_onnx, require_tensorflow
 from ..files.manifest import read_manifest
-from ..files.metadata import facts_in
+from ..files.metadata import VERSION, facts_in
 from ..files.saved_model import is_saved_model
 from ..results.errors import VerificationError
 
@@ -22,6 +23,7 @@ class Artifact(NamedTuple):
     Attributes:
         signature: names, shapes and dtypes as the file states them.
         given_names: names that the export gave; see `ExportedModel`.
+        runtime: for which runtime it was written, as it states.
         run: maps a dict of input arrays to a dict of output arrays. It raises a
             VerificationError where the runtime cannot run the artifact on them.
     """
@@ -29,6 +31,7 @@ class Artifact(NamedTuple):
     signature: Signature
     run: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
     given_names: Mapping[str, list[str] | None] = MappingProxyType({})
+    runtime: str = ANY
 
 
 def load_artifact(path: Path) -> Artifact:
@@ -71,10 +74,12 @@ def _load_saved_model(path):
         outputs = serve(**{name: tf.constant(value) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 
+    manifest = read_manifest(path) or {}
     return Artifact(
         Signature(infos(serve.structured_input_signature[1]), infos(serve.structured_outputs)),
         _in_words(run, "TensorFlow"),
-        ((read_manifest(path) or {}).get("model") or {}).get("given_names") or {},
+        (manifest.get("model") or {}).get("given_names") or {},
+        manifest.get("runtime") or ANY,
     )
 
 
@@ -106,10 +111,12 @@ def _load_onnx(path):
     def run(inputs):
         return dict(zip(names, session.run(names, inputs), strict=True))
 
+    metadata = session.get_modelmeta().custom_metadata_map
     return Artifact(
         Signature(infos(session.get_inputs()), infos(session.get_outputs())),
         _in_words(run, "ONNX Runtime"),
-        facts_in(session.get_modelmeta().custom_metadata_map, path).get("given_names") or {},
+        facts_in(metadata, path).get("given_names") or {},
+        metadata.get("runtime", ANY) if VERSION in metadata else ANY,
     )
 
 

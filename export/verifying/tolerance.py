@@ -6,11 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_bin.runtimes import OPENVINO
+
 from ..results.verification import OutputCheck
 from .exact_outputs import STEADY_ROWS, STEADY_SHARE, ExactOutput
 
 ATOL = 1e-4
 RTOL = 1e-4
+# What is written for OpenVINO loses digits in images that are all but constant.
+_OF_OPENVINO = 1e-2
 ROUNDING_FACTOR = 4
 
 
@@ -105,6 +109,16 @@ class Tolerance(NamedTuple):
 
 
 _ARE = "If the model never meets such inputs, pass typical ones as `samples`. The differences are:"
+
+
+def tolerance_of(atol: float | None, rtol: float | None, runtime: str) -> Tolerance:
+    """Returns the tolerance of an artifact that was written for a runtime; None is the default."""
+    default_atol, default_rtol = (ATOL, RTOL) if runtime != OPENVINO else (_OF_OPENVINO,) * 2
+    return Tolerance(
+        default_atol if atol is None else float(atol),
+        default_rtol if rtol is None else float(rtol),
+        follows_rounding=atol is None and rtol is None,
+    )
 
 
 def check_tolerances(atol: float | None, rtol: float | None) -> None:

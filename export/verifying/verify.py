@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_bin.networks.graph import as_functional, check_model
 from keras_bin.networks.tensor_names import Names
+from keras_bin.runtimes import ANY
 from keras_bin.sampling.batches import rows
 from keras_bin.stages import begin_stage, stages_printed
 
@@ -21,7 +22,7 @@ from ..results.verification import OutputCheck, Verification
 from .agreement import check_arrays, check_signatures
 from .artifact import Artifact, load_artifact
 from .expected import Expected
-from .tolerance import ATOL, RTOL, Tolerance, check_tolerances
+from .tolerance import check_tolerances, tolerance_of
 
 
 def verify(
@@ -68,9 +69,10 @@ def verify(
             `keras_bin.export.export_saved_model`. If left out, those with which it was exported,
             as it says itself.
         output_names: likewise for the outputs.
-        atol: absolute tolerance, at least 0, in output units. If it or `rtol` is given,
-            they hold as they stand, and rounding gets no allowance.
-        rtol: relative tolerance, at least 0, of outputs that are not integers.
+        atol: absolute tolerance, at least 0, in output units; by default 1e-4, and 0.01 for what
+            was written with `runtime="openvino"`. If it or `rtol` is given, they hold as they
+            stand, and rounding gets no allowance.
+        rtol: relative tolerance, likewise, of outputs that are not integers.
         verbose: whether to print each stage and its seconds.
 
     Returns:
@@ -115,7 +117,7 @@ def verify(
         begin_stage("sample")
         expected = Expected(exported, samples)
         begin_stage("verify")
-        return compare(loaded, expected, atol, rtol)
+        return compare(loaded, expected, atol, rtol, loaded.runtime)
 
 
 def _names(given: Names | None, recorded: list[str] | None, tensors: list[Any]) -> Names | None:
@@ -128,6 +130,7 @@ def compare(
     expected: Expected,
     atol: float | None,
     rtol: float | None,
+    runtime: str = ANY,
 ) -> Verification:
     """Compares a loaded artifact with what its model computes; see `verify`.
 
@@ -140,11 +143,7 @@ def compare(
         ValueError: the model does not run on a batch; see `Reference.outputs`.
     """
     check_signatures(artifact.signature, expected.exported.signature)
-    tolerance = Tolerance(
-        ATOL if atol is None else float(atol),
-        RTOL if rtol is None else float(rtol),
-        follows_rounding=atol is None and rtol is None,
-    )
+    tolerance = tolerance_of(atol, rtol, runtime)
     got = []
     for batch, outputs in zip(expected.batches, expected.outputs, strict=True):
         got.append(artifact.run(batch))
