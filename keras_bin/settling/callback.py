@@ -49,11 +49,12 @@ class SettleRho(keras.callbacks.Callback):
 
     Args:
         data: on which it is measured what layers are worth: `(x, y)`, `(x, y, sample_weight)`, or
-            batches of these as a finite `tf.data.Dataset` or `keras.utils.PyDataset`; a few hundred
-            samples, drawn like those that are learnt.
+            batches of these as a finite `tf.data.Dataset`, `keras.utils.PyDataset` or
+            `torch.utils.data.DataLoader`; a few hundred samples, drawn like those that are learnt.
         max_cost: what the layers with a gate below 1 may cost at the end, a share of the elements
-            that reach all BIN layers, from 0 to 1. None means 0.1, but allows the layer that is
-            worth most for its cost whatever that is, so that shallow nets may keep one.
+            that reach all BIN layers, from 0 to 1. Frozen layers, and those that `max_increase`
+            keeps, come on top. None means 0.1, but allows the layer that is worth most for its cost
+            whatever that is, so that shallow nets may keep one.
         max_increase: no layer is settled that alone raises the loss, penalties of weights included,
             by more than this share of it.
         free_increase: a layer that raises the loss by no more than this share is settled in any
@@ -72,7 +73,7 @@ class SettleRho(keras.callbacks.Callback):
             `fit`, and hold what happened in this process.
 
     Raises:
-        TypeError: `data` is a generator, which can be read once, or has no targets.
+        TypeError: `data` is a generator, which can be read once, has no targets, or never ends.
         ValueError: an argument is out of its range; when training begins, the model has no built
             BIN layer or calls one in a loop or compiled function inside it, or `start` and `stop`
             leave no epoch after which to settle; in a round, the loss is not finite.

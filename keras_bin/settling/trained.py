@@ -33,10 +33,10 @@ def settle_rho(
     """Settles the gates of a trained model, so that little is left to serve.
 
     It does what `keras_bin.SettleRho` does while a model trains: round by round, the layers whose
-    instance branch is worth least for what it costs get gates of 1. After each round, the moving
-    statistics are computed anew (`keras_bin.recalibrate`), and the model is trained for `epochs`,
-    so that all other weights adapt. It changes the model; `keras_bin.rho_worth` tells before what
-    each layer is worth.
+    instance branch is worth least for what it costs get gates of 1. After each round that settles
+    something, the model is trained for `epochs`, so that all other weights adapt, and the moving
+    statistics are computed anew (`keras_bin.recalibrate`). It changes the model;
+    `keras_bin.rho_worth` tells before what each layer is worth.
 
     Compile the model with the learning rate for that: a tenth of the one it was trained with is a
     start. One that a schedule has brought to 0 changes nothing.
@@ -59,7 +59,8 @@ def settle_rho(
         What was settled, in a list that prints and shows as a table.
 
     Raises:
-        TypeError: `model` is not a `keras.Model`, or data are a generator or have no targets.
+        TypeError: `model` is not a `keras.Model`, or data are a generator, have no targets, or
+            never end.
         ValueError: the model is not compiled or has no built BIN layer, an argument is out of its
             range, or the loss is not finite.
 

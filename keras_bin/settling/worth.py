@@ -104,7 +104,8 @@ def rho_worth(
         prints and shows as a table.
 
     Raises:
-        TypeError: `model` is not a `keras.Model`, or `data` a generator, which can be read once.
+        TypeError: `model` is not a `keras.Model`, or `data` is a generator, which can be read once,
+            has no targets, or never ends.
         ValueError: the model is not compiled, has no built BIN layer, or calls one in a loop or
             compiled function inside the model; or it has no such metric.
 
