@@ -5,6 +5,7 @@ import numpy as np
 from keras import layers
 
 import keras_bin
+from keras_bin import SettleRho
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 BINS = ("front", "middle", "back")
@@ -42,3 +43,23 @@ def pictures(number=64, seed=0):
 def gates(model):
     """Returns the gates of each layer by its name."""
     return {name: np.array(model.get_layer(name).rho) for name in BINS}
+
+
+EPOCHS = 5
+ALL_AT_1 = {name: {1.0} for name in BINS}
+
+
+def fit(model, settle, epochs=EPOCHS, callbacks=(), **settings):
+    x, y = pictures()
+    model.fit(x, y, epochs=epochs, verbose=0, callbacks=[settle, *callbacks], **settings)
+    return model
+
+
+def ends(model):
+    return {name: set(rho.tolist()) for name, rho in gates(model).items()}
+
+
+def settling(**settings):
+    """Settles all but the front, in three rounds."""
+    defaults = {"max_cost": 0.6, "free_increase": 0.0, "keep": None, "start": 0.4, "stop": 0.8}
+    return SettleRho(pictures(), **{**defaults, "verbose": False, **settings})

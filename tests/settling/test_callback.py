@@ -10,38 +10,21 @@ import keras_bin
 from keras_bin import SettleRho, rho_worth
 from keras_bin.settling.goal import make_goal
 from keras_bin.settling.rounds import _not_kept
-from tests.settling.nets import BINS, build, compiled, gates, pictures
-
-EPOCHS = 5
-ALL_AT_1 = {name: {1.0} for name in BINS}
-
-
-def fit(model, settle, epochs=EPOCHS, callbacks=(), **settings):
-    x, y = pictures()
-    model.fit(x, y, epochs=epochs, verbose=0, callbacks=[settle, *callbacks], **settings)
-    return model
-
-
-def ends(model):
-    return {name: set(rho.tolist()) for name, rho in gates(model).items()}
+from tests.settling.nets import (
+    ALL_AT_1,
+    BINS,
+    build,
+    compiled,
+    ends,
+    fit,
+    gates,
+    pictures,
+    settling,
+)
 
 
-def settling(**settings):
-    """Settles all but the front, in three rounds."""
-    defaults = {"max_cost": 0.6, "free_increase": 0.0, "keep": None, "start": 0.4, "stop": 0.8}
-    return SettleRho(pictures(), **{**defaults, "verbose": False, **settings})
-
-
-@pytest.fixture(scope="module")
-def trained():
-    """A model that was settled at the cost of its front alone, and the callback that did it."""
-    settle = settling()
-    history = keras.callbacks.History()
-    return fit(compiled(build()), settle, callbacks=[history]), settle, history.history
-
-
-def test_layers_that_are_worth_least_go_to_1_and_the_front_learns_on(trained):
-    model, settle, _ = trained
+def test_layers_that_are_worth_least_go_to_1_and_the_front_learns_on(settled_training):
+    model, settle, _ = settled_training
     assert ends(model)["middle"] == ends(model)["back"] == {1.0}
     assert 0 < gates(model)["front"].min() < 1
     assert {row.layer for row in settle.settled} == {"middle", "back"}
@@ -74,8 +57,8 @@ def test_what_is_settled_first_is_worth_least_for_what_it_costs():
     )
 
 
-def test_rounds_are_after_the_epochs_between_start_and_stop(trained):
-    _, settle, history = trained
+def test_rounds_are_after_the_epochs_between_start_and_stop(settled_training):
+    _, settle, history = settled_training
     assert [step.epoch for step in settle.steps] == [2, 2, 3, 3, 4, 4]
     costs = [step.cost for step in settle.steps]
     assert costs == sorted(costs, reverse=True)
@@ -174,74 +157,6 @@ def test_settled_gates_stay_under_every_optimizer(optimizer, model_class):
     assert np.abs(gammas[5] - gammas[3]).max() > 1e-5  # other weights learn on
 
 
-def test_settled_gates_stay_in_a_training_without_the_callback(trained):
-    model = keras.models.clone_model(trained[0])
-    model.set_weights(trained[0].get_weights())
-    compiled(model, keras.optimizers.Adam(0.01, use_ema=True))
-    model.fit(*pictures(), epochs=2, verbose=0)
-    assert ends(model)["middle"] == ends(model)["back"] == {1.0}
-
-
-def test_saved_model_stays_settled(trained, tmp_path):
-    model, _, _ = trained
-    model.save(tmp_path / "settled.keras")
-    loaded = keras.saving.load_model(tmp_path / "settled.keras")
-    fit(loaded, keras.callbacks.Callback(), epochs=1)
-    assert ends(loaded)["middle"] == ends(loaded)["back"] == {1.0}
-    assert np.any(gates(loaded)["front"] != gates(model)["front"])
-
-
-@pytest.mark.parametrize("first", ["settling", "backup"])
-@pytest.mark.parametrize("keep", [None, 0.3])
-def test_training_that_goes_on_from_a_backup_has_settled_the_same(first, keep, tmp_path):
-    """A backup that is written first does not hold what the same epoch then settles."""
-
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 3:
-                raise KeyboardInterrupt
-
-    def run(*others):
-        made = settling(keep=keep, start=0.6, stop=0.6)
-        backup = keras.callbacks.BackupAndRestore(str(tmp_path / "backup"))
-        order = [made, backup] if first == "settling" else [backup, made]
-        model = compiled(build())
-        x, y = pictures()
-        callbacks = [*order, *others]
-        model.fit(x, y, epochs=EPOCHS, verbose=0, shuffle=False, callbacks=callbacks)
-        return model
-
-    with pytest.raises(KeyboardInterrupt):
-        run(Stop())
-    resumed = run()
-    whole = fit(compiled(build()), settling(keep=keep, start=0.6, stop=0.6), shuffle=False)
-    assert {1.0} in ends(resumed).values()
-    for name in BINS:
-        np.testing.assert_allclose(gates(resumed)[name], gates(whole)[name], rtol=0, atol=1e-5)
-
-
-def test_training_that_starts_after_the_round_makes_up_for_it():
-    model = fit(compiled(build()), settling(max_cost=0.0), initial_epoch=4)
-    assert ends(model) == ALL_AT_1
-
-
-def test_training_that_ends_before_the_round_says_so():
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            self.model.stop_training = True
-
-    with pytest.warns(UserWarning, match=r"settled nothing.*Received: start=0.4, .* epoch 2$"):
-        fit(compiled(build()), settling(), callbacks=[Stop()])
-
-
-def test_next_training_begins_anew():
-    settle = settling(max_cost=0.0)
-    fit(compiled(build()), settle)
-    fit(compiled(build()), settle, epochs=3)
-    assert {row.epoch for row in settle.settled} == {2}
-    assert [step.epoch for step in settle.steps] == [2, 2]
-
-
 def test_layer_whose_gates_are_all_1_already_is_settled_there():
     model = compiled(build(rho=1.0))
     one_round(model, settling(max_cost=0.0))
@@ -315,8 +230,8 @@ def test_round_is_printed(capsys):
     assert all(f"\n    1  {name}" in printed for name in BINS)
 
 
-def test_picture_has_two_points_for_each_round(trained):
-    _, settle, _ = trained
+def test_picture_has_two_points_for_each_round(settled_training):
+    _, settle, _ = settled_training
     (plot,) = settle.plot().get_axes()
     before, after = (each.get_offsets() for each in plot.collections)
     assert len(before) == len(after) == 3
