@@ -57,13 +57,11 @@ def test_quick_run_trains_settles_exports_and_reports(tmp_path):
     runs = {run["norm"]: run for run in results["runs"]}
     assert set(runs) == {"BN", "BIN", SETTLED, "BN+IN first"}
     assert set(runs["BN"]["ms"]) == set(latency.installed())
-    assert (
-        runs[SETTLED]["epochs"][-1]["rho/cost"]
-        <= 0.1
-        < runs["BIN"]["epochs"][-1].get("rho/cost", 1.0)
-    )
+    assert runs[SETTLED]["epochs"][-1]["rho/cost"] < 0.2  # one of nine layers, or none
+    assert "rho/cost" not in runs["BIN"]["epochs"][-1]
     net = keras.saving.load_model(out / "runs_quick" / "seed-0-bin-settled.keras")
     kept = [layer for layer in net.layers if hasattr(layer, "rho") and float(layer.rho[0]) < 1]
+    assert len(kept) <= 1
     assert all(set(map(float, layer.rho)) == {0.5} for layer in kept)
     assert "Time of one call, over that of BN" in printed
     check_picture(out / "serving_cost.png")
