@@ -32,12 +32,13 @@ class SettleRho(keras.callbacks.Callback):
     """Settles the gates of layers while a model trains, so that little is left to serve.
 
     A layer with a gate below 1 computes statistics of each sample when it is served; one with all
-    gates at 1 costs nothing, as the convolution before it takes it in. After each epoch between
-    `start` and `stop`, the callback measures what every layer loses with all its gates at 1, and
-    puts those there that are worth least for what they cost (`keras_bin.rho_worth`), until the
-    others cost no more than the round may leave. What rounds may leave falls in equal steps from 1
-    to `max_cost`. All other weights, and the gates that are left, go on to learn. In the last round
-    the gates that are left are settled, too, at `keep`. Layers whose rho is frozen are left alone.
+    gates at 1 costs next to nothing, as the convolution before it takes it in. After each epoch
+    between `start` and `stop`, the callback measures what every layer loses with all its gates at
+    1. It keeps the layers that are worth most for what they cost (`keras_bin.rho_worth`), as far as
+    the cost that the round may leave goes, which falls in equal steps from 1 to `max_cost`, and
+    puts the others at 1. All other weights, and the gates that are left, go on to learn. In the
+    last round the gates that are left are settled, too, at `keep`. Layers whose rho is frozen are
+    left alone.
 
     Settled gates stay where they are under every optimizer, as the layer's `rho_constraint` becomes
     `keras_bin.SettledRho`; so the saved model says it, too. (Where a plain `keras.Model` averages
@@ -57,8 +58,8 @@ class SettleRho(keras.callbacks.Callback):
             whatever that is, so that shallow nets may keep one.
         max_increase: no layer is settled that alone raises the loss, penalties of weights included,
             by more than this share of it.
-        free_increase: a layer that raises the loss by no more than this share is settled in any
-            case, so that a net that does not need the branch keeps none.
+        free_increase: a layer that raises the loss by no more than this share is settled at 1 in
+            the last round in any case, so that a net that does not need the branch keeps none.
         keep: where the gates of the layers that stay are settled in the last round, from 0 to 1, or
             None to let them learn on. Any mixture costs the same, and 0, instance normalization
             alone, slightly less. docs/settling.md says why ½.

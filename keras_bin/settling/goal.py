@@ -27,10 +27,16 @@ class Goal(NamedTuple):
     keep: float | None
 
     def in_rounds(self, number: int) -> "list[Goal]":
-        """Returns the goals of a number of rounds: what may be left falls in equal steps."""
+        """Returns the goals of a number of rounds: what may be left falls in equal steps.
+
+        All but the last settle no more than they must.
+        """
         return [
-            self._replace(max_cost=1 - (1 - self.max_cost) * (done + 1) / number)
-            for done in range(number)
+            self._replace(
+                max_cost=1 - (1 - self.max_cost) * done / number,
+                free_increase=self.free_increase if done == number else -math.inf,
+            )
+            for done in range(1, number + 1)
         ]
 
 

@@ -169,7 +169,8 @@ def _not_kept(
     kept: set[BatchInstanceNormalization] = set()
     for layer in reversed(order):
         increase = changes[layer] / scale
-        fits = cost + costs[layer] <= goal.max_cost or (goal.at_least_one and not kept)
+        # With a little room for the rounding of sums of shares.
+        fits = cost + costs[layer] <= goal.max_cost + 1e-9 or (goal.at_least_one and not kept)
         if increase > goal.max_increase or (increase > goal.free_increase and fits):
             kept.add(layer)
             cost += costs[layer]
