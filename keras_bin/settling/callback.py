@@ -176,17 +176,20 @@ class SettleRho(keras.callbacks.Callback):
                 stacklevel=2,
             )
 
-    def plot(self) -> "Figure":
-        """Draws the loss, with the statistics of batches, over the cost of serving.
+    def plot(self, metric: str = "loss") -> "Figure":
+        """Draws the loss or another metric, with the statistics of batches, over the serving cost.
+
+        Args:
+            metric: what `model.evaluate` returns by this name, such as "accuracy".
 
         Returns:
             A `matplotlib.figure.Figure`: two points for each round, before and after it.
 
         Raises:
             ImportError: matplotlib is missing.
-            ValueError: no round is finished yet.
+            ValueError: no round is finished yet, or the model has no such metric.
         """
-        return plot_steps(self.steps)
+        return plot_steps(self.steps, metric)
 
     def _planned(self) -> dict[int, Goal]:
         """Returns what each round may leave, by the number of epochs that are finished then."""

@@ -151,12 +151,14 @@ def serving_costs(
     pools = pooled_statistics(
         model, layers, inputs_of(data), batch_size=batch_size, steps=1, verbose=0
     )
-    if not pools:
+    counts = {layer: float(pools[layer].count.sum()) for layer in layers if layer in pools}
+    elements = {layer: count for layer, count in counts.items() if count}
+    if not elements:
         raise ValueError(
-            "`model` must call a BIN layer in inference mode; check that the layers are part of "
-            f"what it computes. Received: model={model.name!r}, which calls none"
+            "`model` must call a BIN layer in inference mode, on elements that no mask leaves out; "
+            "check that the layers are part of what it computes, and masks. "
+            f"Received: model={model.name!r}, which calls none"
         )
-    elements = {layer: float(pools[layer].count.sum()) for layer in layers if layer in pools}
     total = sum(elements.values())
     return {layer: count / total for layer, count in elements.items()}
 

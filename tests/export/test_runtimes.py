@@ -103,6 +103,13 @@ def test_digits_that_openvino_costs_are_allowed_for_there_alone(write, far_off, 
     assert report.atol == 1e-4
 
 
+@pytest.mark.parametrize("write", [export_onnx, export_saved_model], ids=lambda f: f.__name__)
+def test_net_without_an_instance_branch_is_compared_as_strictly_for_openvino(write, tmp_path):
+    model = bin_model(1.0)
+    report = write(model, tmp_path / "net", runtime="openvino")
+    assert report.atol == verify(report.path, model).atol == 1e-4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ONNX", "SavedModel"])
 def test_openvino_makes_one_operator_of_each_layer(kind, model, tmp_path):

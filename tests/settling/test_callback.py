@@ -227,6 +227,10 @@ def test_round_is_printed(capsys):
     assert "SettleRho, epoch 1: cost 100.0 % to 0.0 %; " in printed
     assert "loss " in printed
     assert "accuracy " in printed
+    (plot,) = settle.plot("accuracy").get_axes()
+    assert plot.get_ylabel().startswith("accuracy")
+    accuracies = [step.metrics["accuracy"] for step in settle.steps]
+    np.testing.assert_allclose(plot.lines[0].get_ydata(), accuracies)
     assert all(f"\n    1  {name}" in printed for name in BINS)
 
 
@@ -237,6 +241,8 @@ def test_picture_has_two_points_for_each_round(settled_training):
     assert len(before) == len(after) == 3
     np.testing.assert_allclose(after[:, 0], [100 * step.cost for step in settle.steps[1::2]])
     assert plot.get_xlabel().startswith("cost of layers with a gate below 1")
+    with pytest.raises(ValueError, match=r"Received: metric='accuracy', with \['loss'\]$"):
+        settle.plot("accuracy")
     with pytest.raises(ValueError, match="Received: no round"):
         SettleRho(pictures()).plot()
 
