@@ -11,9 +11,10 @@ from keras_bin_cli.files.protobuf import LENGTH, VARINT, top_level_fields
 from keras_bin_cli.files.signatures import foreign_kind
 
 SAVED_MODEL_PB = "saved_model.pb"
-# The fields of ONNX's ModelProto and TensorFlow's SavedModel, and the one with the graph.
+# The fields of ONNX's ModelProto and TensorFlow's SavedModel, the one with the graph, and the
+# last one that a whole file must have: in ONNX the operator sets, which follow the graph.
 _ONNX_FIELDS = {1: VARINT, 5: VARINT, **dict.fromkeys((2, 3, 4, 6, 7, 8, 14, 20, 25, 26), LENGTH)}
-_ONNX_GRAPH = (7, LENGTH)
+_ONNX_GRAPH, _ONNX_LAST = (7, LENGTH), (8, LENGTH)
 _SAVED_MODEL_FIELDS = {1: VARINT, 2: LENGTH}
 _SAVED_MODEL_GRAPH = (2, LENGTH)
 _HEAD = 512  # bytes that tell the kind of a file
@@ -108,12 +109,12 @@ def _file(path):
             return Found(Kind.FOREIGN, f"is {foreign}")
         file.seek(0)
         fields = top_level_fields(file, size)
-    for kind, known, graph in (
-        (Kind.SAVED_MODEL, _SAVED_MODEL_FIELDS, _SAVED_MODEL_GRAPH),
-        (Kind.ONNX, _ONNX_FIELDS, _ONNX_GRAPH),
+    for kind, known, graph, last in (
+        (Kind.SAVED_MODEL, _SAVED_MODEL_FIELDS, _SAVED_MODEL_GRAPH, _SAVED_MODEL_GRAPH),
+        (Kind.ONNX, _ONNX_FIELDS, _ONNX_GRAPH, _ONNX_LAST),
     ):
         if fields is not None and graph in fields.found and fields.found <= known.items():
-            return _whole_or_truncated(kind, fields.whole)
+            return _whole_or_truncated(kind, fields.whole and last in fields.found)
     return Found(Kind.FOREIGN, "is a file of another kind")
 
 

@@ -13,7 +13,7 @@ class Fields(NamedTuple):
 
     Attributes:
         found: number and wire type of each field.
-        whole: whether the last one ends where the file does.
+        whole: whether the last one is complete and ends where the file does.
     """
 
     found: frozenset[tuple[int, int]]
@@ -36,17 +36,17 @@ def top_level_fields(file: BinaryIO, size: int) -> Fields | None:
         if tag is None:
             return Fields(frozenset(found), whole=False)
         number, wire_type = tag >> 3, tag & 7
-        if number == 0:
-            return None
-        if wire_type == VARINT:
-            _varint(file)
-        elif wire_type == LENGTH:
-            file.seek(_varint(file) or 0, 1)
-        elif wire_type in (FIXED32, FIXED64):
-            file.seek(4 if wire_type == FIXED32 else 8, 1)
-        else:
+        if number == 0 or wire_type not in (VARINT, LENGTH, FIXED32, FIXED64):
             return None
         found.add((number, wire_type))
+        if wire_type in (FIXED32, FIXED64):
+            file.seek(4 if wire_type == FIXED32 else 8, 1)
+        else:
+            value = _varint(file)
+            if value is None:
+                return Fields(frozenset(found), whole=False)
+            if wire_type == LENGTH:
+                file.seek(value, 1)
         position = file.tell()
     return Fields(frozenset(found), whole=position == size)
 

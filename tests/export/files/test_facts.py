@@ -76,6 +76,7 @@ def test_other_types_are_refused_by_file_and_key(value, key, words):
 
 
 @pytest.mark.parametrize("text", ["", "{", "many", "[1,]", "[" * 100_000], ids=lambda x: x[:5])
+@pytest.mark.usefixtures("no_collection")
 def test_what_is_no_json_is_named(text):
     with pytest.raises(ValueError, match=r"^The text must be JSON; write the model again"):
         parse_json(text, "The text")

@@ -20,6 +20,7 @@ def test_folder_without_a_manifest_has_none(tmp_path):
     ],
     ids=lambda value: str(value)[:6],
 )
+@pytest.mark.usefixtures("no_collection")
 def test_damaged_manifest_is_refused(content, match, tmp_path):
     (tmp_path / MANIFEST_FILE).write_bytes(content)
     with pytest.raises(ValueError, match=rf"manifest of a SavedModel{match}") as caught:
