@@ -2,6 +2,7 @@
 
 from .folding.fold import fold, fold_report
 from .onnx_files.writer import export_onnx
+from .quantizing.quantize import quantize_onnx
 from .results.errors import (
     DtypeError,
     NamesError,
@@ -11,6 +12,7 @@ from .results.errors import (
     VerificationError,
 )
 from .results.layer_report import LayerFold
+from .results.quantization_report import QuantizationReport
 from .results.report import ExportReport
 from .results.verification import OutputCheck, Verification
 from .saved_models.prune import prune
@@ -24,6 +26,7 @@ __all__ = [
     "NamesError",
     "OperatorError",
     "OutputCheck",
+    "QuantizationReport",
     "ShapeError",
     "ValuesError",
     "Verification",
@@ -33,5 +36,6 @@ __all__ = [
     "fold",
     "fold_report",
     "prune",
+    "quantize_onnx",
     "verify",
 ]

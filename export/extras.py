@@ -26,10 +26,23 @@ def require_onnx() -> None:
     Raises:
         ImportError: one of them is missing.
     """
-    for package in ("tf2onnx", "onnx", "onnxruntime"):
+    _require(("tf2onnx", "onnx", "onnxruntime"), "ONNX files need", "onnx")
+
+
+def require_nncf() -> None:
+    """Checks that the packages of the `int8` extra can be imported.
+
+    Raises:
+        ImportError: one of them is missing.
+    """
+    _require(("openvino", "nncf"), "Quantizing for OpenVINO needs", "int8")
+
+
+def _require(packages, what, extra):
+    for package in packages:
         try:
             importlib.import_module(package)
         except ImportError as error:
             raise ImportError(
-                f"ONNX files need {package}; install it with: pip install 'keras-bin[onnx]'"
+                f"{what} {package}; install it with: pip install 'keras-bin[{extra}]'"
             ) from error

@@ -14,6 +14,7 @@ from keras_bin_cli.commands.export import export
 from keras_bin_cli.commands.fold_report import fold_report
 from keras_bin_cli.commands.inspect import inspect
 from keras_bin_cli.commands.prune import prune
+from keras_bin_cli.commands.quantize import quantize
 from keras_bin_cli.commands.verify import verify
 from keras_bin_cli.errors import WrongArguments
 from keras_bin_cli.output import Output
@@ -75,7 +76,15 @@ def _work(request, output, process):
 def _program():
     return click.Group(
         "keras-bin",
-        commands=[export(), verify(), inspect(), convert(), fold_report(), prune()],
+        commands=[
+            export(),
+            quantize(),
+            verify(),
+            inspect(),
+            convert(),
+            fold_report(),
+            prune(),
+        ],
         params=[
             click.Option(
                 ["--version"],

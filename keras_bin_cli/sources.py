@@ -57,6 +57,18 @@ def check_artifact(path: Path, name: str, model: Path) -> None:
     raise _wrong(f"{name} must be a SavedModel, OUT/<version>, or an ONNX file", path, found)
 
 
+def check_onnx_file(path: Path, name: str) -> None:
+    """Checks that a file is an ONNX file.
+
+    Raises:
+        WrongArguments: it is not; the message says how a model becomes one.
+    """
+    found = find(path)
+    if found.kind is not Kind.ONNX:
+        export = "; `keras-bin export` writes one" if found.kind in (*MODELS, *ARTIFACTS) else ""
+        raise _wrong(f"{name} must be an ONNX file{export}", path, found)
+
+
 def check_described(path: Path, name: str) -> None:
     """Checks that a file or folder is of a kind that can be described.
 

@@ -63,6 +63,7 @@ def converter(
     def convert(graph, node, _name, _arguments):
         axes, constants, epsilon = marked.get(node.get_attr_str("message"), (None, None, None))
         (x,), outputs = node.input, node.output
+        layer = node.name.rpartition("/")[0]
         dtype, shape = graph.get_dtype(x), graph.get_shape(x)
         graph.remove_node(node.name)
         if axes is None:
@@ -72,14 +73,14 @@ def converter(
         channels_first = [0, axes.channel, *axes.spatial]
         transposed = [shape[axis] for axis in channels_first]
         if axes.channel == 1:
-            build = NormalizationBuilder(graph, node.name, dtype, transposed, epsilon, outputs)
+            build = NormalizationBuilder(graph, layer, dtype, transposed, epsilon, outputs)
             lower(build, _minus_running_mean(build, x, constants), constants)
             return
-        build = NormalizationBuilder(graph, node.name, dtype, transposed, epsilon)
+        build = NormalizationBuilder(graph, layer, dtype, transposed, epsilon)
         x = build.big("Transpose", x, perm=channels_first)
         y = lower(build, _minus_running_mean(build, x, constants), constants)
         back = [int(axis) for axis in np.argsort(channels_first)]
-        build = NormalizationBuilder(graph, node.name, dtype, shape, epsilon, outputs)
+        build = NormalizationBuilder(graph, layer, dtype, shape, epsilon, outputs)
         build.last("Transpose", y, perm=back)
 
     return convert

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..tf2onnx_internals import new_name
+from .statistics import name_in
 
 _FROM_THE_END = -8
 _FAR = 2**31 - 1  # a step past the end of any axis leaves one element
@@ -13,7 +14,7 @@ class NormalizationBuilder:
 
     Args:
         graph: the graph.
-        name: start of the names of new nodes.
+        name: path of the layer, with which the names of new nodes start.
         dtype: dtype of all tensors.
         shape: shape of the activation, channels first; -1 for a free size.
         epsilon: added to the variance of a sample.
@@ -90,7 +91,9 @@ class NormalizationBuilder:
 
     def small(self, operator, *inputs, **attributes):
         """Adds a node whose result has one value per sample and channel."""
-        return self._graph.make_node(operator, list(inputs), attr=attributes).output[0]
+        return self._graph.make_node(
+            operator, list(inputs), attr=attributes, name=self._new_name(operator)
+        ).output[0]
 
     def mean(self, x):
         """Adds a mean over the spatial axes, which become 1."""
@@ -104,7 +107,12 @@ class NormalizationBuilder:
     def big(self, operator, *inputs, **attributes):
         """Adds a node whose result has the shape of the activation."""
         return self._graph.make_node(
-            operator, list(inputs), attr=attributes, shapes=[self._shape], dtypes=[self._dtype]
+            operator,
+            list(inputs),
+            attr=attributes,
+            name=self._new_name(operator),
+            shapes=[self._shape],
+            dtypes=[self._dtype],
         ).output[0]
 
     def last(self, operator, *inputs, **attributes):
@@ -115,7 +123,11 @@ class NormalizationBuilder:
             operator,
             list(inputs),
             attr=attributes,
+            name=self._new_name(operator),
             outputs=self._outputs,
             shapes=[self._shape],
             dtypes=[self._dtype],
         ).output[0]
+
+    def _new_name(self, operator):
+        return new_name(name_in(self._name, operator))

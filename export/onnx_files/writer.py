@@ -126,6 +126,11 @@ def check_onnx_export(
     require_onnx()
     check_opset(opset)
     check_lowering(lowering)
+    check_destination(path, overwrite)
+
+
+def check_destination(path: str | os.PathLike[str], overwrite: bool) -> None:
+    """Checks that an ONNX file can have a path; raises what `export_onnx` does."""
     refuse_remote(path)
     path = Path(path)
     if path.is_dir():

@@ -12,7 +12,7 @@ from keras_bin.runtimes import ANY
 
 from ..extras import require_onnx, require_tensorflow
 from ..files.manifest import read_manifest
-from ..files.metadata import VERSION, facts_in
+from ..files.metadata import QUANTIZATION, VERSION, facts_in
 from ..files.saved_model import is_saved_model
 from ..results.errors import VerificationError
 
@@ -24,6 +24,7 @@ class Artifact(NamedTuple):
         signature: names, shapes and dtypes as the file states them.
         given_names: names that the export gave; see `ExportedModel`.
         runtime: for which runtime it was written, as it states.
+        quantization: by what it was quantized, as it states; empty if it was not.
         run: maps a dict of input arrays to a dict of output arrays. It raises a
             VerificationError where the runtime cannot run the artifact on them.
     """
@@ -32,6 +33,7 @@ class Artifact(NamedTuple):
     run: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
     given_names: Mapping[str, list[str] | None] = MappingProxyType({})
     runtime: str = ANY
+    quantization: str = ""
 
 
 def load_artifact(path: Path) -> Artifact:
@@ -117,6 +119,7 @@ def _load_onnx(path):
         _in_words(run, "ONNX Runtime"),
         facts_in(metadata, path).get("given_names") or {},
         metadata.get("runtime", ANY) if VERSION in metadata else ANY,
+        metadata.get(QUANTIZATION, "") if VERSION in metadata else "",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_bin.errors import ArgumentError
 from keras_bin.networks.graph import as_functional, check_model
 from keras_bin.networks.tensor_names import Names
 from keras_bin.runtimes import ANY
@@ -89,7 +90,7 @@ def verify(
         TypeError: `model` is not a Keras model, or `input_names` or `output_names` not a list or
             dict.
         ValueError: `model`, a name, `samples` or a tolerance cannot be used, or `artifact` is an
-            address of an object store.
+            address of an object store, or in int8 and no tolerance is given.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -108,6 +109,12 @@ def verify(
     with stages_printed(verbose):
         begin_stage("load")
         loaded = load_artifact(Path(artifact))
+        if loaded.quantization and atol is None and rtol is None:
+            raise ArgumentError(
+                "`artifact` must be in float to be compared within rounding; verify the file that "
+                "it was quantized from, or pass `atol` and `rtol`. "
+                f"Received: {str(artifact)!r}, which is {loaded.quantization}"
+            )
         graph = as_functional(model)
         exported = ExportedModel(
             graph,

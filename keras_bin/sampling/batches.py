@@ -56,31 +56,48 @@ def rows(batch: Batch) -> int:
     return len(next(iter(batch.values())))
 
 
-def _given(signature, samples):
-    needed = max(SMALL_BATCHES)
+def given_arrays(
+    signature: Signature, given: Mapping, argument: str, fewest: int
+) -> dict[str, np.ndarray]:
+    """Returns the arrays that somebody gave for the inputs of a model, with the inputs' dtypes.
+
+    Args:
+        signature: the model's, or the artifact's.
+        given: maps the name of every input to an array, all of one length.
+        argument: the name of the argument, for errors.
+        fewest: rows that are needed.
+
+    Raises:
+        ArgumentError: they do not fit the inputs.
+    """
     wanted = {info.name: info for info in signature.inputs}
-    if not isinstance(samples, Mapping) or samples.keys() != wanted.keys():
-        received = sorted(samples) if isinstance(samples, Mapping) else type(samples).__name__
+    if not isinstance(given, Mapping) or given.keys() != wanted.keys():
+        received = sorted(given) if isinstance(given, Mapping) else type(given).__name__
         raise ArgumentError(
-            "`samples` must map the name of every input to an array. "
+            f"`{argument}` must map the name of every input to an array. "
             f"Received: {received} for inputs {sorted(wanted)}"
         )
     try:
         arrays = {
-            name: np.asarray(samples[name], None if info.dtype == "string" else info.dtype)
+            name: np.asarray(given[name], None if info.dtype == "string" else info.dtype)
             for name, info in wanted.items()
         }
     except (TypeError, ValueError) as error:
         raise ArgumentError(
-            f"`samples` must hold values of the inputs' dtypes; NumPy says: {error}. "
-            f"Received: samples for {[f'{info.name} ({info.dtype})' for info in signature.inputs]}"
+            f"`{argument}` must hold values of the inputs' dtypes; NumPy says: {error}. Received: "
+            f"{argument} for {[f'{info.name} ({info.dtype})' for info in signature.inputs]}"
         ) from error
     shapes = {name: array.shape for name, array in arrays.items()}
-    if len({shape[:1] for shape in shapes.values()}) != 1 or min(shapes.values()) < (needed,):
+    if len({shape[:1] for shape in shapes.values()}) != 1 or min(shapes.values()) < (fewest,):
         raise ArgumentError(
-            f"The arrays of `samples` must be of one length, at least {needed}. "
+            f"The arrays of `{argument}` must be of one length, at least {fewest}. "
             f"Received: shapes={shapes}"
         )
+    return arrays
+
+
+def _given(signature, samples):
+    arrays = given_arrays(signature, samples, "samples", max(SMALL_BATCHES))
     longest = min(rows(arrays), LONGEST_BATCH)
     return [
         {name: array[:size] for name, array in arrays.items()}

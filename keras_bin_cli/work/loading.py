@@ -22,18 +22,29 @@ def load_model(options) -> keras.Model:
 
 
 def load_samples(path: Path | None) -> dict[str, np.ndarray] | None:
-    """Returns the arrays of an .npz file; None if there is none.
+    """Returns the arrays of `--samples`; None if there is no such file.
 
     Raises:
         ValueError: it cannot be read.
     """
-    if path is None:
-        return None
+    return None if path is None else load_arrays(path, "--samples")
+
+
+def load_arrays(path: Path, option: str) -> dict[str, np.ndarray]:
+    """Returns the arrays of an .npz file.
+
+    Args:
+        path: the file.
+        option: by which it was given.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
     try:
         with open(path, "rb") as file, np.load(file) as arrays:
             return dict(arrays)
     except Exception as error:  # NumPy raises what its zip and pickle readers do
         raise ValueError(
-            "--samples must be an .npz file with an array per input. "
+            f"{option} must be an .npz file with an array per input. "
             f"Received: {path}; NumPy says: {error}"
         ) from error

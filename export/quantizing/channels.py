@@ -1,0 +1,93 @@
+"""Making the channels of results equally large, so that one int8 scale suits them all."""
+
+from collections.abc import Container, Sequence
+
+import numpy as np
+
+from keras_bin.sampling.trial import Batch
+
+from ..onnx_files.statistics import name_in
+from .nodes import channel_axis
+
+
+def equalize_channels(proto, names: Container[str], batches: Sequence[Batch]) -> None:
+    """Divides weights of linear operators by how large the channels of their results are.
+
+    A multiplication after each gives the results their sizes back, in float, so that the model
+    computes what it did.
+
+    Args:
+        proto: an `onnx.ModelProto`; it is changed.
+        names: of Conv, Gemm and MatMul nodes with constant weights and biases.
+        batches: of inputs, on which the results are measured.
+    """
+    chosen = [node for node in proto.graph.node if node.name in names]
+    sizes = _largest_values(proto, chosen, batches) if chosen else {}
+    graph, constants = proto.graph, {tensor.name: tensor for tensor in proto.graph.initializer}
+    nodes = []
+    for node in graph.node:
+        nodes.append(node)
+        if node.name in sizes:
+            nodes.append(_equalized(graph, node, sizes[node.name], constants))
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in used]
+    for field, values in ((graph.node, nodes), (graph.initializer, kept)):
+        values = list(values)
+        del field[:]
+        field.extend(values)
+
+
+def _largest_values(proto, nodes, batches):
+    """Returns by node the largest absolute value in each channel of its result, over the largest.
+
+    A channel that is always 0 counts as the largest.
+    """
+    import onnx
+    import onnxruntime
+
+    measured = onnx.ModelProto()
+    measured.CopyFrom(proto)
+    results = [node.output[0] for node in nodes]
+    del measured.graph.output[:]
+    measured.graph.output.extend(onnx.ValueInfoProto(name=name) for name in results)
+    session = onnxruntime.InferenceSession(
+        measured.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    largest: dict[str, np.ndarray] = {}
+    for batch in batches:
+        for node, values in zip(nodes, session.run(results, batch), strict=True):
+            channels = 1 if node.op_type == "Conv" else values.ndim - 1
+            others = tuple(axis for axis in range(values.ndim) if axis != channels)
+            found = np.abs(values).max(axis=others)
+            largest[node.name] = np.maximum(largest.get(node.name, 0), found)
+    return {
+        name: np.where(sizes > 0, sizes / max(sizes.max(), np.finfo("float32").tiny), 1)
+        for name, sizes in largest.items()
+    }
+
+
+def _equalized(graph, node, sizes, constants):
+    """Divides the weights of a node by the sizes of its channels; returns what multiplies by them.
+
+    Its result gets another name, so that whatever takes it takes the product.
+    """
+    import onnx
+
+    product, divided = node.output[0], f"{node.output[0]}/divided"
+
+    def constant(name, values):
+        graph.initializer.append(onnx.numpy_helper.from_array(values.astype("float32"), name))
+        return name
+
+    weights, *biases = (onnx.numpy_helper.to_array(constants[name]) for name in node.input[1:])
+    along = np.ones(weights.ndim, int)
+    along[channel_axis(node)] = -1
+    node.input[1] = constant(f"{divided}/weights", weights / sizes.reshape(along))
+    for bias in biases:
+        node.input[2] = constant(f"{divided}/bias", bias / sizes)
+    node.output[0] = divided
+    spatial = weights.ndim - 2 if node.op_type == "Conv" else 0
+    factors = constant(f"{divided}/sizes", sizes.reshape(-1, *[1] * spatial))
+    return onnx.helper.make_node(
+        "Mul", [divided, factors], [product], name=name_in(node.name, "Mul")
+    )

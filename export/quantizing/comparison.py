@@ -1,0 +1,54 @@
+"""How far the outputs of an int8 file are from those in float."""
+
+import collections
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from keras_bin.sampling.trial import Batch
+
+Run = Callable[[Batch], Batch]
+
+
+def relative_errors(expected: Run, got: Run, batches: Sequence[Batch]) -> dict[str, float]:
+    """Returns for each output how far it is from the expected one, over all batches.
+
+    That is the norm of the difference over the norm of the expected output, or the share of the
+    elements that differ where these are no floats. It is infinite where one is not finite.
+
+    Args:
+        expected: runs the file in float.
+        got: runs the file in int8.
+        batches: of inputs.
+    """
+    differences: dict[str, float] = collections.defaultdict(float)
+    sizes: dict[str, float] = collections.defaultdict(float)
+    powers: dict[str, float] = {}
+    for batch in batches:
+        found = got(batch)
+        for name, values in expected(batch).items():
+            difference, size, powers[name] = _difference(
+                np.asarray(values), np.asarray(found[name])
+            )
+            differences[name] += difference
+            sizes[name] += size
+    return {name: _ratio(differences[name], sizes[name]) ** power for name, power in powers.items()}
+
+
+def _difference(expected, got):
+    """Returns a sum over the differences, one over the expected values, and what power undoes it.
+
+    They are sums of squares, or counts where the values are no floats.
+    """
+    if not np.issubdtype(expected.dtype, np.floating):
+        return float(np.sum(got != expected)), float(expected.size), 1.0
+    expected, got = expected.astype("float64"), got.astype("float64")
+    difference = float(np.sum(np.square(got - expected)))
+    size = float(np.sum(np.square(expected)))
+    return difference if np.isfinite(difference) else np.inf, size, 0.5
+
+
+def _ratio(difference, size):
+    if not difference:
+        return 0.0
+    return difference / size if size else np.inf

@@ -1,0 +1,50 @@
+"""What a quantization did."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """What was quantized, and how far the outputs moved.
+
+    Attributes:
+        path: the int8 file.
+        runtime: for which runtime it is, `"onnxruntime"` or `"openvino"`.
+        quantized: number of convolutions, dense layers and matrix products in int8.
+        linear: number of all of them.
+        errors: for each output the norm of the difference over the norm of the output in float,
+            on the data; for integers the share that differs.
+        size: bytes of the file.
+        float_size: bytes of the file in float.
+        seconds: wall-clock time.
+
+    Example:
+    >>> from keras_bin.export import QuantizationReport
+    >>> from pathlib import Path
+    >>> print(QuantizationReport(Path("int8.onnx"), "onnxruntime", 20, 22, {"y": 0.02}, 5, 9, 1.5))
+    int8.onnx: int8 for onnxruntime, 20 of 22 linear operators; relative error of the outputs:
+    'y' 0.02; 5 bytes, in float 9; 1.5 s
+    """
+
+    path: Path
+    runtime: str
+    quantized: int
+    linear: int
+    errors: dict[str, float]
+    size: int
+    float_size: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values that JSON can hold."""
+        return {**vars(self), "path": str(self.path)}
+
+    def __str__(self) -> str:
+        errors = ", ".join(f"{name!r} {error:.2g}" for name, error in self.errors.items())
+        return (
+            f"{self.path}: int8 for {self.runtime}, {self.quantized} of {self.linear} linear "
+            f"operators; relative error of the outputs: {errors}; {self.size:,} bytes, in float "
+            f"{self.float_size:,}; {self.seconds:.1f} s"
+        )

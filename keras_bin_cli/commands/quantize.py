@@ -1,0 +1,70 @@
+"""The arguments of `keras-bin quantize`."""
+
+import click
+
+from keras_bin_cli.command import command
+from keras_bin_cli.destinations import check_new_file
+from keras_bin_cli.sources import check_onnx_file, check_samples
+from keras_bin_cli.values import LocalPath, Number, Word
+
+# What the quantizer takes; it is not imported here, as it imports TensorFlow.
+RUNTIMES = ("onnxruntime", "openvino")
+MAX_ERROR = 0.2
+EXAMPLES = """\
+  keras-bin quantize digits.onnx digits-int8.onnx --data pictures.npz
+    writes a file in int8 for ONNX Runtime, calibrated on the pictures
+  keras-bin quantize digits.onnx digits-int8.onnx --data pictures.npz --runtime openvino
+    writes one for OpenVINO; needs the extra `int8`
+"""
+
+
+def quantize() -> click.Command:
+    """Returns the command."""
+    return command(
+        "quantize",
+        _check,
+        [
+            click.Argument(["artifact"], type=LocalPath(), metavar="ARTIFACT"),
+            click.Argument(["out"], type=LocalPath(), metavar="OUT"),
+            click.Option(
+                ["--data"],
+                type=LocalPath(),
+                required=True,
+                metavar="FILE",
+                help="An .npz file with an array per input: a few hundred typical inputs of all "
+                "domains that are to be served.",
+            ),
+            click.Option(
+                ["--runtime"],
+                type=Word(RUNTIMES),
+                default=RUNTIMES[0],
+                help=f"Which runtime it is for. Default: {RUNTIMES[0]}.",
+            ),
+            click.Option(
+                ["--reduce-range"],
+                is_flag=True,
+                help="Give weights 7 bits, for x86 processors without VNNI instructions.",
+            ),
+            click.Option(
+                ["--max-error"],
+                type=Number(float, "a number above 0", lambda value: value > 0),
+                default=MAX_ERROR,
+                metavar="X",
+                help="Largest difference of an output, as a share of its norm. "
+                f"Default: {MAX_ERROR}.",
+            ),
+            click.Option(["--overwrite"], is_flag=True, help="Replace what is at OUT."),
+        ],
+        short="Quantize an ONNX file to int8, statistics kept in float.",
+        description="Quantizes ARTIFACT, an ONNX file in float that `export` has written, and "
+        "writes it to OUT. What takes statistics of a sample stays in float. The file is run on "
+        "the data and compared with ARTIFACT before it appears.",
+        examples=EXAMPLES,
+        is_long=True,
+    )
+
+
+def _check(options):
+    check_onnx_file(options.artifact, "ARTIFACT")
+    check_samples(options.data, "--data")
+    check_new_file(options.out, "OUT", options.overwrite)
