@@ -13,8 +13,10 @@ in. Here a ResNet-20 learns 20,000 pictures of Fashion-MNIST in four styles, as 
   layer and BN elsewhere, and IBN-Net.
 
 The nets of the first seed are exported for each runtime that is installed (ONNX Runtime, OpenVINO,
-LiteRT, TensorFlow), and timed in turns. Each run has a file in `runs/` of the output folder, and
-the program goes on where it was stopped; runs of mixed_domain.py may be put there, too.
+LiteRT, TensorFlow), and timed in turns; in ONNX Runtime and OpenVINO also in int8, calibrated on
+training pictures, as which the nets of all seeds are tested. Each run has a file in `runs/` of the
+output folder, and the program goes on where it was stopped; runs of mixed_domain.py may be put
+there, too.
 
 The output folder receives `results.json`, `results.md` and `serving_cost.png`: accuracy against
 latency, one point a net.
@@ -29,9 +31,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is im
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")  # as many as the other runtimes have
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import mean
 
+import keras
+import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
 
@@ -39,15 +46,17 @@ from common.charts import COLOURS
 from common.mixed_styles import accuracies_by_style
 from common.norms import ALL_NORMS, PLACED_NORMS, SERVED_NORMS, SETTLED
 from common.options import add_norms, add_quick, option_parser, read_options
-from common.report import Claim, lead_tables, norm_table, publish
+from common.report import Claim, lead_tables, mean_and_deviation, norm_table, publish
 from common.whole_files import save_picture
 from fashion import latency
+from fashion.experiment import Experiment
 from fashion.options import add_epochs, add_files, add_recipe
 from fashion.runs import read_experiment
 from fashion.tasks import mixed_styles
+from fashion.training import Task
 
 PROGRAM = "serving_cost.py"
-PICTURES, HELD_OUT = 20_000, 5_000
+PICTURES, HELD_OUT, CALIBRATION = 20_000, 5_000, 256
 NORMS = ["BN", "BIN", SETTLED, *PLACED_NORMS, "BN+IN first"]
 ROUNDS = {1: 400, 32: 60}
 QUICK_ROUNDS = {1: 5, 4: 5}
@@ -60,7 +69,10 @@ LIMITS = {
     "TensorFlow": {1: 1.05, 32: 1.05},
 }
 
+FLOAT = "float"
+
 Times = Mapping[str, Mapping[str, Mapping[int, float]]]
+Read = Mapping[str, Mapping[str, Sequence[float]]]  # by form of the nets and norm, one per seed
 
 
 def ratios(times: Times) -> dict[tuple[str, int], dict[str, float]]:
@@ -110,7 +122,7 @@ def latency_claims(times: Times) -> list[Claim]:
             found[SETTLED] <= LIMITS[runtime][batch],
         )
         for (runtime, batch), found in ratios(times).items()
-        if SETTLED in found and batch in LIMITS[runtime]
+        if SETTLED in found and batch in LIMITS.get(runtime, ())
     ]
 
 
@@ -127,32 +139,85 @@ def latency_table(times: Times) -> Table:
     return table
 
 
-def plot(means: Mapping[str, float], times: Times) -> Figure:
+def plot(read: Read, times: Times) -> Figure:
     """Draws the accuracy of each net over the time of one picture, runtime by runtime."""
-    figure = Figure(figsize=(4 * len(times), 3.8), layout="constrained")
-    plots = figure.subplots(1, len(times), sharey=True, squeeze=False)[0]
-    for axes, (runtime, nets) in zip(plots, times.items(), strict=True):
+    rows = 1 + (len(times) > 4)
+    columns = math.ceil(len(times) / rows)
+    figure = Figure(figsize=(4 * columns + 1.5, 3.8 * rows), layout="constrained")
+    plots = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
+    for axes, (runtime, nets) in zip(plots, times.items(), strict=False):
         batch = min(next(iter(nets.values())))
         for norm, found in ratios({runtime: nets})[runtime, batch].items():
-            marker = "*" if norm == SETTLED else "o"
+            accuracy = mean(read.get(runtime, read[FLOAT])[norm])
             axes.scatter(
-                found, means[norm], s=90, color=COLOURS[norm], marker=marker, label=norm, zorder=2
+                found,
+                accuracy,
+                s=90,
+                color=COLOURS[norm],
+                marker="*" if norm == SETTLED else "o",
+                label=norm,
+                zorder=2,
             )
         axes.set(title=f"{runtime}, batch {batch}", xlabel="time / that of BN")
         axes.grid(color="0.9", zorder=0)
-    plots[0].set_ylabel("held-out accuracy, mean of styles (%)")
-    handles, labels = plots[0].get_legend_handles_labels()
+    for axes in itertools.islice(figure.axes, 0, None, columns):
+        axes.set_ylabel("held-out accuracy, mean of styles (%)")
+    for axes in figure.axes[len(times) :]:
+        axes.remove()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", frameon=False)
     return figure
 
 
-def measure(nets: Mapping[str, object], rounds: Mapping[int, int], folder) -> Times:
+def int8_table(read: Read) -> Table:
+    """Lists how many pictures nets read right in float and in int8."""
+    table = Table("norm", title="Accuracy in float and in int8, mean of the styles, %")
+    for form in read:
+        table.add_column(form, justify="right", no_wrap=True)
+    for norm in next(iter(read.values())):
+        table.add_row(norm, *(mean_and_deviation(scores[norm]) for scores in read.values()))
+    return table
+
+
+def measure(
+    nets: Mapping[str, keras.Model],
+    rounds: Mapping[int, int],
+    folder: Path,
+    pictures: np.ndarray,
+) -> Times:
     """Times nets in every runtime that is installed."""
-    times = {}
+    times: Times = {}
     for runtime in latency.installed():
         print(f"{runtime}: export, and {sum(rounds.values())} rounds")
-        times[runtime] = latency.measure(runtime, nets, rounds, folder)
+        times.update(latency.measure(runtime, nets, rounds, folder, pictures))
     return times
+
+
+def with_int8(
+    runs: Sequence[dict], experiment: Experiment, task: Task, folder: Path, pictures: np.ndarray
+) -> list[dict]:
+    """Adds to the runs what their nets read in int8, in each runtime that takes it."""
+    found = []
+    for run in runs:
+        print(f"int8: seed {run['seed']}, {run['norm']}")
+        net = experiment.load_net(run["seed"], "", run["norm"])
+        read = {
+            latency.int8_of(runtime): latency.read_in_int8(
+                runtime, net, task.tests, folder, pictures
+            )
+            for runtime in latency.installed(latency.IN_INT8)
+        }
+        found.append({**run, "accuracy in int8": read})
+    return found
+
+
+def read_by_form(runs: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
+    """Returns the mean over the styles by form of the nets and norm, one value per seed."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for run in runs:
+        for form, styles in {FLOAT: run["accuracy"], **run["accuracy in int8"]}.items():
+            found.setdefault(form, {}).setdefault(run["norm"], []).append(mean(styles.values()))
+    return found
 
 
 def with_latency(runs: Sequence[dict], times: Times, seed: int) -> list[dict]:
@@ -179,12 +244,16 @@ def main(arguments: list[str] | None = None) -> None:
     experiment = read_experiment(parser, options, {"": mixed_styles}, PICTURES, HELD_OUT)
     runs = experiment.run()
     seed = options.seeds[0]
+    task = experiment.task("", seed)
+    pictures, _ = task.draw(np.arange(min(CALIBRATION, task.number)), np.random.default_rng(0))
     nets = {norm: experiment.load_net(seed, "", norm) for norm in options.norm}
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
-    times = measure(nets, rounds, options.output / "artifacts")
+    times = measure(nets, rounds, options.output / "artifacts", pictures)
+    runs = with_int8(runs, experiment, task, options.output / "artifacts" / "int8", pictures)
+    read = read_by_form(runs)
     rows = accuracies_by_style(runs)
     means = {norm: mean(values) for norm, values in rows["mean"].items()}
-    save_picture(plot(means, times), options.output / "serving_cost.png")
+    save_picture(plot(read, times), options.output / "serving_cost.png")
     report = experiment.report(
         "each drawn in one of four styles",
         "in every style",
@@ -193,6 +262,7 @@ def main(arguments: list[str] | None = None) -> None:
             norm_table("Accuracy on held-out garments, %", rows),
             *lead_tables("Leads on the mean of the styles, points, by seed", rows["mean"]),
             latency_table(times),
+            int8_table(read),
         ],
         [*accuracy_claims(means), *latency_claims(times)],
     )

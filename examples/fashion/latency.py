@@ -1,4 +1,4 @@
-"""How long exported nets take, side by side in each runtime."""
+"""How long exported nets take, side by side in each runtime, and what those in int8 read."""
 
 import importlib.util
 import random
@@ -11,12 +11,16 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_bin.export import export_onnx, export_saved_model, fold
+from fashion.training import Labelled
+from keras_bin.export import export_onnx, export_saved_model, fold, quantize_onnx
 
 THREADS = 2
 LOADS = 2  # where its memory lies makes one file, loaded twice, up to 10 % faster than itself
 
-Call = Callable[[], object]
+READ_BATCH = 1000
+
+Call = Callable[[], np.ndarray]
+Key = tuple[str, str]  # of a form of a runtime, and of a net
 
 
 class Runtime(NamedTuple):
@@ -24,30 +28,41 @@ class Runtime(NamedTuple):
 
     Attributes:
         package: that it takes besides those of the examples, or "".
-        write: writes a net into a folder, and returns what was written.
+        write: writes a net into a folder, and returns what was written; takes pictures, too, on
+            which int8 is calibrated.
         load: takes what was written, and pictures, and returns what runs them.
     """
 
     package: str
-    write: Callable[[keras.Model, Path], Path]
+    write: Callable[[keras.Model, Path, np.ndarray], Path]
     load: Callable[[Path, np.ndarray], Call]
 
 
-def _onnx(runtime: str) -> Callable[[keras.Model, Path], Path]:
-    def write(net, folder):
+def _onnx(runtime: str) -> Callable[[keras.Model, Path, np.ndarray], Path]:
+    def write(net, folder, _pictures):
         path = folder / f"{runtime}.onnx"
         return export_onnx(net, path, runtime=runtime, overwrite=True, verbose=False).path
 
     return write
 
 
-def _saved_model(net, folder):
+def _int8(runtime: str) -> Callable[[keras.Model, Path, np.ndarray], Path]:
+    def write(net, folder, pictures):
+        path = folder / f"{runtime}-int8.onnx"
+        source = _onnx(runtime)(net, folder, pictures)
+        given = {"runtime": runtime, "overwrite": True, "verbose": False}
+        return quantize_onnx(source, path, pictures, **given).path
+
+    return write
+
+
+def _saved_model(net, folder, _pictures):
     return export_saved_model(
         net, folder / "saved_model", 1, runtime="tensorflow", overwrite=True, verbose=False
     ).path
 
 
-def _litert(net, folder):
+def _litert(net, folder, _pictures):
     path = folder / "net.tflite"
     fold(net, runtime="litert").export(str(path), format="litert", verbose=False)
     return path
@@ -61,7 +76,7 @@ def _in_onnx_runtime(path, pictures):
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     feed = {session.get_inputs()[0].name: pictures}
-    return lambda: session.run(None, feed)
+    return lambda: session.run(None, feed)[0]
 
 
 def _in_openvino(path, pictures):
@@ -69,20 +84,21 @@ def _in_openvino(path, pictures):
 
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": THREADS}
     request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
-    return lambda: request.infer([pictures])
+    return lambda: request.infer([pictures])[0]
 
 
 def _in_litert(path, pictures):
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=THREADS)
-    (inputs,) = interpreter.get_input_details()
+    (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
     interpreter.resize_tensor_input(inputs["index"], pictures.shape)
     interpreter.allocate_tensors()
 
     def run():
         interpreter.set_tensor(inputs["index"], pictures)
         interpreter.invoke()
+        return interpreter.get_tensor(outputs["index"])
 
     return run
 
@@ -93,7 +109,7 @@ def _in_tensorflow(path, pictures):
     loaded = tf.saved_model.load(str(path))
     serve = loaded.signatures["serving_default"]
     feed = dict.fromkeys(serve.structured_input_signature[1], tf.constant(pictures))
-    return lambda keep=loaded: [value.numpy() for value in serve(**feed).values()]
+    return lambda keep=loaded: next(value.numpy() for value in serve(**feed).values())
 
 
 RUNTIMES = {
@@ -102,56 +118,105 @@ RUNTIMES = {
     "LiteRT": Runtime("ai_edge_litert", _litert, _in_litert),
     "TensorFlow": Runtime("", _saved_model, _in_tensorflow),
 }
+IN_INT8 = {
+    "ONNX Runtime": Runtime("", _int8("onnxruntime"), _in_onnx_runtime),
+    "OpenVINO": Runtime("nncf", _int8("openvino"), _in_openvino),
+}
 
 
-def installed() -> list[str]:
+def installed(runtimes: Mapping[str, Runtime] = RUNTIMES) -> list[str]:
     """Returns the runtimes whose packages are installed."""
     return [
         name
-        for name, runtime in RUNTIMES.items()
+        for name, runtime in runtimes.items()
         if not runtime.package or importlib.util.find_spec(runtime.package)
     ]
 
 
+def int8_of(runtime: str) -> str:
+    """Returns what a runtime is called in results where it runs nets in int8."""
+    return f"{runtime}, int8"
+
+
 def measure(
-    runtime: str, nets: Mapping[str, keras.Model], rounds: Mapping[int, int], folder: Path
-) -> dict[str, dict[int, float]]:
-    """Writes nets for a runtime, and times them in turns.
+    runtime: str,
+    nets: Mapping[str, keras.Model],
+    rounds: Mapping[int, int],
+    folder: Path,
+    pictures: np.ndarray,
+) -> dict[str, dict[str, dict[int, float]]]:
+    """Writes nets for a runtime, in int8, too, if it can, and times them all in turns.
 
     Args:
         runtime: a key of `RUNTIMES`.
         nets: by name.
         rounds: how often each is timed, by the number of pictures in a call.
         folder: for what is written.
+        pictures: on which int8 is calibrated.
 
     Returns:
-        For each net its median time in milliseconds, by the number of pictures.
+        For the runtime, and for `int8_of` it, by net its median time in milliseconds, by the
+        number of pictures.
     """
-    made = RUNTIMES[runtime]
+    forms = {runtime: RUNTIMES[runtime]}
+    if runtime in installed(IN_INT8):
+        forms[int8_of(runtime)] = IN_INT8[runtime]
     paths = {}
     for number, (name, net) in enumerate(nets.items()):
         own = folder / str(number)
         own.mkdir(parents=True, exist_ok=True)
-        paths[name] = made.write(net, own)
+        for form, made in forms.items():
+            paths[form, name] = made.write(net, own, pictures)
     shape = next(iter(nets.values())).input_shape[1:]
-    times = {}
+    times: dict[str, dict[str, dict[int, float]]] = {form: {} for form in forms}
     for batch, count in rounds.items():
-        pictures = np.random.default_rng(0).random((batch, *shape), "float32")
+        given = np.random.default_rng(0).random((batch, *shape), "float32")
         calls = {
-            (name, load): made.load(path, pictures)
+            (key, load): forms[key[0]].load(path, given)
             for load in range(LOADS)
-            for name, path in paths.items()
+            for key, path in paths.items()
         }
-        for name, seconds in _interleaved(calls, count).items():
-            times.setdefault(name, {})[batch] = round(1e3 * median(seconds), 4)
+        for (form, name), seconds in _interleaved(calls, count).items():
+            times[form].setdefault(name, {})[batch] = round(1e3 * median(seconds), 4)
     return times
 
 
-def _interleaved(calls: Mapping[tuple[str, int], Call], rounds: int) -> dict[str, list[float]]:
+def read_in_int8(
+    runtime: str,
+    net: keras.Model,
+    tests: Mapping[str, Labelled],
+    folder: Path,
+    pictures: np.ndarray,
+) -> dict[str, float]:
+    """Returns by test the percentage of pictures that a net in int8 reads right.
+
+    Args:
+        runtime: a key of `IN_INT8`.
+        net: the net in float.
+        tests: what it reads.
+        folder: for what is written; made if missing.
+        pictures: to calibrate on.
+    """
+    made = IN_INT8[runtime]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = made.write(net, folder, pictures)
+    return {
+        name: round(100 * float(np.mean(_read(made, path, test.pictures) == test.labels)), 2)
+        for name, test in tests.items()
+    }
+
+
+def _read(made, path, pictures):
+    parts = range(0, len(pictures), READ_BATCH)
+    outputs = [made.load(path, pictures[start : start + READ_BATCH])() for start in parts]
+    return np.concatenate(outputs).argmax(-1)
+
+
+def _interleaved(calls: Mapping[tuple[Key, int], Call], rounds: int) -> dict[Key, list[float]]:
     """Times calls in turns, in an order that is drawn anew for each round."""
     shuffle = random.Random(0).shuffle
     order = list(calls)
-    seconds: dict[str, list[float]] = {name: [] for name, _ in order}
+    seconds: dict[Key, list[float]] = {name: [] for name, _ in order}
     for number in range(-2, rounds):  # two rounds to warm up
         shuffle(order)
         for name, load in order:

@@ -58,13 +58,16 @@ def test_quick_run_trains_settles_exports_and_reports(tmp_path):
     results = read_results(out)
     runs = {run["norm"]: run for run in results["runs"]}
     assert set(runs) == {"BN", "BIN", SETTLED, "BN+IN first"}
-    assert set(runs["BN"]["ms"]) == set(latency.installed())
+    in_int8 = {latency.int8_of(name) for name in latency.installed(latency.IN_INT8)}
+    assert set(runs["BN"]["ms"]) == in_int8.union(latency.installed())
+    assert all(set(run["accuracy in int8"]) == in_int8 for run in runs.values())
     assert runs[SETTLED]["epochs"][-1]["rho/cost"] < 0.2  # one of nine layers, or none
     assert "rho/cost" not in runs["BIN"]["epochs"][-1]
     net = keras.saving.load_model(out / "runs_quick" / "seed-0-bin-settled.keras")
     kept = [set(rho.tolist()) for rho in map(np.array, rho_weights(net)) if np.any(rho < 1)]
     assert kept in ([], [{0.5}])
     assert "Time of one call, over that of BN" in printed
+    assert "Accuracy in float and in int8" in printed
     check_picture(out / "serving_cost.png")
     assert json.dumps(results["claims"]).count("settled gates take at most") == len(
         latency.installed()
