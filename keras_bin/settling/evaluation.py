@@ -47,7 +47,8 @@ def evaluation(model: keras.Model, data: Any, batch_size: int | None = None) -> 
         if not recorded:
             raise ValueError(
                 "`evaluate` must call the model's `test_step`, or nothing can be measured; do not "
-                f"override it or `make_test_function`. Received: model={model.name!r}"
+                "override it or `make_test_function`, and leave NNX mode (KERAS_NNX_ENABLED) off. "
+                f"Received: model={model.name!r}"
             )
         return {name: float(value) for name, value in results.items()}
 
