@@ -27,13 +27,13 @@ class Runtime(NamedTuple):
     """What a runtime needs.
 
     Attributes:
-        package: that it takes besides those of the examples, or "".
+        packages: that it takes besides those of the examples.
         write: writes a net into a folder, and returns what was written; takes pictures, too, on
             which int8 is calibrated.
         load: takes what was written, and pictures, and returns what runs them.
     """
 
-    package: str
+    packages: tuple[str, ...]
     write: Callable[[keras.Model, Path, np.ndarray], Path]
     load: Callable[[Path, np.ndarray], Call]
 
@@ -113,14 +113,14 @@ def _in_tensorflow(path, pictures):
 
 
 RUNTIMES = {
-    "ONNX Runtime": Runtime("", _onnx("onnxruntime"), _in_onnx_runtime),
-    "OpenVINO": Runtime("openvino", _onnx("openvino"), _in_openvino),
-    "LiteRT": Runtime("ai_edge_litert", _litert, _in_litert),
-    "TensorFlow": Runtime("", _saved_model, _in_tensorflow),
+    "ONNX Runtime": Runtime((), _onnx("onnxruntime"), _in_onnx_runtime),
+    "OpenVINO": Runtime(("openvino",), _onnx("openvino"), _in_openvino),
+    "LiteRT": Runtime(("ai_edge_litert",), _litert, _in_litert),
+    "TensorFlow": Runtime((), _saved_model, _in_tensorflow),
 }
 IN_INT8 = {
-    "ONNX Runtime": Runtime("", _int8("onnxruntime"), _in_onnx_runtime),
-    "OpenVINO": Runtime("nncf", _int8("openvino"), _in_openvino),
+    "ONNX Runtime": Runtime((), _int8("onnxruntime"), _in_onnx_runtime),
+    "OpenVINO": Runtime(("nncf", "openvino"), _int8("openvino"), _in_openvino),
 }
 
 
@@ -129,7 +129,7 @@ def installed(runtimes: Mapping[str, Runtime] = RUNTIMES) -> list[str]:
     return [
         name
         for name, runtime in runtimes.items()
-        if not runtime.package or importlib.util.find_spec(runtime.package)
+        if all(map(importlib.util.find_spec, runtime.packages))
     ]
 
 

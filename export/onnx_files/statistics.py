@@ -1,8 +1,35 @@
 """Which operators of an ONNX graph take statistics of a sample; exports tell by their names."""
 
 _OF_LAYER = "/keras_bin/"
-_OPERATORS = ("InstanceNormalization", "GroupNormalization")
-_ARITHMETIC = ("Add", "Div", "Mul", "Pow", "Reciprocal", "Reshape", "Sqrt", "Sub", "Transpose")
+_OPERATORS = (
+    "GroupNormalization",
+    "InstanceNormalization",
+    "LayerNormalization",
+    "LpNormalization",
+    "MeanVarianceNormalization",
+    "RMSNormalization",
+)
+_REDUCTIONS = ("GlobalAveragePool", "ReduceL2", "ReduceMean", "ReduceSum", "ReduceSumSquare")
+_ARITHMETIC = (
+    "Abs",
+    "Add",
+    "Cast",
+    "Div",
+    "Expand",
+    "Identity",
+    "Max",
+    "Min",
+    "Mul",
+    "Neg",
+    "Pow",
+    "Reciprocal",
+    "Reshape",
+    "Sqrt",
+    "Squeeze",
+    "Sub",
+    "Transpose",
+    "Unsqueeze",
+)
 
 
 def name_in(layer: str, operator: str) -> str:
@@ -19,25 +46,43 @@ def statistics_nodes(graph) -> set[str]:
     """Returns the names of the nodes that take statistics of a sample, or belong to them.
 
     In an export of keras_bin these are all nodes of its BIN layers that stayed. Elsewhere they are
-    the operators that normalize by statistics, and arithmetic around a mean that is subtracted.
+    the operators that normalize, and arithmetic in which a mean or sum of a tensor meets that
+    tensor again, as in `x - mean(x)` and `x / sqrt(mean(x * x))`.
 
     Args:
         graph: an `onnx.GraphProto` whose nodes have names.
     """
-    found = {
+    named = {
         node.name for node in graph.node if _OF_LAYER in node.name or node.op_type in _OPERATORS
     }
-    centered = {frozenset(node.input) for node in graph.node if node.op_type == "Sub"}
-    results: set[str] = set()
+    return named | _arithmetic(graph, named)
+
+
+def _arithmetic(graph, named):
+    """Returns the names of the nodes that normalize by arithmetic, without those of `named`."""
+    constants = {tensor.name for tensor in graph.initializer}
+    found: set[str] = set()
+    makers: dict[str, str] = {}  # the node of each result of arithmetic
+    lineage: dict[str, set[str]] = {}  # a result, and what arithmetic made it of
+    statistics: set[str] = set()
+    normalized: set[str] = set()
     for node in graph.node:  # sorted, so that each comes after those whose results it takes
-        if node.name in found:
+        if node.name in named or node.op_type not in (*_REDUCTIONS, *_ARITHMETIC):
             continue
-        is_mean = (
-            node.op_type == "ReduceMean" and frozenset((node.input[0], node.output[0])) in centered
-        )
-        if is_mean or (
-            node.op_type in (*_ARITHMETIC, "ReduceMean") and not results.isdisjoint(node.input)
-        ):
-            found.add(node.name)
-            results.update(node.output)
+        inputs = [name for name in node.input if name and name not in constants]
+        result = node.output[0]
+        makers[result] = node.name
+        lineage[result] = {result}.union(*(lineage.get(name, {name}) for name in inputs))
+        if node.op_type in _REDUCTIONS or (inputs and statistics.issuperset(inputs)):
+            statistics.add(result)
+            continue
+        tensors = [name for name in inputs if name not in statistics]
+        of_tensors = set().union(*(lineage.get(name, {name}) for name in tensors))
+        of_statistics = set().union(*(lineage[name] for name in statistics.intersection(inputs)))
+        if of_tensors & of_statistics:
+            found.update(makers[name] for name in of_statistics - of_tensors if name in makers)
+        elif not tensors or not normalized.issuperset(tensors):
+            continue
+        found.add(node.name)
+        normalized.add(result)
     return found

@@ -24,17 +24,32 @@ def equalize_channels(proto, names: Container[str], batches: Sequence[Batch]) ->
     chosen = [node for node in proto.graph.node if node.name in names]
     sizes = _largest_values(proto, chosen, batches) if chosen else {}
     graph, constants = proto.graph, {tensor.name: tensor for tensor in proto.graph.initializer}
-    nodes = []
+    nodes, replaced = [], set()
     for node in graph.node:
         nodes.append(node)
         if node.name in sizes:
+            replaced.update(node.input[1:])
             nodes.append(_equalized(graph, node, sizes[node.name], constants))
-    used = {name for node in nodes for name in node.input}
-    kept = [tensor for tensor in graph.initializer if tensor.name in used]
-    for field, values in ((graph.node, nodes), (graph.initializer, kept)):
-        values = list(values)
-        del field[:]
-        field.extend(values)
+    del graph.node[:]
+    graph.node.extend(nodes)
+    _drop_unused(graph, replaced)
+
+
+def _drop_unused(graph, names):
+    """Drops those constants that nothing in the graph, or in one inside it, takes any more."""
+    visible = [value.name for value in (*graph.input, *graph.output)]
+    unused = names - {*visible, *_taken(graph)}
+    kept = [tensor for tensor in graph.initializer if tensor.name not in unused]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+
+
+def _taken(graph):
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from _taken(inner)
 
 
 def _largest_values(proto, nodes, batches):
@@ -79,11 +94,13 @@ def _equalized(graph, node, sizes, constants):
         graph.initializer.append(onnx.numpy_helper.from_array(values.astype("float32"), name))
         return name
 
-    weights, *biases = (onnx.numpy_helper.to_array(constants[name]) for name in node.input[1:])
+    weights, *biases = (
+        onnx.numpy_helper.to_array(constants[name]) for name in node.input[1:] if name
+    )
     along = np.ones(weights.ndim, int)
     along[channel_axis(node)] = -1
     node.input[1] = constant(f"{divided}/weights", weights / sizes.reshape(along))
-    for bias in biases:
+    for bias in biases:  # of which there is one at most
         node.input[2] = constant(f"{divided}/bias", bias / sizes)
     node.output[0] = divided
     spatial = weights.ndim - 2 if node.op_type == "Conv" else 0

@@ -45,10 +45,10 @@ def _difference(expected, got):
     expected, got = expected.astype("float64"), got.astype("float64")
     difference = float(np.sum(np.square(got - expected)))
     size = float(np.sum(np.square(expected)))
-    return difference if np.isfinite(difference) else np.inf, size, 0.5
+    return difference if np.isfinite(difference + size) else np.inf, size, 0.5
 
 
 def _ratio(difference, size):
     if not difference:
         return 0.0
-    return difference / size if size else np.inf
+    return difference / size if size and np.isfinite(difference) else np.inf

@@ -30,7 +30,8 @@ class Nodes(NamedTuple):
     """The nodes of a graph, by what may be done with them; all are names.
 
     Attributes:
-        linear: convolutions, dense layers and matrix products with constant weights.
+        linear: convolutions, dense layers and matrix products, with constant weights in float32 as
+            their second input.
         statistics: what takes statistics of a sample.
         last: linear operators whose results statistics are taken of, whatever stands between.
         between: what stands between those and the statistics.
@@ -44,8 +45,12 @@ class Nodes(NamedTuple):
 
 def sort_nodes(graph) -> Nodes:
     """Sorts the nodes of an `onnx.GraphProto`, which have names."""
+    import onnx
+
     statistics = statistics_nodes(graph)
-    constants = {tensor.name for tensor in graph.initializer}
+    weights = {
+        tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT
+    }
     producers = {name: node for node in graph.node for name in node.output}
     last: set[str] = set()
     between: set[str] = set()
@@ -62,7 +67,7 @@ def sort_nodes(graph) -> Nodes:
     linear = [
         node.name
         for node in graph.node
-        if node.op_type in _LINEAR and node.name not in statistics and node.input[1] in constants
+        if node.op_type in _LINEAR and node.name not in statistics and node.input[1] in weights
     ]
     return Nodes(tuple(linear), *map(frozenset, (statistics, last, between)))
 
@@ -80,25 +85,41 @@ def integer_nodes(graph, nodes: Nodes) -> list[str]:
     for node in graph.node:  # sorted, so that each comes after those whose results it takes
         if node.name in nodes.statistics | nodes.between:
             continue
-        if node.name in nodes.last:
-            if _pays_before_statistics(node, constants):
-                integer.append(node.name)
-            continue
-        values = [name for name in node.input if name and name not in constants]
-        if (node.op_type in _INTEGER and node.name in nodes.linear) or (
-            node.op_type in _BETWEEN and results.issuperset(values)
+        if node.name in nodes.linear:
+            if not _has_kernel(node, constants):
+                continue
+            if node.name in nodes.last:
+                if _products(node, constants) >= _FEWEST_PRODUCTS:
+                    integer.append(node.name)
+                continue
+        elif node.op_type not in _BETWEEN or not results.issuperset(
+            name for name in node.input if name and name not in constants
         ):
-            integer.append(node.name)
-            results.update(node.output)
+            continue
+        integer.append(node.name)
+        results.update(node.output)
     return integer
 
 
-def _pays_before_statistics(node, constants):
-    if node.op_type not in _INTEGER or not constants.keys() >= set(node.input[1:]):
+def _has_kernel(node, constants):
+    """Tells whether ONNX Runtime quantizes a linear operator, and rightly.
+
+    It leaves the factors of a Gemm out, and knows no biases but one for each channel.
+    """
+    if node.op_type not in _INTEGER:
         return False
+    factors = [each for each in node.attribute if each.name in ("alpha", "beta") and each.f != 1]
+    biases = [constants.get(name) for name in node.input[2:] if name]
+    channels = constants[node.input[1]].dims[channel_axis(node)]
+    return not factors and all(
+        bias is not None and list(bias.dims) == [channels] for bias in biases
+    )
+
+
+def _products(node, constants):
+    """Returns how many products a value of a result is the sum of."""
     weights = constants[node.input[1]]
-    channels = weights.dims[channel_axis(node)]
-    return math.prod(weights.dims) // channels >= _FEWEST_PRODUCTS
+    return math.prod(weights.dims) // weights.dims[channel_axis(node)]
 
 
 def channel_axis(node) -> int:

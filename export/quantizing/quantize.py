@@ -1,35 +1,36 @@
 """Quantizing an ONNX file to int8."""
 
-import importlib.metadata
 import numbers
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keras_bin.errors import ArgumentError
-from keras_bin.networks.signature import Signature
 from keras_bin.runtimes import ONNX_RUNTIME
-from keras_bin.sampling.batches import given_arrays, rows
-from keras_bin.sampling.trial import Batch
 from keras_bin.stages import begin_stage, end_stage, is_verbose, print_line, stages_printed
 
 from ..extras import require_onnx
-from ..files.publish import publish_file, staging
+from ..files.publish import staging
 from ..files.remote import refuse_remote
+from ..onnx_files.external import publish_with_weights
+from ..onnx_files.reader import stated_signature
 from ..onnx_files.writer import check_destination
+from ..results.changes import warn_of_changes
 from ..results.errors import ValuesError
 from ..results.quantization_report import QuantizationReport
 from ..verifying.artifact import load_artifact
+from .calibration import calibration_batches
 from .comparison import relative_errors
 from .nodes import Nodes, sort_nodes
 from .source import finish, quantized_nodes, read_source
-from .tools import TOOLS
+from .tools import TOOLS, Tool, Work
 
-MAX_ERROR = 0.2
-_BATCH = 32
+MAX_ERROR = 0.1
+_SMALL_ERROR = 0.03  # as by rounding to 8 bits
 
 
 def quantize_onnx(
@@ -46,26 +47,32 @@ def quantize_onnx(
     """Quantizes an ONNX file to int8, with the statistics of samples in float.
 
     Weights get a scale for each channel and activations one for each tensor, from their ranges on
-    `data`. All that takes statistics of a sample stays in float. What they are taken of must keep
-    its digits in each channel, as normalization makes small channels large: OpenVINO leaves the
-    result of a convolution in int8 in float; ONNX Runtime, whose results are int8, too, gets
-    channels made equally large by their weights, or the convolution in float where that is as
-    fast. BIN layers whose gates are all 1 are part of a convolution, see `keras_bin.SettleRho`.
+    `data`. All that takes statistics of a sample stays in float. Normalization makes small
+    channels large, so what it takes must keep its digits in every channel. In OpenVINO, a
+    convolution in int8 has its result in float. In ONNX Runtime the result is int8, too, so
+    channels are made equally large: where `s` is the largest absolute value of each channel, over
+    that of all, weights and bias become `w / s` and `b / s`, and the result is multiplied by `s`
+    in float. With fewer than 100 products a value that does not pay, and the convolution stays in
+    float. BIN layers whose gates are all 1 are part of a convolution; see `keras_bin.SettleRho`.
 
     The file is written under a hidden name, checked, run on `data` in its runtime and compared
-    with `artifact`, and only then renamed. It has operators of ONNX's own domain alone, so that
-    other runtimes run it, too.
+    with `artifact`, and only then renamed. If an error is above 0.03 and comes from the linear
+    operators before statistics, as OpenVINO computes some of them wrongly in int8, these stay in
+    float. Serve the file in the runtime that it is for.
 
     Args:
-        artifact: an ONNX file in float, of operator set 13 or above and with its weights inside;
-            best an export with the same `runtime`.
+        artifact: an ONNX file in float32, of operator set 13 or above and with its weights inside;
+            best an export with the same `runtime`. Every input has a batch axis, and none is text.
         path: the file to write, by convention `*.onnx`; its folder is made if missing.
         data: a few hundred typical inputs of all domains that are to be served: an array, or a
-            dict that maps the name of each input to an array.
+            dict that maps the name of each input to an array; all finite. They run in batches of
+            32, or of the size that the file has; rows that do not fill a batch of that size are
+            left out.
         runtime: `"onnxruntime"`, or `"openvino"`, for which nncf quantizes.
         reduce_range: whether weights have 7 bits, for x86 processors without VNNI instructions,
             on which sums of products of 8 bits may overflow.
-        max_error: largest relative error of an output, see `QuantizationReport.errors`.
+        max_error: largest relative error of an output, as a share of its norm on `data`; see
+            `QuantizationReport.errors`. Above 0 and finite.
         overwrite: whether to replace `path` if it exists.
         verbose: whether to print each stage and its seconds. As in `export_onnx`, None means True.
 
@@ -78,9 +85,9 @@ def quantize_onnx(
         ImportError: a package of the extra `onnx` is missing or, for OpenVINO, of `int8`.
         IsADirectoryError: `path` is a folder.
         OSError: `path` cannot be written, or the disk is full.
-        ValueError: `artifact` is no ONNX file in float, has nothing that can be int8, an older
-            operator set, or its weights in another file; `data`, `runtime` or `max_error` cannot
-            be used.
+        ValueError: `artifact` is no ONNX file in float32, has nothing that can be int8, an older
+            operator set, or its weights in another file, is `path` itself, or cannot be quantized;
+            `data`, `runtime` or `max_error` cannot be used.
         ValuesError: an output moves by more than `max_error`, or is not finite.
 
     Example:
@@ -113,12 +120,11 @@ def check_quantization(
     path: str | os.PathLike[str], runtime: str, max_error: float, overwrite: bool
 ) -> None:
     """Checks what does not depend on the file in float; raises what `quantize_onnx` does."""
-    if runtime not in TOOLS:
+    if runtime not in list(TOOLS):
         raise ValueError(f"`runtime` must be one of {list(TOOLS)}. Received: runtime={runtime!r}")
-    if not (isinstance(max_error, numbers.Real) and max_error > 0):
+    if not (isinstance(max_error, numbers.Real) and 0 < max_error < np.inf):
         raise ValueError(
-            "`max_error` must be a number above 0, as a share of the output's norm. "
-            f"Received: max_error={max_error!r}"
+            f"`max_error` must be a finite number above 0. Received: max_error={max_error!r}"
         )
     require_onnx()
     TOOLS[runtime].require()
@@ -140,24 +146,38 @@ def write_quantized(
     start, tool = time.perf_counter(), TOOLS[runtime]
     begin_stage("load")
     source = read_source(artifact)
+    if path.exists() and path.samefile(artifact):
+        raise ArgumentError(
+            "`path` must be another file than `artifact`, which stays what int8 is made from. "
+            f"Received: {str(path)!r} for both"
+        )
     nodes = sort_nodes(source.graph)
-    _check_worth(tool.linear(source.graph, nodes), nodes, artifact)
+    integer = tool.integer(source.graph, nodes)
+    _check_worth(integer, nodes, artifact)
     reference = load_artifact(artifact)
-    batches = _batches(reference.signature, data)
+    batches = calibration_batches(reference.signature, data)
     with staging(path.parent, path) as staged:
-        begin_stage("quantize")
-        named, written = staged / "float.onnx", staged / f"{path.name}.int8"
+        named, written = staged / "float.onnx", staged / "quantized.onnx"
         onnx.save(source, named)
-        proto = tool.quantize(named, staged, nodes, batches, reduce_range)
-        version = importlib.metadata.version(tool.package)
-        finish(proto, source, f"{tool.package} {version}", runtime)
-        onnx.save(proto, written, format="protobuf")
-        onnx.checker.check_model(str(written), full_check=True)
-        begin_stage("verify")
-        errors = relative_errors(reference.run, tool.load(written), batches)
+
+        def attempt(chosen: list[str]) -> tuple[Any, dict[str, float]]:
+            begin_stage("quantize")
+            proto = _quantized(tool, Work(named, staged, nodes, chosen, batches, reduce_range))
+            finish(proto, source, tool.package, runtime)
+            onnx.save(proto, written)
+            begin_stage("verify")
+            return proto, relative_errors(reference.run, tool.load(written), batches)
+
+        proto, errors = attempt(integer)
+        rest = [name for name in integer if name not in nodes.last]
+        if max(errors.values()) > _SMALL_ERROR and 0 < len(rest) < len(integer):
+            proto, errors = _better((proto, errors), attempt(rest))
+            onnx.save(proto, written)
         _check_errors(errors, max_error)
+        if overwrite and path.is_file() and path.stat().st_size:  # an empty file has no clients
+            warn_of_changes(path, stated_signature, reference.signature, ordered=True)
         begin_stage("publish")
-        publish_file(written, path, overwrite)
+        publish_with_weights(written, path, overwrite)
         end_stage()
     return QuantizationReport(
         path=path,
@@ -172,42 +192,46 @@ def write_quantized(
 
 
 def _check_worth(integer: list[str], nodes: Nodes, artifact: Path) -> None:
-    if not integer:
+    if not nodes.linear:
         raise ValueError(
-            "`artifact` must have a convolution, dense layer or matrix product with constant "
-            "weights that is worth running in int8; keep it in float, or settle gates at 1 first "
-            f"(keras_bin.SettleRho). Received: {str(artifact)!r}, which has {len(nodes.linear)} "
-            "of them, none worth it"
+            "`artifact` must have convolutions, dense layers or matrix products with constant "
+            "weights in float32; there is nothing else to quantize. "
+            f"Received: {str(artifact)!r}"
+        )
+    if not set(integer).intersection(nodes.linear):
+        raise ValueError(
+            "`artifact` must have a linear operator that is worth running in int8 in ONNX Runtime, "
+            "which has kernels for convolutions, dense layers and matrix products, and which takes "
+            "100 products a value before statistics; keep the file in float, settle gates at 1 "
+            '(keras_bin.SettleRho), or pass runtime="openvino". '
+            f"Received: {str(artifact)!r}, with {len(nodes.linear)} linear operators, none worth it"
         )
 
 
-def _batches(signature: Signature, data: np.ndarray | Mapping[str, np.ndarray]) -> list[Batch]:
-    """Returns the data in batches of 32, or of the number of rows that the file takes."""
-    if not isinstance(data, Mapping):
-        if len(signature.inputs) != 1:
-            names = [info.name for info in signature.inputs]
-            raise ArgumentError(
-                "`data` must map the name of every input to an array where there are several. "
-                f"Received: {type(data).__name__} for inputs {names}"
-            )
-        data = {signature.inputs[0].name: data}
-    fixed = {size for info in signature.inputs for size in info.shape[:1] if size is not None}
-    arrays = given_arrays(signature, data, "data", max(fixed, default=1))
-    for info in signature.inputs:
-        shape = arrays[info.name].shape
-        if len(shape) != len(info.shape) or any(
-            want not in (None, have) for want, have in zip(info.shape[1:], shape[1:], strict=True)
-        ):
-            raise ArgumentError(
-                f"`data` must have the shapes of the inputs, {info.shape} for {info.name!r}. "
-                f"Received: {shape}"
-            )
-    size = max(fixed, default=_BATCH)
-    rest = rows(arrays) % size if fixed else 0
-    return [
-        {name: array[start : start + size] for name, array in arrays.items()}
-        for start in range(0, rows(arrays) - rest, size)
-    ]
+def _quantized(tool: Tool, work: Work) -> Any:
+    """Quantizes a file, and says what to do where the library cannot."""
+    import onnx
+
+    try:
+        proto = tool.quantize(work)
+        onnx.checker.check_model(proto, full_check=True)
+    except Exception as error:  # those of the libraries share no other class
+        raise ValueError(
+            f"{tool.package} must be able to quantize the file; keep it in float, or quantize it "
+            f"for another runtime. {tool.package} says: {type(error).__name__}: {error}"
+        ) from error
+    return proto
+
+
+def _better(
+    first: tuple[Any, dict[str, float]], without_last: tuple[Any, dict[str, float]]
+) -> tuple[Any, dict[str, float]]:
+    """Returns the second of two attempts if most of the error comes from what it leaves in float.
+
+    OpenVINO 2026.4 subtracts the mean of an int8 convolution's result from that result wrongly.
+    """
+    (_, errors), (_, fewer) = first, without_last
+    return without_last if 3 * max(fewer.values()) < max(errors.values()) else first
 
 
 def _check_errors(errors: Mapping[str, float], max_error: float) -> None:
@@ -215,7 +239,7 @@ def _check_errors(errors: Mapping[str, float], max_error: float) -> None:
     if wrong:
         raise ValuesError(
             f"The outputs in int8 must be within {max_error:g} of those in float, as a share of "
-            "their norm; give typical `data` of all domains, or another `max_error` if that is "
-            "what the model can be used with. The errors are:",
+            "their norm; give typical `data` of all domains, or a larger `max_error` if the model "
+            "can be used with that. The errors are:",
             wrong,
         )

@@ -4,7 +4,7 @@ import contextlib
 import importlib
 import io
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,27 +17,45 @@ from .channels import equalize_channels
 from .nodes import Nodes, integer_nodes
 
 
+class Work(NamedTuple):
+    """What is to be quantized.
+
+    Attributes:
+        source: the file in float.
+        folder: for files in between.
+        nodes: those of its graph.
+        integer: names of those that are to be int8.
+        batches: to calibrate on.
+        reduce_range: whether weights have 7 bits.
+    """
+
+    source: Path
+    folder: Path
+    nodes: Nodes
+    integer: Collection[str]
+    batches: Sequence[Batch]
+    reduce_range: bool
+
+
 class Tool(NamedTuple):
     """How files are quantized for a runtime, and run there.
 
     Attributes:
         package: the name of the library that quantizes.
         require: raises an ImportError where it is missing.
-        linear: takes a graph and its `Nodes`, and returns the names of those linear operators that
-            become int8.
-        quantize: takes the file in float, a folder for what it writes, its `Nodes`, batches to
-            calibrate on, and whether weights have 7 bits; returns the `onnx.ModelProto`.
+        integer: takes a graph and its `Nodes`, and returns the names of those that can be int8.
+        quantize: returns the `onnx.ModelProto`.
         load: takes a file, and returns what runs it on a batch.
     """
 
     package: str
     require: Callable[[], None]
-    linear: Callable[[Any, Nodes], list[str]]
-    quantize: Callable[[Path, Path, Nodes, Sequence[Batch], bool], Any]
+    integer: Callable[[Any, Nodes], list[str]]
+    quantize: Callable[[Work], Any]
     load: Callable[[Path], Callable[[Batch], Batch]]
 
 
-def _by_onnx_runtime(source, folder, nodes, batches, reduce_range):
+def _by_onnx_runtime(work):
     """Gives weights a scale for each channel, and keeps activations unsigned.
 
     Those are what ONNX Runtime's int8 kernels for x86 processors take; on signed ones a net takes
@@ -47,21 +65,20 @@ def _by_onnx_runtime(source, folder, nodes, batches, reduce_range):
     import onnx
     from onnxruntime.quantization import QuantType, quant_pre_process, quantize_static
 
-    proto = onnx.load(source)
-    integer = integer_nodes(proto.graph, nodes)
-    equalize_channels(proto, nodes.last.intersection(integer), batches)
-    onnx.save(proto, source)
-    shaped, target = folder / "shaped.onnx", folder / "quantized.onnx"
-    quant_pre_process(source, shaped, skip_optimization=True, skip_symbolic_shape=True)
+    equal, shaped, target = (work.folder / f"{name}.onnx" for name in ("equal", "shaped", "int8"))
+    proto = onnx.load(work.source)
+    equalize_channels(proto, work.nodes.last.intersection(work.integer), work.batches)
+    onnx.save(proto, equal)
+    quant_pre_process(equal, shaped, skip_optimization=True, skip_symbolic_shape=True)
     quantize_static(
         shaped,
         target,
-        _reader(batches),
+        _reader(work.batches),
         per_channel=True,
-        reduce_range=reduce_range,
+        reduce_range=work.reduce_range,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
-        nodes_to_quantize=integer,
+        nodes_to_quantize=list(work.integer),
     )
     return onnx.load(target)
 
@@ -81,15 +98,11 @@ def _reader(batches):
     return Reader()
 
 
-def _of_onnx_runtime(graph, nodes):
-    return [name for name in integer_nodes(graph, nodes) if name in nodes.linear]
-
-
 def _in_onnx_runtime(path):
     return load_artifact(path).run
 
 
-def _by_nncf(source, _folder, nodes, batches, reduce_range):
+def _by_nncf(work):
     """Takes the largest ranges of all samples, and corrects no biases.
 
     By default nncf takes the mean of each batch's range, which cuts off what is larger in one
@@ -98,17 +111,19 @@ def _by_nncf(source, _folder, nodes, batches, reduce_range):
     """
     import onnx
 
+    nodes = work.nodes
+    in_float = nodes.statistics | nodes.between | set(nodes.linear).difference(work.integer)
     with _quiet():
         import nncf
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
         return nncf.quantize(
-            onnx.load(source),
-            nncf.Dataset(batches),
-            subset_size=len(batches),
-            ignored_scope=nncf.IgnoredScope(names=sorted(nodes.statistics | nodes.between)),
+            onnx.load(work.source),
+            nncf.Dataset(work.batches),
+            subset_size=len(work.batches),
+            ignored_scope=nncf.IgnoredScope(names=sorted(in_float)),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
-                overflow_fix=nncf.OverflowFix.ENABLE if reduce_range else None,
+                overflow_fix=nncf.OverflowFix.ENABLE if work.reduce_range else None,
                 activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
                 disable_bias_correction=True,
             ),
@@ -134,20 +149,24 @@ def _of_nncf(_graph, nodes):
 
 
 def _in_openvino(path):
+    import onnx
     import openvino
 
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
     request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
+    names = [output.name for output in onnx.load(path).graph.output]
 
     def run(batch):
-        return {key.any_name: value.copy() for key, value in request.infer(batch).items()}
+        results = request.infer(batch)
+        values = (results[port].copy() for port in request.model_outputs)
+        return dict(zip(names, values, strict=True))
 
     return run
 
 
 TOOLS = {
     ONNX_RUNTIME: Tool(
-        "onnxruntime", require_onnx, _of_onnx_runtime, _by_onnx_runtime, _in_onnx_runtime
+        "onnxruntime", require_onnx, integer_nodes, _by_onnx_runtime, _in_onnx_runtime
     ),
     OPENVINO: Tool("nncf", require_nncf, _of_nncf, _by_nncf, _in_openvino),
 }

@@ -1,5 +1,6 @@
 """Batches of inputs that an artifact and its model are compared on, given or generated."""
 
+import warnings
 from collections.abc import Mapping
 
 import keras
@@ -78,10 +79,7 @@ def given_arrays(
             f"Received: {received} for inputs {sorted(wanted)}"
         )
     try:
-        arrays = {
-            name: np.asarray(given[name], None if info.dtype == "string" else info.dtype)
-            for name, info in wanted.items()
-        }
+        arrays = {name: _as_dtype(given[name], info.dtype) for name, info in wanted.items()}
     except (TypeError, ValueError) as error:
         raise ArgumentError(
             f"`{argument}` must hold values of the inputs' dtypes; NumPy says: {error}. Received: "
@@ -94,6 +92,24 @@ def given_arrays(
             f"Received: shapes={shapes}"
         )
     return arrays
+
+
+def _as_dtype(values, dtype):
+    """Returns an array of a dtype that holds the values that were given, whole.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    array = np.asarray(values)
+    if dtype == "string":
+        return array
+    if not np.can_cast(array.dtype, dtype, "same_kind") and array.dtype.kind in "iufcb":
+        with np.errstate(invalid="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+            cast = array.astype(dtype)
+        if not np.array_equal(cast, array):
+            raise ValueError(f"{array.dtype} values change when they are cast to {dtype}")
+    return np.asarray(array, dtype)
 
 
 def _given(signature, samples):

@@ -9,7 +9,7 @@ from keras_bin_cli.values import LocalPath, Number, Word
 
 # What the quantizer takes; it is not imported here, as it imports TensorFlow.
 RUNTIMES = ("onnxruntime", "openvino")
-MAX_ERROR = 0.2
+MAX_ERROR = 0.1
 EXAMPLES = """\
   keras-bin quantize digits.onnx digits-int8.onnx --data pictures.npz
     writes a file in int8 for ONNX Runtime, calibrated on the pictures
@@ -47,7 +47,7 @@ def quantize() -> click.Command:
             ),
             click.Option(
                 ["--max-error"],
-                type=Number(float, "a number above 0", lambda value: value > 0),
+                type=Number(float, "a finite number above 0", lambda value: value > 0),
                 default=MAX_ERROR,
                 metavar="X",
                 help="Largest difference of an output, as a share of its norm. "

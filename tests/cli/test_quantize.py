@@ -74,7 +74,7 @@ def test_wrong_arguments_end_with_2(folder, tmp_path, capsys):
         ],
         "OUT must not exist": arguments(folder, folder / "float.onnx"),
         "it must be onnxruntime or openvino": arguments(folder, out, "--runtime", "litert"),
-        "it must be a number above 0": arguments(folder, out, "--max-error", "0"),
+        "it must be a finite number above 0": arguments(folder, out, "--max-error", "0"),
     }.items():
         assert main(["quantize", *given]) == 2, words
         assert words in capsys.readouterr().err

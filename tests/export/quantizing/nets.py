@@ -9,6 +9,7 @@ from keras_bin.export import export_onnx
 NORMS = {
     "mixed": lambda: keras_bin.BatchInstanceNormalization(rho_initializer=0.5),
     "batch": lambda: keras_bin.BatchInstanceNormalization(),
+    "parted": lambda: keras_bin.BatchInstanceNormalization(rho_initializer=[0.0] * 3 + [1.0] * 13),
     "instance": lambda: keras_bin.BatchInstanceNormalization(rho_initializer="zeros"),
     "group": lambda: keras.layers.GroupNormalization(-1),
 }

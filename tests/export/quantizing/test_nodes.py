@@ -15,22 +15,26 @@ def graph_of(*given, **options):
     return onnx.load(exported(*given, **options)).graph
 
 
+@pytest.fixture(scope="module")
+def absorbed(tmp_path_factory):
+    """The graph of a net whose normalizations leave no node."""
+    return graph_of(tmp_path_factory.mktemp("batch"), BATCH)
+
+
 def kinds(graph, names):
     return sorted(node.op_type for node in graph.node if node.name in names)
 
 
 @pytest.mark.parametrize("runtime", ["any", "onnxruntime", "openvino"])
 @pytest.mark.parametrize("lowering", ["instance_normalization", "reduce_mean"])
-def test_all_nodes_of_a_layer_belong_to_its_statistics(lowering, runtime, tmp_path):
+def test_all_nodes_of_a_layer_belong_to_its_statistics(lowering, runtime, tmp_path, absorbed):
     graph = graph_of(tmp_path, MIXED, runtime=runtime, lowering=lowering)
     others = [node.op_type for node in graph.node if node.name not in statistics_nodes(graph)]
-    absorbed = graph_of(tmp_path, BATCH)  # no node is left of its layers
     assert sorted(others) == sorted(node.op_type for node in absorbed.node)
 
 
-def test_net_of_batch_normalization_has_no_statistics(tmp_path):
-    graph = graph_of(tmp_path, BATCH)
-    nodes = sort_nodes(graph)
+def test_net_of_batch_normalization_has_no_statistics(absorbed):
+    graph, nodes = absorbed, sort_nodes(absorbed)
     assert not nodes.statistics | nodes.last | nodes.between
     assert kinds(graph, integer_nodes(graph, nodes)).count("Conv") == 3
 
