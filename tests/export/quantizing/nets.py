@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 import keras_bin
-from keras_bin.export import export_onnx
+from keras_bin.export import export_onnx, quantize_onnx
 
 NORMS = {
     "mixed": lambda: keras_bin.BatchInstanceNormalization(rho_initializer=0.5),
@@ -13,6 +13,7 @@ NORMS = {
     "instance": lambda: keras_bin.BatchInstanceNormalization(rho_initializer="zeros"),
     "group": lambda: keras.layers.GroupNormalization(-1),
 }
+MIXED = ("mixed",) * 3
 
 
 def pictures(count=64):
@@ -22,7 +23,7 @@ def pictures(count=64):
     return coarse.repeat(4, 1).repeat(4, 2).astype("float32")
 
 
-def net(norms=("mixed",) * 3, decades=1.0):
+def net(norms=MIXED, decades=1.0):
     """Returns a net of three convolutions and a residual addition.
 
     Args:
@@ -51,3 +52,8 @@ def exported(folder, *given, **options):
     """Returns the path of a net's ONNX file; see `net` and `export_onnx`."""
     path = folder / "float.onnx"
     return export_onnx(net(*given), path, verbose=False, overwrite=True, **options).path
+
+
+def quantized(artifact, path, **options):
+    """Quantizes a net on `pictures`; see `quantize_onnx`."""
+    return quantize_onnx(artifact, path, pictures(), verbose=False, **options)
