@@ -13,10 +13,10 @@ in. Here a ResNet-20 learns 20,000 pictures of Fashion-MNIST in four styles, as 
   layer and BN elsewhere, and IBN-Net.
 
 The nets of the first seed are exported for each runtime that is installed (ONNX Runtime, OpenVINO,
-LiteRT, TensorFlow), and timed in turns; in ONNX Runtime and OpenVINO also in int8, calibrated on
-training pictures, as which the nets of all seeds are tested. Each run has a file in `runs/` of the
-output folder, and the program goes on where it was stopped; runs of mixed_domain.py may be put
-there, too.
+LiteRT, TensorFlow), and timed in turns. In ONNX Runtime and OpenVINO they are timed in int8, too, and
+the nets of all seeds are tested in int8, calibrated on training pictures of the first seed. Each
+run has a file in `runs/` of the output folder, and trainings go on where they were stopped; runs of
+mixed_domain.py may be put there, too.
 
 The output folder receives `results.json`, `results.md` and `serving_cost.png`: accuracy against
 latency, one point a net.
@@ -129,7 +129,12 @@ def latency_claims(times: Times) -> list[Claim]:
 def latency_table(times: Times) -> Table:
     """Lists the time of each net over that of BN."""
     rows = ratios(times)
-    table = Table("runtime", "batch", "BN, ms", title="Time of one call, over that of BN")
+    table = Table(
+        "runtime",
+        "batch",
+        "BN, ms",
+        title=f"Time of one call, over that of BN ({latency.versions()})",
+    )
     norms = [norm for norm in next(iter(times.values())) if norm != "BN"]
     for norm in norms:
         table.add_column(norm, justify="right", no_wrap=True)
@@ -140,7 +145,7 @@ def latency_table(times: Times) -> Table:
 
 
 def plot(read: Read, times: Times) -> Figure:
-    """Draws the accuracy of each net over the time of one picture, runtime by runtime."""
+    """Draws the accuracy of each net over the time of one picture, by runtime, float and int8."""
     rows = 1 + (len(times) > 4)
     columns = math.ceil(len(times) / rows)
     figure = Figure(figsize=(4 * columns + 1.5, 3.8 * rows), layout="constrained")

@@ -30,11 +30,12 @@ def require_onnx() -> None:
 
 
 def require_nncf() -> None:
-    """Checks that the packages of the `int8` extra can be imported.
+    """Checks that the packages of the extras `onnx` and `int8` can be imported.
 
     Raises:
         ImportError: one of them is missing.
     """
+    require_onnx()
     _require(("openvino", "nncf"), "Quantizing for OpenVINO needs", "int8")
 
 

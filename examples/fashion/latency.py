@@ -1,5 +1,7 @@
 """How long exported nets take, side by side in each runtime, and what those in int8 read."""
 
+import contextlib
+import importlib.metadata
 import importlib.util
 import random
 import time
@@ -18,6 +20,7 @@ THREADS = 2
 LOADS = 2  # where its memory lies makes one file, loaded twice, up to 10 % faster than itself
 
 READ_BATCH = 1000
+PACKAGES = ("onnxruntime", "openvino", "nncf", "ai-edge-litert")
 
 Call = Callable[[], np.ndarray]
 Key = tuple[str, str]  # of a form of a runtime, and of a net
@@ -131,6 +134,15 @@ def installed(runtimes: Mapping[str, Runtime] = RUNTIMES) -> list[str]:
         for name, runtime in runtimes.items()
         if all(map(importlib.util.find_spec, runtime.packages))
     ]
+
+
+def versions() -> str:
+    """Returns the versions of the runtimes, and of what quantizes, that are installed."""
+    found = []
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f"{package} {importlib.metadata.version(package)}")
+    return ", ".join(found)
 
 
 def int8_of(runtime: str) -> str:

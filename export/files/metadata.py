@@ -7,7 +7,8 @@ from typing import Any
 from .facts import GATES, GIVEN_NAMES, LAYERS, check_facts, parse_json
 
 VERSION = "keras_bin"  # the key that only an export of keras_bin has
-QUANTIZATION = "quantization"  # the key of what says by what a file was quantized
+RUNTIME = "runtime"
+QUANTIZATION = "quantization"  # by what a file was quantized
 FACTS = {"given_names": GIVEN_NAMES, "layers": LAYERS, "rho": GATES}  # values that are JSON
 
 

@@ -7,7 +7,7 @@ import keras
 
 import keras_bin
 
-from ..files.metadata import VERSION
+from ..files.metadata import RUNTIME, VERSION
 from ..preparation import Preparation
 from ..results.layer_report import LayerFold
 from ..results.plain import plain
@@ -37,7 +37,7 @@ def write_metadata(
             "keras": keras.__version__,
             "tf2onnx": tf2onnx.__version__,
             "lowering": lowering,
-            "runtime": prepared.runtime,
+            RUNTIME: prepared.runtime,
             "given_names": json.dumps(prepared.exported.given_names),
             "layers": json.dumps(plain(layers)),
             "rho": json.dumps(plain(prepared.rho)),

@@ -9,7 +9,14 @@ _OPERATORS = (
     "MeanVarianceNormalization",
     "RMSNormalization",
 )
-_REDUCTIONS = ("GlobalAveragePool", "ReduceL2", "ReduceMean", "ReduceSum", "ReduceSumSquare")
+_REDUCTIONS = (
+    "GlobalAveragePool",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceMean",
+    "ReduceSum",
+    "ReduceSumSquare",
+)
 _ARITHMETIC = (
     "Abs",
     "Add",
@@ -30,6 +37,9 @@ _ARITHMETIC = (
     "Transpose",
     "Unsqueeze",
 )
+# What keeps a statistic away from 0, and what has a shape beside its tensor.
+_BOUNDS = ("Clip", "Relu")
+_SHAPED = ("Expand", "Reshape")
 
 
 def name_in(layer: str, operator: str) -> str:
@@ -67,9 +77,11 @@ def _arithmetic(graph, named):
     statistics: set[str] = set()
     normalized: set[str] = set()
     for node in graph.node:  # sorted, so that each comes after those whose results it takes
-        if node.name in named or node.op_type not in (*_REDUCTIONS, *_ARITHMETIC):
+        taken = node.input[:1] if node.op_type in _SHAPED else node.input
+        inputs = [name for name in taken if name and name not in constants]
+        bounds = node.op_type in _BOUNDS and statistics.issuperset(inputs)
+        if node.name in named or not (bounds or node.op_type in (*_REDUCTIONS, *_ARITHMETIC)):
             continue
-        inputs = [name for name in node.input if name and name not in constants]
         result = node.output[0]
         makers[result] = node.name
         lineage[result] = {result}.union(*(lineage.get(name, {name}) for name in inputs))

@@ -100,8 +100,8 @@ def _equalized(graph, node, sizes, constants):
     along = np.ones(weights.ndim, int)
     along[channel_axis(node)] = -1
     node.input[1] = constant(f"{divided}/weights", weights / sizes.reshape(along))
-    for bias in biases:  # of which there is one at most
-        node.input[2] = constant(f"{divided}/bias", bias / sizes)
+    if biases:
+        node.input[2] = constant(f"{divided}/bias", biases[0] / sizes)
     node.output[0] = divided
     spatial = weights.ndim - 2 if node.op_type == "Conv" else 0
     factors = constant(f"{divided}/sizes", sizes.reshape(-1, *[1] * spatial))

@@ -1,13 +1,13 @@
 """How far the outputs of an int8 file are from those in float."""
 
 import collections
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from keras_bin.sampling.trial import Batch
 
-Run = Callable[[Batch], Batch]
+from .running import Run
 
 
 def relative_errors(expected: Run, got: Run, batches: Sequence[Batch]) -> dict[str, float]:
@@ -40,6 +40,8 @@ def _difference(expected, got):
 
     They are sums of squares, or counts where the values are no floats.
     """
+    if got.shape != expected.shape:
+        return np.inf, 1.0, 1.0
     if not np.issubdtype(expected.dtype, np.floating):
         return float(np.sum(got != expected)), float(expected.size), 1.0
     expected, got = expected.astype("float64"), got.astype("float64")

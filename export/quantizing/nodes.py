@@ -7,7 +7,7 @@ from ..onnx_files.statistics import statistics_nodes
 
 _LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 # Linear operators for which ONNX Runtime has kernels in int8, and what may stand between two.
-_INTEGER = ("Conv", "Gemm", "MatMul")
+_KERNELS = ("Conv", "Gemm", "MatMul")
 _BETWEEN = (
     "Add",
     "AveragePool",
@@ -106,7 +106,7 @@ def _has_kernel(node, constants):
 
     It leaves the factors of a Gemm out, and knows no biases but one for each channel.
     """
-    if node.op_type not in _INTEGER:
+    if node.op_type not in _KERNELS:
         return False
     factors = [each for each in node.attribute if each.name in ("alpha", "beta") and each.f != 1]
     biases = [constants.get(name) for name in node.input[2:] if name]
@@ -118,8 +118,10 @@ def _has_kernel(node, constants):
 
 def _products(node, constants):
     """Returns how many products a value of a result is the sum of."""
-    weights = constants[node.input[1]]
-    return math.prod(weights.dims) // weights.dims[channel_axis(node)]
+    dims = constants[node.input[1]].dims
+    if node.op_type == "Conv":
+        return math.prod(dims[1:])
+    return dims[-1] if channel_axis(node) == -2 or len(dims) == 1 else dims[-2]
 
 
 def channel_axis(node) -> int:

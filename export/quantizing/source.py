@@ -1,16 +1,13 @@
-"""The file in float that is quantized, and what the one in int8 says about itself."""
+"""The file in float that is quantized."""
 
-import importlib.metadata
 import itertools
-from collections.abc import Container
 from pathlib import Path
 
-from ..files.metadata import QUANTIZATION
 from ..onnx_files.proto import read_proto
 from ..onnx_files.size import external_locations
 
 _OLDEST_OPSET = 13  # of a scale for each channel
-_INTEGER = (
+_QUANTIZED = (
     "ConvInteger",
     "DequantizeLinear",
     "DynamicQuantizeLinear",
@@ -45,7 +42,7 @@ def read_source(path: Path):
             "An ONNX file must hold its weights itself to be quantized; those of 2 GB and more are "
             f"not supported. Received: {str(path)!r}, whose weights are in another file"
         )
-    if any(node.op_type in _INTEGER for node in proto.graph.node):
+    if any(node.op_type in _QUANTIZED for node in proto.graph.node):
         raise ValueError(
             "`artifact` must be in float; quantize the file that it was made from. "
             f"Received: {str(path)!r}, which is quantized"
@@ -53,33 +50,6 @@ def read_source(path: Path):
     _constants_to_initializers(proto.graph)
     _name_nodes(proto.graph)
     return proto
-
-
-def finish(proto, source, package: str, runtime: str) -> None:
-    """Gives a quantized model the metadata of its source, and says what has quantized it.
-
-    Args:
-        proto: the quantized model.
-        source: the model in float.
-        package: the library that has quantized it.
-        runtime: for which runtime it is.
-    """
-    import onnx
-
-    metadata = {pair.key: pair.value for pair in source.metadata_props}
-    metadata.update(runtime=runtime)
-    metadata[QUANTIZATION] = f"int8 by {package} {importlib.metadata.version(package)}"
-    del proto.metadata_props[:]
-    onnx.helper.set_model_props(proto, metadata)
-    proto.producer_name, proto.producer_version = source.producer_name, source.producer_version
-
-
-def quantized_nodes(graph, linear: Container[str]) -> list[str]:
-    """Returns the names of those linear operators whose weights are int8."""
-    integer = {
-        name for node in graph.node if node.op_type == "DequantizeLinear" for name in node.output
-    }
-    return [node.name for node in graph.node if node.name in linear and node.input[1] in integer]
 
 
 def _name_nodes(graph):

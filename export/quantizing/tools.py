@@ -12,9 +12,9 @@ from keras_bin.runtimes import ONNX_RUNTIME, OPENVINO
 from keras_bin.sampling.trial import Batch
 
 from ..extras import require_nncf, require_onnx
-from ..verifying.artifact import load_artifact
 from .channels import equalize_channels
 from .nodes import Nodes, integer_nodes
+from .running import Run, in_onnx_runtime, in_openvino
 
 
 class Work(NamedTuple):
@@ -41,18 +41,20 @@ class Tool(NamedTuple):
     """How files are quantized for a runtime, and run there.
 
     Attributes:
-        package: the name of the library that quantizes.
+        runtime: the name of the runtime.
+        package: that of the library that quantizes.
         require: raises an ImportError where it is missing.
         integer: takes a graph and its `Nodes`, and returns the names of those that can be int8.
         quantize: returns the `onnx.ModelProto`.
         load: takes a file, and returns what runs it on a batch.
     """
 
+    runtime: str
     package: str
     require: Callable[[], None]
     integer: Callable[[Any, Nodes], list[str]]
     quantize: Callable[[Work], Any]
-    load: Callable[[Path], Callable[[Batch], Batch]]
+    load: Callable[[Path], Run]
 
 
 def _by_onnx_runtime(work):
@@ -96,10 +98,6 @@ def _reader(batches):
             return next(self._rest, None)
 
     return Reader()
-
-
-def _in_onnx_runtime(path):
-    return load_artifact(path).run
 
 
 def _by_nncf(work):
@@ -148,25 +146,14 @@ def _of_nncf(_graph, nodes):
     return list(nodes.linear)
 
 
-def _in_openvino(path):
-    import onnx
-    import openvino
-
-    settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
-    names = [output.name for output in onnx.load(path).graph.output]
-
-    def run(batch):
-        results = request.infer(batch)
-        values = (results[port].copy() for port in request.model_outputs)
-        return dict(zip(names, values, strict=True))
-
-    return run
-
-
 TOOLS = {
     ONNX_RUNTIME: Tool(
-        "onnxruntime", require_onnx, integer_nodes, _by_onnx_runtime, _in_onnx_runtime
+        "ONNX Runtime",
+        "onnxruntime",
+        require_onnx,
+        integer_nodes,
+        _by_onnx_runtime,
+        in_onnx_runtime,
     ),
-    OPENVINO: Tool("nncf", require_nncf, _of_nncf, _by_nncf, _in_openvino),
+    OPENVINO: Tool("OpenVINO", "nncf", require_nncf, _of_nncf, _by_nncf, in_openvino),
 }

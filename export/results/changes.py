@@ -7,9 +7,18 @@ from pathlib import Path
 
 from keras_bin.networks.signature import Signature, TensorInfo
 
+_ADVICE = (
+    "pass the old names as `input_names` and `output_names` (--input-names and --output-names in a "
+    "shell)"
+)
+
 
 def warn_of_changes(
-    path: Path, read: Callable[[Path], Signature], after: Signature, ordered: bool = False
+    path: Path,
+    read: Callable[[Path], Signature],
+    after: Signature,
+    ordered: bool = False,
+    advice: str = _ADVICE,
 ) -> None:
     """Warns if clients of an artifact have to change with an export that takes its place.
 
@@ -18,6 +27,7 @@ def warn_of_changes(
         read: reads its signature.
         after: the signature of the new one.
         ordered: whether the order of inputs and outputs counts as well.
+        advice: how the old names are kept.
     """
     try:
         lines = changes(read(path), after, ordered)
@@ -31,8 +41,7 @@ def warn_of_changes(
             return
         message = (
             f"Clients of {str(path)!r} have to change, as this export has other names, dtypes or "
-            "shapes; pass the old names as `input_names` and `output_names` (--input-names and "
-            "--output-names in a shell) to keep those. "
+            f"shapes; {advice} to keep those. "
             f"The changes are: {'; '.join(lines)}"
         )
     warnings.warn(message, stacklevel=4)  # where the user calls the export

@@ -12,7 +12,7 @@ from keras_bin.runtimes import ANY
 
 from ..extras import require_onnx, require_tensorflow
 from ..files.manifest import read_manifest
-from ..files.metadata import QUANTIZATION, VERSION, facts_in
+from ..files.metadata import QUANTIZATION, RUNTIME, VERSION, facts_in
 from ..files.saved_model import is_saved_model
 from ..results.errors import VerificationError
 
@@ -118,8 +118,8 @@ def _load_onnx(path):
         Signature(infos(session.get_inputs()), infos(session.get_outputs())),
         _in_words(run, "ONNX Runtime"),
         facts_in(metadata, path).get("given_names") or {},
-        metadata.get("runtime", ANY) if VERSION in metadata else ANY,
-        metadata.get(QUANTIZATION, "") if VERSION in metadata else "",
+        metadata.get(RUNTIME, ANY) if VERSION in metadata else ANY,
+        metadata.get(QUANTIZATION, ""),
     )
 
 

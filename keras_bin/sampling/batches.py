@@ -103,13 +103,13 @@ def _as_dtype(values, dtype):
     array = np.asarray(values)
     if dtype == "string":
         return array
-    if not np.can_cast(array.dtype, dtype, "same_kind") and array.dtype.kind in "iufcb":
-        with np.errstate(invalid="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
-            cast = array.astype(dtype)
-        if not np.array_equal(cast, array):
-            raise ValueError(f"{array.dtype} values change when they are cast to {dtype}")
-    return np.asarray(array, dtype)
+    with np.errstate(invalid="ignore", over="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        cast = np.asarray(array, dtype)
+    rounds = array.dtype.kind in "iufb" and np.issubdtype(cast.dtype, np.floating)
+    if array.dtype.kind in "iufcb" and not rounds and not np.array_equal(cast, array):
+        raise ValueError(f"{array.dtype} values change when they are cast to {dtype}")
+    return cast
 
 
 def _given(signature, samples):

@@ -56,8 +56,8 @@ def quantize() -> click.Command:
             click.Option(["--overwrite"], is_flag=True, help="Replace what is at OUT."),
         ],
         short="Quantize an ONNX file to int8, statistics kept in float.",
-        description="Quantizes ARTIFACT, an ONNX file in float that `export` has written, and "
-        "writes it to OUT. What takes statistics of a sample stays in float. The file is run on "
+        description="Quantizes ARTIFACT, an ONNX file in float, best one that `export` has written "
+        "for the runtime, and writes it to OUT. What takes statistics of a sample stays in float. The file is run on "
         "the data and compared with ARTIFACT before it appears.",
         examples=EXAMPLES,
         is_long=True,

@@ -55,29 +55,41 @@ def test_error_that_is_too_large_ends_with_1(folder, tmp_path, capsys):
     assert not out.exists()
 
 
-def test_wrong_arguments_end_with_2(folder, tmp_path, capsys):
-    out = tmp_path / "int8.onnx"
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """A folder with a model, a SavedModel, and pictures under another name."""
+    made = tmp_path_factory.mktemp("others")
     model = bin_model()
-    model.save(tmp_path / "net.keras")
-    export_saved_model(model, tmp_path / "net", 1, verbose=False)
-    np.savez(tmp_path / "other.npz", picture=pictures())
-    data = ["--data", str(folder / "pictures.npz")]
-    for words, given in {
-        "which is a .keras file": [str(tmp_path / "net.keras"), str(out), *data],
-        "`keras-bin export` writes one": [str(tmp_path / "net" / "1"), str(out), *data],
-        "does not exist": [str(folder / "flaot.onnx"), str(out), *data],
-        "Missing option '--data'": [str(folder / "float.onnx"), str(out)],
-        "--data must be an .npz file": [*arguments(folder, out)[:3], str(folder / "float.onnx")],
-        "must map the name of every input": [
-            *arguments(folder, out)[:3],
-            str(tmp_path / "other.npz"),
-        ],
-        "OUT must not exist": arguments(folder, folder / "float.onnx"),
-        "it must be onnxruntime or openvino": arguments(folder, out, "--runtime", "litert"),
-        "it must be a finite number above 0": arguments(folder, out, "--max-error", "0"),
-    }.items():
-        assert main(["quantize", *given]) == 2, words
-        assert words in capsys.readouterr().err
+    model.save(made / "net.keras")
+    export_saved_model(model, made / "net", 1, verbose=False)
+    np.savez(made / "other.npz", picture=pictures())
+    return made
+
+
+WRONG = {
+    "which is a .keras file": ["{others}/net.keras", "{out}", "--data", "{net}/pictures.npz"],
+    "`keras-bin export` writes one": ["{others}/net/1", "{out}", "--data", "{net}/pictures.npz"],
+    "does not exist": ["{net}/flaot.onnx", "{out}", "--data", "{net}/pictures.npz"],
+    "Missing option '--data'": ["{net}/float.onnx", "{out}"],
+    "--data must be an .npz file": ["{net}/float.onnx", "{out}", "--data", "{net}/float.onnx"],
+    "must map the name of every input": [
+        "{net}/float.onnx",
+        "{out}",
+        "--data",
+        "{others}/other.npz",
+    ],
+    "OUT must not exist": ["{net}/float.onnx", "{net}/float.onnx", "--data", "{net}/pictures.npz"],
+    "it must be onnxruntime or openvino": ["{net}/float.onnx", "{out}", "--runtime", "litert"],
+    "it must be a finite number above 0": ["{net}/float.onnx", "{out}", "--max-error", "0"],
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_wrong_arguments_end_with_2(words, folder, others, tmp_path, capsys):
+    out = tmp_path / "int8.onnx"
+    given = [word.format(net=folder, others=others, out=out) for word in WRONG[words]]
+    assert main(["quantize", *given]) == 2
+    assert words in capsys.readouterr().err
     assert not out.exists()
 
 

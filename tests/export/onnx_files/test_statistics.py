@@ -23,6 +23,10 @@ STATISTICS = {
     "y = Div(d, s)",
     "root mean square": "q = Mul(c, c) v = ReduceMean <axes = [1]> (q) s = Sqrt(v) y = Div(c, s)",
     "norm": "s = ReduceL2 <axes = [2, 3]> (c) f = Max(s, g) y = Div(c, f)",
+    "norm, expanded": "s = ReduceL2 <axes = [1]> (c) f = Clip(s, g) h = Shape(c) e = Expand(f, h) "
+    "y = Div(c, e)",
+    "variance above 0": "m = ReduceMean <axes = [2, 3]> (c) d = Sub(c, m) q = Mul(d, d) "
+    "v = ReduceMean <axes = [2, 3]> (q) r = Relu(v) s = Sqrt(r) y = Div(d, s)",
     "groups": "r = Reshape(c, g) m = ReduceMean <axes = [2]> (r) d = Sub(r, m) y = Reshape(d, b)",
 }
 NONE = {
@@ -49,9 +53,8 @@ def found_in(text):
 @pytest.mark.parametrize("text", STATISTICS.values(), ids=STATISTICS)
 def test_all_nodes_of_a_normalization_are_found(text):
     made = {node.output[0] for node in graph_of(text).node}
-    before_it = {"r"} if "Reshape" in text else set()
-    after_it = {"y"} if "Reshape" in text else set()
-    assert found_in(f"c = Relu(x) {text}") >= made - before_it - after_it
+    of_shapes = {"r", "y"} if "Reshape" in text else {"h"} if "Shape" in text else set()
+    assert found_in(f"c = Relu(x) {text}") >= made - of_shapes
     assert "c" not in found_in(f"c = Relu(x) {text}")
 
 

@@ -1,5 +1,6 @@
 """Inputs and files that are quantized, replaced or refused."""
 
+import errno
 import os
 
 import numpy as np
@@ -7,6 +8,7 @@ import onnx
 import pytest
 
 from keras_bin.export import export_onnx, quantize_onnx
+from keras_bin.export.quantizing.tools import TOOLS
 from tests.export.kinds import bin_model
 from tests.export.quantizing.nets import MIXED, exported, pictures, quantized
 
@@ -105,7 +107,7 @@ def test_replaced_file_leaves_no_weights_and_warns_of_clients(tmp_path, mixed):
     old.graph.output[0].name = old.graph.node[-1].output[0] = "scores"
     weights = f"{path.name}.0123abcd.data"
     onnx.save(old, path, save_as_external_data=True, location=weights, size_threshold=0)
-    with pytest.warns(UserWarning, match="'scores' .* have to change|have to change.*'scores'"):
+    with pytest.warns(UserWarning, match="have to change.*export the file in float.*'scores'"):
         quantized(mixed, path, overwrite=True)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["float.onnx", "int8.onnx"]
 
@@ -116,7 +118,7 @@ WRONG = {
     "no array": ({"data": {"picture": 1}}, r"`data` must map.*\['picture'\].*\['image'\]"),
     "other shape": ({"data": np.ones((4, 8, 8))}, r"`data` must have.*16, 16, 3.*\(4, 8, 8\)"),
     "other size": ({"data": np.ones((4, 8, 8, 3))}, r"`data` must have.*\(4, 8, 8, 3\)"),
-    "fractions of integers": ({"data": {"image": 1 + 1j * pictures()}}, "values change"),
+    "complex numbers": ({"data": {"image": 1 + 1j * pictures()}}, "values change"),
     "infinity": ({"data": np.full((4, 16, 16, 3), [np.inf, 0, 0])}, "infinity in row 0"),
     "infinite error": ({"max_error": np.inf}, "must be a finite number above 0"),
     "list of runtimes": ({"runtime": ["openvino"]}, "`runtime` must be one of"),
@@ -165,3 +167,27 @@ def test_file_that_cannot_be_quantized_is_refused(tmp_path, mixed):
     with pytest.raises(ValueError, match="nothing else to quantize"):
         quantize_onnx(layer, out, np.ones((4, *bin_model().input_shape[1:])), verbose=False)
     assert not os.path.lexists(out)
+
+
+def out_of_space(*_given):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def out_of_order(*_given):
+    raise RuntimeError("out of order")
+
+
+@pytest.mark.parametrize("step", ["quantize", "load"])
+@pytest.mark.parametrize(
+    ("failure", "raised", "words"),
+    [
+        (out_of_space, OSError, "No space left"),
+        (out_of_order, ValueError, r"must be able to .*keep it in float.*Error: out of order$"),
+    ],
+)
+def test_failure_midway_leaves_nothing(failure, raised, words, step, tmp_path, mixed, monkeypatch):
+    broken = TOOLS["onnxruntime"]._replace(**{step: failure})
+    monkeypatch.setitem(TOOLS, "onnxruntime", broken)
+    with pytest.raises(raised, match=words):
+        quantized(mixed, tmp_path / "int8.onnx")
+    assert not list(tmp_path.iterdir())

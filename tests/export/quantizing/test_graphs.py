@@ -4,13 +4,13 @@ import numpy as np
 import onnx
 import pytest
 
-from keras_bin.export import ValuesError, quantize_onnx
+from keras_bin.export import quantize_onnx
 
 CONV = "a = Conv <pads = [1, 1, 1, 1]> (x, w) r = Relu(a) c = Conv <pads = [1, 1, 1, 1]> (r, w)"
 IN = "y = InstanceNormalization(c, one, zero)"
 WEIGHTS = {"w": (16, 16, 3, 3)}
 # The text of each graph, the shape of a sample, and the shapes of its weights. All take x and
-# return y; channels differ by up to 30 times.
+# return what they make last; channels differ by up to 30 times.
 GRAPHS = {
     "rank 3": ("c = Conv <pads = [4, 4]> (x, w)" + IN, (16, 9), {"w": (16, 16, 9)}),
     "rank 5": ("c = Conv(x, w)" + IN, (16, 5, 5, 5), {"w": (16, 16, 3, 3, 3)}),
@@ -65,7 +65,12 @@ GRAPHS = {
         (16, 8, 8),
         WEIGHTS,
     ),
-    "norm": (f"{CONV} s = ReduceL2 <axes = [2, 3]> (c) y = Div(c, s)", (16, 8, 8), WEIGHTS),
+    "norm": (
+        f"{CONV} s = ReduceL2 <axes = [2, 3]> (c) f = Clip(s, tiny) h = Shape(c) e = Expand(f, h) "
+        "y = Div(c, e)",
+        (16, 8, 8),
+        {**WEIGHTS, "tiny": ()},
+    ),
     "layer normalization": (
         f"{CONV} y = LayerNormalization <axis = 2> (c, plane)",
         (16, 8, 8),
@@ -77,6 +82,8 @@ GRAPHS = {
         WEIGHTS,
     ),
 }
+# Linear operators that ONNX Runtime's quantizer gets wrong.
+IN_FLOAT = {"factors": 1, "biases of other shapes": 2}
 
 
 def model_of(text, shape, weights):
@@ -124,7 +131,8 @@ def test_digits_are_kept(kind, runtime, tmp_path):
         verbose=False,
     )
     assert max(report.errors.values()) < 0.03
-    assert report.quantized
+    in_float = IN_FLOAT.get(kind, 0) if runtime == "onnxruntime" else 0
+    assert report.quantized == report.linear - in_float
 
 
 def conv_and_normalization():
@@ -221,6 +229,22 @@ def test_file_of_which_all_would_be_wrong_is_refused(tmp_path):
     text = "c = Conv <pads = [1, 1, 1, 1]> (x, w) m = ReduceMean <axes = [2, 3]> (c) y = Sub(c, m)"
     onnx.save(model_of(text, (16, 8, 8), WEIGHTS), tmp_path / "float.onnx")
     given = (tmp_path / "float.onnx", tmp_path / "int8.onnx", data_of((16, 8, 8)))
-    with pytest.raises(ValuesError, match=r"within 0.1 of those in float"):
-        quantize_onnx(*given, runtime="openvino", verbose=False)
+    with pytest.raises(ValueError, match=r"that openvino computes rightly in int8"):
+        quantize_onnx(*given, runtime="openvino", max_error=9, verbose=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["float.onnx"]
+
+
+def test_deep_net_stays_in_int8(runtime, tmp_path):
+    """Its errors are those of rounding, and not the runtime's."""
+    layers = [
+        f"c{n} = Conv <pads = [1, 1, 1, 1]> (y{n}, w) "
+        f"y{n + 1} = InstanceNormalization(c{n}, one, zero)"
+        for n in range(12)
+    ]
+    text = f"y0 = Relu(x) {' '.join(layers)} p = GlobalMaxPool(y12) f = Flatten(p) z = MatMul(f, v)"
+    weights = {**WEIGHTS, "v": (16, 8)}
+    onnx.save(model_of(text, (16, 8, 8), weights), tmp_path / "float.onnx")
+    given = (tmp_path / "float.onnx", tmp_path / "int8.onnx", data_of((16, 8, 8)))
+    report = quantize_onnx(*given, runtime=runtime, verbose=False)
+    assert report.errors["z"] > 0.01
+    assert (report.quantized, report.linear) == (13, 13)

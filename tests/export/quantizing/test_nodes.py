@@ -77,3 +77,4 @@ def test_other_layers_have_statistics_too(norm, tmp_path):
     graph = graph_of(tmp_path, (norm,) * 3)
     nodes = sort_nodes(graph)
     assert kinds(graph, nodes.last) == ["Conv"] * 3
+    assert len(nodes.statistics) >= 3
