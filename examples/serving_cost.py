@@ -13,10 +13,10 @@ in. Here a ResNet-20 learns 20,000 pictures of Fashion-MNIST in four styles, as 
   layer and BN elsewhere, and IBN-Net.
 
 The nets of the first seed are exported for each runtime that is installed (ONNX Runtime, OpenVINO,
-LiteRT, TensorFlow), and timed in turns. In ONNX Runtime and OpenVINO they are timed in int8, too, and
-the nets of all seeds are tested in int8, calibrated on training pictures of the first seed. Each
-run has a file in `runs/` of the output folder, and trainings go on where they were stopped; runs of
-mixed_domain.py may be put there, too.
+LiteRT, TensorFlow), and timed in turns. In ONNX Runtime and OpenVINO they are timed in int8, too,
+and the nets of all seeds are tested in int8, calibrated on training pictures of the first seed.
+Each run has a file in `runs/` of the output folder, and trainings go on where they were stopped;
+runs of mixed_domain.py may be put there, too.
 
 The output folder receives `results.json`, `results.md` and `serving_cost.png`: accuracy against
 latency, one point a net.

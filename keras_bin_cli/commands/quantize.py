@@ -57,8 +57,8 @@ def quantize() -> click.Command:
         ],
         short="Quantize an ONNX file to int8, statistics kept in float.",
         description="Quantizes ARTIFACT, an ONNX file in float, best one that `export` has written "
-        "for the runtime, and writes it to OUT. What takes statistics of a sample stays in float. The file is run on "
-        "the data and compared with ARTIFACT before it appears.",
+        "for the runtime, and writes it to OUT. What takes statistics of a sample stays in float. "
+        "The file is run on the data and compared with ARTIFACT before it appears.",
         examples=EXAMPLES,
         is_long=True,
     )
