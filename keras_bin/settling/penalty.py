@@ -23,7 +23,7 @@ class InstancePenalty(keras.regularizers.Regularizer):
 
     Args:
         strength: in units of the loss per gate, finite and 0 or more. To weigh layers by what they
-            cost, multiply it by `cost / channels` of `keras_bin.rho_worth`.
+            cost, multiply it by `cost / channels` of `keras_bin.rho_worth`; docs/settling.md does.
 
     Raises:
         ValueError: `strength` is out of its range.
