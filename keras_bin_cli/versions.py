@@ -13,6 +13,8 @@ _PACKAGES = (
     "tf2onnx",
     "onnx",
     "onnxruntime",
+    "openvino",
+    "nncf",
 )
 
 

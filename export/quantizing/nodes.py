@@ -57,7 +57,7 @@ def sort_nodes(graph) -> Nodes:
     waiting = [name for node in graph.node if node.name in statistics for name in node.input]
     while waiting:
         node = producers.get(waiting.pop())
-        if node is None or node.name in statistics | last | between:
+        if node is None or any(node.name in seen for seen in (statistics, last, between)):
             continue
         if node.op_type in _LINEAR:
             last.add(node.name)
@@ -82,8 +82,9 @@ def integer_nodes(graph, nodes: Nodes) -> list[str]:
     constants = {tensor.name: tensor for tensor in graph.initializer}
     integer: list[str] = []
     results: set[str] = set()
+    in_float = nodes.statistics | nodes.between
     for node in graph.node:  # sorted, so that each comes after those whose results it takes
-        if node.name in nodes.statistics | nodes.between:
+        if node.name in in_float:
             continue
         if node.name in nodes.linear:
             if not _has_kernel(node, constants):

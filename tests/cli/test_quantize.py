@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_bin.export import export_saved_model
 from keras_bin_cli.commands.quantize import MAX_ERROR, RUNTIMES
 from keras_bin_cli.program import main
 from tests.export.kinds import bin_model
@@ -59,9 +59,8 @@ def test_error_that_is_too_large_ends_with_1(folder, tmp_path, capsys):
 def others(tmp_path_factory):
     """A folder with a model, a SavedModel, and pictures under another name."""
     made = tmp_path_factory.mktemp("others")
-    model = bin_model()
-    model.save(made / "net.keras")
-    export_saved_model(model, made / "net", 1, verbose=False)
+    bin_model().save(made / "net.keras")
+    tf.saved_model.save(tf.Module(), str(made / "net" / "1"))
     np.savez(made / "other.npz", picture=pictures())
     return made
 

@@ -52,12 +52,12 @@ def test_every_runtime_has_limits():
 def test_quick_run_trains_settles_exports_and_reports(tmp_path):
     folder = make_fashion(tmp_path / "data")
     out = tmp_path / "out"
-    norms = ["bn", "bin", "bin-settled", "bn+in-first"]
+    norms = ["bn", "bin", "bin-settled"]
     arguments = ["--quick", "--seeds", 1, "--norm", *norms, "--folder", folder, "--output", out]
     printed = run_program("serving_cost.py", *arguments)
     results = read_results(out)
     runs = {run["norm"]: run for run in results["runs"]}
-    assert set(runs) == {"BN", "BIN", SETTLED, "BN+IN first"}
+    assert set(runs) == {"BN", "BIN", SETTLED}
     in_int8 = {latency.int8_of(name) for name in latency.installed(latency.IN_INT8)}
     assert set(runs["BN"]["ms"]) == in_int8.union(latency.installed())
     assert all(set(run["accuracy in int8"]) == in_int8 for run in runs.values())
