@@ -9,6 +9,8 @@ from keras_bin.sampling.trial import Batch
 from ..onnx_files.statistics import name_in
 from .nodes import channel_axis
 
+_SMALLEST = 1e-6  # of the largest: weights are divided by it
+
 
 def equalize_channels(proto, names: Container[str], batches: Sequence[Batch]) -> None:
     """Divides weights of linear operators by how large the channels of their results are.
@@ -55,7 +57,7 @@ def _taken(graph):
 def _largest_values(proto, nodes, batches):
     """Returns by node the largest absolute value in each channel of its result, over the largest.
 
-    A channel that is always 0 counts as the largest.
+    A channel that is always 0 counts as the largest, and none is less than a millionth of that.
     """
     import onnx
     import onnxruntime
@@ -76,7 +78,7 @@ def _largest_values(proto, nodes, batches):
             found = np.abs(values).max(axis=others)
             largest[node.name] = np.maximum(largest.get(node.name, 0), found)
     return {
-        name: np.where(sizes > 0, sizes / max(sizes.max(), np.finfo("float32").tiny), 1)
+        name: np.where(sizes > 0, np.maximum(sizes / (sizes.max() or 1), _SMALLEST), 1)
         for name, sizes in largest.items()
     }
 
