@@ -234,6 +234,15 @@ def test_file_of_which_all_would_be_wrong_is_refused(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["float.onnx"]
 
 
+def test_file_of_which_nothing_pays_in_onnx_runtime_is_refused(tmp_path):
+    text = f"c = ConvTranspose(x, w) {IN}"
+    onnx.save(model_of(text, (16, 8, 8), WEIGHTS), tmp_path / "float.onnx")
+    given = (tmp_path / "float.onnx", tmp_path / "int8.onnx", data_of((16, 8, 8)))
+    with pytest.raises(ValueError, match=r'worth running in int8.*runtime="openvino".*none worth'):
+        quantize_onnx(*given, verbose=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["float.onnx"]
+
+
 def test_deep_net_stays_in_int8(runtime, tmp_path):
     """Its errors are those of rounding, and not the runtime's."""
     layers = [
