@@ -8,6 +8,7 @@ from keras_bin.sampling.trial import Batch
 
 from ..onnx_files.statistics import name_in
 from .nodes import channel_axis
+from .running import in_onnx_runtime
 
 _SMALLEST = 1e-6  # of the largest: weights are divided by it
 
@@ -60,19 +61,17 @@ def _largest_values(proto, nodes, batches):
     A channel that is always 0 counts as the largest, and none is less than a millionth of that.
     """
     import onnx
-    import onnxruntime
 
     measured = onnx.ModelProto()
     measured.CopyFrom(proto)
-    results = [node.output[0] for node in nodes]
     del measured.graph.output[:]
-    measured.graph.output.extend(onnx.ValueInfoProto(name=name) for name in results)
-    session = onnxruntime.InferenceSession(
-        measured.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+    measured.graph.output.extend(onnx.ValueInfoProto(name=node.output[0]) for node in nodes)
+    run = in_onnx_runtime(measured.SerializeToString())
     largest: dict[str, np.ndarray] = {}
     for batch in batches:
-        for node, values in zip(nodes, session.run(results, batch), strict=True):
+        results = run(batch)
+        for node in nodes:
+            values = results[node.output[0]]
             channels = 1 if node.op_type == "Conv" else values.ndim - 1
             others = tuple(axis for axis in range(values.ndim) if axis != channels)
             found = np.abs(values).max(axis=others)

@@ -8,11 +8,11 @@ from keras_bin.sampling.trial import Batch
 Run = Callable[[Batch], Batch]
 
 
-def in_onnx_runtime(path: Path, fuses: bool = True) -> Run:
+def in_onnx_runtime(file: Path | bytes, fuses: bool = True) -> Run:
     """Returns what runs a file in ONNX Runtime, on the CPU.
 
     Args:
-        path: the file.
+        file: its path, or its content.
         fuses: whether operators are fused. Otherwise they run one by one, linear ones in float
             between DequantizeLinear and QuantizeLinear; what fuses them may compute something
             else, and has crashed on files that nncf had written.
@@ -22,7 +22,7 @@ def in_onnx_runtime(path: Path, fuses: bool = True) -> Run:
     levels = onnxruntime.GraphOptimizationLevel
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if fuses else levels.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return lambda batch: dict(zip(names, session.run(names, batch), strict=True))
 
