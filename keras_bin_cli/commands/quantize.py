@@ -13,8 +13,9 @@ MAX_ERROR = 0.1
 EXAMPLES = """\
   keras-bin quantize digits.onnx digits-int8.onnx --data pictures.npz
     writes a file in int8 for ONNX Runtime, calibrated on the pictures
-  keras-bin quantize digits.onnx digits-int8.onnx --data pictures.npz --runtime openvino
-    writes one for OpenVINO; needs the extra `int8`
+  keras-bin export digits.keras openvino.onnx --runtime openvino
+  keras-bin quantize openvino.onnx openvino-int8.onnx --data pictures.npz --runtime openvino
+    write one for OpenVINO; needs the extra `int8`
 """
 
 
