@@ -22,8 +22,8 @@ class Version(NamedTuple):
     """One version of a model.
 
     Attributes:
-        version: its number, the name of its folder.
-        size: bytes of all its files.
+        version: its number, which is also the name of its folder.
+        size: total size of its files, in bytes.
     """
 
     version: int
@@ -35,8 +35,8 @@ class VersionsFolder(NamedTuple):
 
     Attributes:
         path: the folder.
-        size: bytes of all its files.
-        versions: the SavedModels in it, the highest last.
+        size: total size of its files, in bytes.
+        versions: the SavedModels in it, the highest version last.
     """
 
     path: Path
@@ -60,13 +60,13 @@ def describe(
         unsafe: for a `.keras` file, see `load_keras_file`.
 
     Returns:
-        A description of plain values, of a class for each kind; `as_dict` returns them for JSON.
+        A description of plain values, with a class for each kind; `as_dict` returns it for JSON.
 
     Raises:
         FileNotFoundError: `path` is not a file or folder.
-        ImportError: it is an ONNX file, and a package of the `onnx` extra is missing; or a module
-            of `imports` cannot be imported.
-        ValueError: it is something else, or damaged, or `path` is an address of an object store.
+        ImportError: `path` is an ONNX file and a package of the `onnx` extra is missing, or a
+            module of `imports` cannot be imported.
+        ValueError: `path` is something else, damaged, or the address of an object store.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -100,6 +100,6 @@ def _describe_versions(path):
     if not found:
         raise ValueError(
             "A folder must be a SavedModel, with a saved_model.pb, or hold SavedModels in folders "
-            f"named by integers. Received: {str(path)!r}"
+            f"whose names are integers. Received: {str(path)!r}"
         )
     return VersionsFolder(path, size_on_disk(path), found)

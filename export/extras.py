@@ -1,4 +1,4 @@
-"""Checks that what only the exporter needs is there, with errors that say how to get it."""
+"""Checks for what only the exporter needs, with errors that say how to get it."""
 
 import importlib
 
@@ -6,7 +6,7 @@ import keras
 
 
 def require_tensorflow() -> None:
-    """Checks that Keras runs on TensorFlow, which traces the models that are exported.
+    """Checks that Keras runs on TensorFlow, which traces models for export.
 
     Raises:
         RuntimeError: Keras runs on another backend.

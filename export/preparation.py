@@ -1,4 +1,4 @@
-"""The work that all formats of one export share."""
+"""The work that all formats of an export share."""
 
 import functools
 import time
@@ -29,9 +29,9 @@ from .verifying.tolerance import check_tolerances
 
 
 class Preparation:
-    """A model that is exported, with all that does not depend on the format.
+    """A model to export, with everything that does not depend on the format.
 
-    Each part is made when it is first needed, and then shared by all formats.
+    Each part is computed when it is first needed, then shared by all formats.
 
     Args:
         model: the model to export.
@@ -42,12 +42,12 @@ class Preparation:
         runtime: see `fold`.
 
     Raises:
-        TypeError: `model` is not a Keras model, or see `ExportedModel`.
-        ValueError: `model` is not built, or see `ExportedModel`.
+        TypeError: `model` is not a Keras model; see also `ExportedModel`.
+        ValueError: `model` is not built; see also `ExportedModel`.
 
     Attributes:
-        exported: the model, and the gates that it is exported with.
-        runtime: for which runtime it is exported.
+        exported: the model and the gates that it is exported with.
+        runtime: the runtime that it is exported for.
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Preparation:
         self._graphs: dict[bool, ExportGraph] = {}
         if names := _automatic_names(self.exported.model, input_names, output_names):
             warnings.warn(
-                "Inputs and outputs without a name get one from Keras that changes with the layers "
-                "which a process made before, so that clients may fail on the next training; name "
-                "the keras.Input and the last layer, or pass `input_names` and `output_names` "
-                "(--input-names and --output-names in a shell), which may hold the names as they "
-                f"are. Received: model {model.name!r} with {' and '.join(names)}",
+                "Inputs and outputs without a name get one from Keras that depends on the layers "
+                "made earlier in the process, so it may change with the next training and break "
+                "clients; name the keras.Input and the last layer, or pass `input_names` and "
+                "`output_names` (--input-names and --output-names in a shell), which may be the "
+                f"current names. Received: model {model.name!r} with {' and '.join(names)}",
                 stacklevel=3,
             )
         if self.exported.is_half:
@@ -98,10 +98,10 @@ class Preparation:
     def graph(
         self, arithmetic: bool, weights: Sequence = (), keep_variables: bool = False
     ) -> ExportGraph:
-        """Returns the graph that is written; it is shared, and must not be changed.
+        """Returns the graph to write, which is shared and must not be changed.
 
         Args:
-            arithmetic: whether operators compute instance branches; marks stand for them if not.
+            arithmetic: whether operators compute instance branches; if not, marks stand for them.
             weights: variables that stay inputs of the graph.
             keep_variables: whether all variables stay variables.
 
@@ -132,12 +132,12 @@ class Preparation:
 
     @functools.cached_property
     def snapping_difference(self) -> float | None:
-        """What changing gates does to the outputs, at most, or None if none changed.
+        """The largest change of an output that changed gates cause, or None if no gate changed.
 
-        Text has no difference.
+        Text outputs are left out.
 
         Raises:
-            ValueError: see `Reference.outputs`, for the model with its gates as they are.
+            ValueError: see `Reference.outputs`; here for the model with its gates as they are.
             ValuesError: likewise.
         """
         if not self.exported.gates.changed:
@@ -163,7 +163,7 @@ class Preparation:
         size: int,
         inner_transposes: int | None = None,
     ) -> ExportReport:
-        """Sums up an export that was written to `path`; the time of the next one starts here."""
+        """Sums up an export that was written to `path`, and starts the clock for the next one."""
         seconds, self._begun = time.perf_counter() - self._begun, time.perf_counter()
         return ExportReport(
             path=path,
@@ -179,7 +179,7 @@ class Preparation:
 
 
 def _automatic_names(model, input_names, output_names):
-    """Returns a phrase for the inputs and one for the outputs whose names Keras has made up."""
+    """Returns a phrase for the inputs and one for the outputs whose names Keras made up."""
     inputs = automatic_inputs(model, input_names)
     outputs = automatic_outputs(model, output_names)
     return [
@@ -190,7 +190,7 @@ def _automatic_names(model, input_names, output_names):
 def check_settings(
     rho_tolerance: float, atol: float | None, rtol: float | None, runtime: str
 ) -> None:
-    """Checks what every export takes, whatever the format.
+    """Checks the arguments that every export takes, whatever its format.
 
     Raises:
         ValueError: one of them is out of range.

@@ -1,7 +1,7 @@
 """All private names of TensorFlow that the exporter uses.
 
 Checked on TensorFlow 2.18.1 and 2.21.0. Each function says which public name would replace it, or
-that there is none yet. Review this file for each new release of TensorFlow, then run the tests.
+that there is none yet. Review this file for each new release of TensorFlow, and run the tests.
 """
 
 # Attributes of nodes and functions; they have no public names.
@@ -36,7 +36,8 @@ def variables_as_constants(concrete, kept: list[str]) -> tuple:
         kept: names of the placeholders of variables that stay variables.
 
     Returns:
-        `(definition, converted)`: the GraphDef, and the indices of captures that are constants.
+        `(definition, converted)`: the GraphDef, and the indices of the captures that became
+        constants.
     """
     from tensorflow.python.framework import convert_to_constants
 
@@ -61,7 +62,7 @@ def parse_saved_model(content: bytes):
     """Parses the bytes of a `saved_model.pb`. Public: none.
 
     Raises:
-        google.protobuf.message.DecodeError: they are something else.
+        google.protobuf.message.DecodeError: `content` is something else.
     """
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
@@ -76,7 +77,7 @@ def parse_tensor(content: bytes):
 
 
 def known_dtypes() -> set[int]:
-    """Returns the numbers of all dtypes of tensors. Public: `tf.dtypes`, one by one."""
+    """Returns the numbers of all tensor dtypes. Public: `tf.dtypes`, one by one."""
     from tensorflow.core.framework.types_pb2 import DataType
 
     return set(DataType.values()) - {0}

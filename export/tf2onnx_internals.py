@@ -1,7 +1,7 @@
 """All private names of tf2onnx that the exporter uses.
 
-Checked on tf2onnx 1.17.0. Public for the whole: `tf2onnx.convert.from_graph_def`, which runs
-tf2onnx's optimizers in an order of its own; see `onnx_files.graph_conversion`.
+Checked on tf2onnx 1.17.0. The public function for all of this is `tf2onnx.convert.from_graph_def`,
+which runs tf2onnx's optimizers in its own order; see `onnx_files.graph_conversion`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,13 +49,13 @@ def optimized(graph, names: Sequence[str], skip_failing: bool = False):
     """Runs some of tf2onnx's optimizers, by the names of their classes, on its graph.
 
     Public: `tf2onnx.optimizer.optimize_graph`, which copies the graph and its weights several times
-    for each optimizer, most of the time of an export. Here it runs only for graphs with loops,
-    whose bodies are brought up to date in one of these copies.
+    for each optimizer; this took most of the time of an export. Here it runs only for graphs with
+    loops, whose bodies are updated in one of these copies, or to skip optimizers that fail.
 
     Args:
-        graph: the graph; it is changed in place where it has no loops.
-        names: of the optimizers.
-        skip_failing: whether an optimizer that fails is left out, which needs the copies, too.
+        graph: the graph; it is changed in place if it has no loops.
+        names: class names of the optimizers.
+        skip_failing: whether to skip an optimizer that fails, which needs the copies, too.
 
     Raises:
         Exception: an optimizer fails, and `skip_failing` is False.
@@ -82,9 +82,9 @@ def optimized(graph, names: Sequence[str], skip_failing: bool = False):
 
 
 def _pools_of_pictures():
-    """Returns tf2onnx's optimizer that turns reductions into pools, except in series.
+    """Returns tf2onnx's optimizer that turns reductions into pooling, except for series.
 
-    There it would take the mean over channels, as in layer normalization, for a pool.
+    In a series, it would take the mean over channels, as in layer normalization, for pooling.
     """
     from tf2onnx.optimizer import GlobalPoolOptimizer
 
@@ -98,7 +98,7 @@ def _pools_of_pictures():
 
 
 def new_name(start: str) -> str:
-    """Returns a name of a node that no other has, and that starts with `start`."""
+    """Returns an unused node name that starts with `start`."""
     from tf2onnx.utils import make_name
 
     return make_name(start)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Guess: copying the moving statistics and weights of one BatchNormalization into another, variable by variable with
-#   `target.assign(source)`, makes a copy: each layer goes on alone, as it does on TensorFlow and PyTorch.
+#   `target.assign(source)`, makes a copy: the layers are then independent, as they are on TensorFlow and PyTorch.
 # Seen, keras 3.15.1 on jax 0.10.2, CPU: both variables hold the same JAX array afterwards. `fit` of the target's model
-#   donates its arrays to the compiled step, which deletes them, and reading the source, in another model that nobody has
-#   trained, raises "RuntimeError: Array has been deleted". With `target.assign(keras.ops.copy(source))`, or
-#   `set_weights(get_weights())`, the source stays.
+#   donates its arrays to the compiled step, which deletes them. Reading the source, in another model that was never
+#   trained, then raises "RuntimeError: Array has been deleted". With `target.assign(keras.ops.copy(source))`, or
+#   `set_weights(get_weights())`, the source survives.
 # Fails if the source survives `assign`, or does not survive a copy.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Guess: an InstanceNormalization (ONNX opset 17, epsilon 1e-3) of a constant image gives its bias, 0 here, as the
+# Guess: an InstanceNormalization (ONNX opset 17, epsilon 1e-3) of a constant image gives its bias, here 0, as the
 #   image minus its mean is 0.
-# Seen, onnxruntime 1.32.0, openvino 2026.4.1 and onnx 1.23.2 on a processor with AVX-512: of a constant -37.3,
+# Seen, onnxruntime 1.32.0, openvino 2026.4.1 and onnx 1.23.2 on a processor with AVX-512: for a constant -37.3,
 #     size      ONNX Runtime   OpenVINO, f32   reference evaluator
 #     8x8       0              0               0
 #     224x224   6.6e-02        3.4e-02         1.2e-04
-#   The mean is summed up in float32, and 1 / sqrt(epsilon) makes 32 times as much of its rounding. A graph that
-#   subtracts one element of the image first gives exactly 0 in all three.
-# Fails if ONNX Runtime's result at 224x224 is below 1e-3, or if the subtraction does not help any more.
+#   The mean is summed up in float32, and 1 / sqrt(epsilon) magnifies its rounding 32 times. A graph that subtracts
+#   one element of the image first gives exactly 0 in all three.
+# Fails if ONNX Runtime's result at 224x224 is below 1e-3, or if the subtraction no longer helps.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

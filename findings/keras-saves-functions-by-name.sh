@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Guess: a model with an activation function of one's own, which is not registered, does not load without
-#   `custom_objects`, whatever the function is called.
+# Guess: a model with a custom activation function that is not registered does not load without `custom_objects`,
+#   whatever the function is called.
 # Seen, keras 3.15.1 on jax 0.10.2, CPU: a function called `double` is refused. One called `relu` is saved as "relu", and
-#   loads as Keras's relu: the loaded model computes something else, and nothing is said, neither by `save` nor by
-#   `load_model`.
+#   loads as Keras's relu: the loaded model computes something else, and neither `save` nor `load_model` warns.
 # Fails if the loaded model computes the same, if something warns, or if `double` loads.
 set -euo pipefail
 folder=$(mktemp -d)

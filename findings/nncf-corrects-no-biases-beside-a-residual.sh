@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Guess: nncf.quantize(model, ..., fast_bias_correction=False), its slower and more exact correction of biases, takes an
+# Guess: nncf.quantize(model, ..., fast_bias_correction=False), the slower and more exact bias correction, accepts an
 #   ONNX model with a residual addition, as the fast one does.
-# Seen, nncf 3.4.0, onnx 1.23.2, onnxruntime 1.32.0: a chain of convolutions with biases is quantized by both. With one
-#   addition of an earlier result the exact correction raises KeyError: 'make_a', the name of the convolution before the
-#   branch (in a ResNet-20, "Duplicate definition-site"). The fast one takes it, and so does the exact one without biases.
-# Fails if the residual model is taken, or a chain is not.
+# Seen, nncf 3.4.0, onnx 1.23.2, onnxruntime 1.32.0: both quantize a chain of convolutions with biases. If an earlier
+#   result is added, the exact correction raises KeyError: 'make_a', the name of the convolution before the branch (in a
+#   ResNet-20, "Duplicate definition-site"). The fast one accepts it, and so does the exact one without biases.
+# Fails if the residual model is accepted, or a chain is not.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Guess: ONNX Runtime's static quantization keeps the digits of an instance normalization that is left out of it
+# Guess: ONNX Runtime's static quantization keeps the digits of an instance normalization that is excluded from it
 #   (nodes_to_exclude), as that then runs in float.
-# Seen, onnxruntime 1.32.0, onnx 1.23.2: it does only where all channels of the convolution before it are about equally
-#   large. The convolution's result is int8 with one scale for all channels, per_channel or not. Where channels differ by
-#   up to 100 times, small ones are rounded to a few values, and normalization makes them as large as the others: the
-#   relative error is 0.33, where it is 0.016 with equal channels. Dividing the weights of each channel by its size, and
-#   multiplying the result by it in float, brings 0.016 back.
+# Seen, onnxruntime 1.32.0, onnx 1.23.2: it does so only if all channels of the convolution before it are about equally
+#   large. The convolution's result is int8 with one scale for all channels, per_channel or not. If channels differ by a
+#   factor of up to 100, small ones are rounded to a few values, and normalization makes them as large as the others: the
+#   relative error is 0.33, compared with 0.016 for equal channels. Dividing the weights of each channel by its size, and
+#   multiplying the result by it in float, restores 0.016.
 # Fails if the error of unequal channels falls below 0.2, or the others rise above 0.05.
 set -euo pipefail
 folder=$(mktemp -d)

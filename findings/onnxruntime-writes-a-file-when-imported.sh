@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Guess: `import onnxruntime` only reads; a program that cleans up after itself leaves the folder of temporary files empty.
-# Seen, onnxruntime 1.32.0 on Linux (x86_64): the import writes `.ses` there, 51 bytes: a time and a UUID, which the
-#   next import keeps. `disable_telemetry_events()` right after the import does not remove it.
+# Guess: `import onnxruntime` only reads; a program that cleans up after itself leaves the temporary folder empty.
+# Seen, onnxruntime 1.32.0 on Linux (x86_64): the import writes `.ses` there, with 51 bytes: a time and a UUID, which
+#   the next import keeps. `disable_telemetry_events()` right after the import does not remove it.
 #   onnxruntime 1.20.1 writes nothing.
 # Fails if either changes.
 set -euo pipefail

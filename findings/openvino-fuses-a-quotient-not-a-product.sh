@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Guess: OpenVINO makes the same operator, MVN, of an instance normalization in a TensorFlow SavedModel whether it divides
-#   by the standard deviation or multiplies by its reciprocal (tf.math.rsqrt), as tf.nn.batch_normalization does.
-# Seen, openvino 2026.4.1, tensorflow-cpu 2.21.0, CPU plugin: the quotient becomes MVN, the product does not; it stays two
-#   means and a row of element-wise operators. A ResNet-20 whose 19 normalizations are such products took 1.5 times as
-#   long as one with quotients (1 image, 2 threads). The results are equal.
+# Guess: OpenVINO turns an instance normalization in a TensorFlow SavedModel into the same operator, MVN, whether it
+#   divides by the standard deviation or multiplies by its reciprocal (tf.math.rsqrt), as tf.nn.batch_normalization does.
+# Seen, openvino 2026.4.1, tensorflow-cpu 2.21.0, CPU plugin: the quotient becomes MVN, the product does not: it remains
+#   two means and a series of elementwise operators. A ResNet-20 whose 19 normalizations are such products took 1.5
+#   times as long as one with quotients (1 image, 2 threads). The results are equal.
 # Fails if either form changes.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Guess: OpenVINO computes an ONNX model with QuantizeLinear and DequantizeLinear before a convolution as ONNX Runtime does,
-#   also where the convolution's mean over the image is then subtracted from it.
-# Seen, openvino 2026.4.1, onnxruntime 1.32.0, onnx 1.23.2, CPU: OpenVINO is off by 0.27 of the output's norm where the
-#   input has a zero point, and by 0.99 where it has none. The convolution alone, its mean alone, and ONNX Runtime are all
+# Guess: OpenVINO computes an ONNX model with QuantizeLinear and DequantizeLinear before a convolution as ONNX Runtime
+#   does, even if the mean of the convolution's result over the image is then subtracted from that result.
+# Seen, openvino 2026.4.1, onnxruntime 1.32.0, onnx 1.23.2, CPU: OpenVINO is off by 0.27 of the output's norm if the
+#   input has a zero point, and by 0.99 if it has none. The convolution alone, its mean alone, and ONNX Runtime are all
 #   within 0.001 of the same operators run one by one.
 # Fails if an error of the subtraction falls below 0.05, or one of the others rises above 0.001.
 set -euo pipefail

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Guess: tf2onnx converts a reshape to (-1 rows of 3, 1, 4) and the transpose after it, which swaps two axes, to a
 #   file that gives the same shape.
-# Seen, tf2onnx 1.17.0 with TensorFlow 2.21.0, read by onnxruntime 1.32.0: an input of (6, 4) becomes (6, 1, 1, 4)
-#   in place of (2, 1, 3, 4), without a word. As one of the axes has size 1, the transpose becomes a Reshape; its shape
-#   is then written as (0, 1, -1, 4), where 0 copies the size that the first Reshape made; and the first
-#   Reshape is merged into it, so that 0 copies the size of the input. Attention with one head is written so.
-#   With every optimizer but "reshape_optimizer" the shape is right.
-# Fails if the shape becomes right, or if leaving the optimizer out does not help any more.
+# Seen, tf2onnx 1.17.0 with TensorFlow 2.21.0, read by onnxruntime 1.32.0: an input of (6, 4) silently becomes
+#   (6, 1, 1, 4) instead of (2, 1, 3, 4). As one of the axes has size 1, the transpose becomes a Reshape; its shape
+#   is then written as (0, 1, -1, 4), where 0 copies the size that the first Reshape made; then the first Reshape is
+#   merged into it, so 0 copies the size of the input. Attention with one head is written this way. With every
+#   optimizer but "reshape_optimizer", the shape is right.
+# Fails if the shape becomes right, or if leaving the optimizer out no longer helps.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Guess: TimeDistributed calls its layer on every step of a sequence, whether the number of steps is known when TensorFlow
-#   traces the function or not, as it is not when `fit` gets a data set of sequences of several lengths.
-# Seen, keras 3.15.1 on tensorflow-cpu 2.21.0: traced for an unknown number of steps, it takes the number of rows of the batch
-#   for it. Of two videos of five steps, three steps are lost, in silence. A batch normalization in it updates its moving
-#   statistics once, with the statistics of the first step alone: at momentum 0, frames whose means are 10, 20, ..., 50
-#   leave 10 in place of 50. Keras 3.9.2 returns all steps, and has the same moving mean.
+# Guess: TimeDistributed calls its layer on every step of a sequence, whether or not the number of steps is known when
+#   TensorFlow traces the function; it is not known if `fit` gets a dataset with sequences of several lengths.
+# Seen, keras 3.15.1 on tensorflow-cpu 2.21.0: traced for an unknown number of steps, it takes the number of rows of the
+#   batch for the number of steps. For two videos of five steps, three steps are silently lost. A batch normalization in
+#   it updates its moving statistics once, with the statistics of the first step alone: at momentum 0, frames whose means
+#   are 10, 20, ..., 50 leave 10 instead of 50. Keras 3.9.2 returns all steps, and has the same moving mean.
 # Fails if both traces agree.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -36,7 +36,7 @@ def sync_folder(path: Path) -> None:
     Raises:
         OSError: the disk is full, or fails.
     """
-    if os.name == "nt":  # Windows opens no folders
+    if os.name == "nt":  # Windows cannot open folders
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:

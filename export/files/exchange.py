@@ -13,9 +13,9 @@ _RENAME_EXCHANGE = 2
 def exchange(staged: Path, destination: Path) -> None:
     """Exchanges what is at two paths of one file system.
 
-    On Linux this is one step on most file systems. Elsewhere the old content of `destination` is in
-    a folder called `ASIDE` beside `staged` for a moment; if the process is killed then, `put_back`
-    restores it. If a step fails, the steps before it are undone.
+    On Linux this is one step on most file systems. Elsewhere, a folder called `ASIDE` beside
+    `staged` briefly holds the old content of `destination`; if the process is killed in that
+    moment, `put_back` restores it. If a step fails, the steps before it are undone.
 
     Raises:
         OSError: one of them cannot be moved.
@@ -32,7 +32,7 @@ def exchange(staged: Path, destination: Path) -> None:
 
 
 def put_back(staging: Path, folder: Path) -> None:
-    """Moves what an interrupted exchange has left in `staging` back into `folder`.
+    """Moves what an interrupted exchange left in `staging` back into `folder`.
 
     Raises:
         OSError: it cannot be moved.
@@ -44,7 +44,7 @@ def put_back(staging: Path, folder: Path) -> None:
 
 
 def _exchange_in_one_step(first, second):
-    """Exchanges by a system call that Python does not offer; returns whether that worked."""
+    """Exchanges with a system call that Python does not offer; returns whether it worked."""
     try:
         call = ctypes.CDLL(None).renameat2
     except (AttributeError, OSError, TypeError):

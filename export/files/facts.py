@@ -1,4 +1,4 @@
-"""Checking the types of what an artifact says about its own export, before it is used.
+"""Checking the types of what an artifact says about its own export, before use.
 
 A type is one of Python's, a list with the type of all items, a dict of types by key, or a dict that
 maps `str` to the type of all values. A key may be missing, and any value may be None.

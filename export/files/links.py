@@ -11,9 +11,9 @@ def needed_by(stays: Iterable[Path], among: Iterable[Path]) -> set[Path]:
     """Returns the files and folders without which links would be broken.
 
     Args:
-        stays: files and folders whose links must keep working, those inside folders too.
-        among: the files and folders to choose from. Those that are needed stay as well, so that
-            their own links count.
+        stays: files and folders whose links must keep working, including links inside folders.
+        among: the files and folders to choose from. Those that are needed stay as well, so their
+            own links count, too.
     """
     places = {_place(path): path for path in among}
     needed: set[Path] = set()
@@ -36,7 +36,7 @@ def _links(path):
 
 
 def _way(link):
-    """Yields every path that the system passes while it follows a link."""
+    """Yields every path that the system passes through while it follows a link."""
     at, names = _place(link).parent, [link.name]
     followed = 0
     while names and followed <= MOST_LINKS:
@@ -53,5 +53,5 @@ def _way(link):
 
 
 def _place(path):
-    """Resolves the links in a path, except its last part."""
+    """Resolves the links in a path, except in its last part."""
     return Path(os.path.realpath(path.parent), path.name)

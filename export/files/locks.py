@@ -1,4 +1,4 @@
-"""Locks on folders, which the system releases when their process ends, however that happens."""
+"""Locks on folders; the system releases them when their process ends, however it ends."""
 
 import contextlib
 import os
@@ -13,9 +13,9 @@ except ImportError:  # Windows
 
 @contextlib.contextmanager
 def lock(folder: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Holds the lock of a folder while the `with` block runs, and yields whether it does.
+    """Holds the lock of a folder while the `with` block runs, and yields whether it was taken.
 
-    Threads of one process exclude each other as processes do. A process that is killed loses its
+    Threads of one process exclude each other, as processes do. A process that is killed loses its
     locks.
 
     Args:

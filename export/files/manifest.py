@@ -1,4 +1,4 @@
-"""Reading `keras_bin.json`, in which a version says what it holds, and what was checked."""
+"""Reading `keras_bin.json`, in which a version says what it holds and what was checked."""
 
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,10 @@ FACTS = {
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Returns the manifest in the folder of a SavedModel, None if it has none.
+    """Returns the manifest in the folder of a SavedModel, or None if there is none.
 
     Raises:
-        ValueError: it is damaged, or a value has another type than an export writes.
+        ValueError: it is damaged, or a value is not of the type that an export writes.
     """
     path = folder / MANIFEST_FILE
     if not path.is_file():
@@ -42,7 +42,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except UnicodeDecodeError as error:
         raise ValueError(
             "The manifest of a SavedModel must be text in UTF-8; export the model again. "
-            f"Received: {str(path)!r}, of which the decoder says: {error}"
+            f"Received: {str(path)!r}; the decoder says: {error}"
         ) from error
     content = parse_json(text, f"The manifest of a SavedModel, {str(path)!r},")
     if not isinstance(content, dict):

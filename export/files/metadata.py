@@ -1,4 +1,4 @@
-"""Reading the metadata of ONNX files, in which they say from what they were exported."""
+"""Reading the metadata of ONNX files, which says what they were exported from."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,21 +8,21 @@ from .facts import GATES, GIVEN_NAMES, LAYERS, check_facts, parse_json
 
 VERSION = "keras_bin"  # the key that only an export of keras_bin has
 RUNTIME = "runtime"
-QUANTIZATION = "quantization"  # by what a file was quantized
+QUANTIZATION = "quantization"  # what quantized a file
 FACTS = {"given_names": GIVEN_NAMES, "layers": LAYERS, "rho": GATES}  # values that are JSON
 
 
 def facts_in(metadata: Mapping[str, str], path: Path) -> dict[str, Any]:
     """Returns those values of the metadata of an ONNX file that are JSON, parsed.
 
-    Other programs may use the same keys: what they have written holds no facts.
+    Other programs may use the same keys; what they wrote holds no facts.
 
     Args:
         metadata: the `metadata_props` of the file.
         path: the file, for the error.
 
     Raises:
-        ValueError: a value has another type than an export writes.
+        ValueError: a value is not of the type that an export writes.
     """
     facts = {}
     for key, expected in FACTS.items() if VERSION in metadata else ():

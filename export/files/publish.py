@@ -20,13 +20,13 @@ PREFIX = ".keras-bin-"
 def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
     """Yields a hidden, empty folder inside `folder`, and removes it at the end.
 
-    It is on the file system of the destination, so that a rename publishes what is in it in one
-    step. Its name starts with a dot, so that TensorFlow Serving does not take it for a version. If
-    the work fails, folders that were made for it are removed as well.
+    It is on the file system of the destination, so a rename publishes its content in one step. Its
+    name starts with a dot, so TensorFlow Serving does not take it for a version. If the work fails,
+    folders that were made for it are removed as well.
 
     It is locked while it is in use. Hidden folders without a lock belong to processes that were
     killed: they are removed first, and a version that such a process had moved aside is restored.
-    Where the system has no locks, they stay.
+    On systems without locks, they stay.
 
     Args:
         folder: made if missing.
@@ -34,8 +34,8 @@ def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
 
     Raises:
         OSError: `folder` cannot be made or written to, or its disk is full, now or while the
-            `with` block runs; its subclass says why, such as NotADirectoryError where a part
-            of the path is a file, or PermissionError.
+            `with` block runs; its subclass says why, such as PermissionError, or
+            NotADirectoryError if a part of the path is a file.
     """
     made = _missing(folder)
     staged = None
@@ -65,7 +65,7 @@ def staging(folder: Path, destination: Path | None = None) -> Iterator[Path]:
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Checks before any work is done that `path` is free.
+    """Checks, before any work is done, that `path` is free.
 
     Raises:
         FileExistsError: `path` exists and `overwrite` is False.
@@ -81,7 +81,7 @@ def publish_file(staged: Path, destination: Path, overwrite: bool) -> None:
     """Gives a finished file its name in one step, after its content is on the disk.
 
     Raises:
-        FileExistsError: the destination appeared meanwhile, and `overwrite` is False.
+        FileExistsError: the destination appeared in the meantime, and `overwrite` is False.
         OSError: the disk is full, or fails.
     """
     sync_tree(staged)
@@ -98,11 +98,11 @@ def publish_file(staged: Path, destination: Path, overwrite: bool) -> None:
 def publish_folder(staged: Path, destination: Path, overwrite: bool) -> None:
     """Moves a finished folder to its name in one step, after its content is on the disk.
 
-    The folder that it replaces is at `staged` afterwards. If anything fails, the old folder is
+    Afterwards, the folder that it replaced is at `staged`. If anything fails, the old folder is put
     back.
 
     Raises:
-        FileExistsError: the destination appeared meanwhile, and `overwrite` is False.
+        FileExistsError: the destination appeared in the meantime, and `overwrite` is False.
         OSError: the disk is full, or fails.
     """
     refuse_existing(destination, overwrite)
@@ -138,7 +138,7 @@ def _name_file(staged, destination, overwrite):
 
 
 def _sweep(folder):
-    """Removes what killed processes have left; what cannot be removed is left to the next run."""
+    """Removes what killed processes left; what cannot be removed is left to the next run."""
     for path in folder.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), lock(path, wait=False) as dead:
             if dead:
@@ -152,7 +152,7 @@ def _remove(staged):
 
 
 def _missing(folder):
-    """Returns `folder` and its parents as far as they do not exist, the deepest first."""
+    """Returns those of `folder` and its parents that do not exist, the deepest first."""
     return [path for path in (folder, *folder.parents) if not path.exists()]
 
 

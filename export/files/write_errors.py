@@ -1,4 +1,4 @@
-"""Errors of files that cannot be written: they say what to do, and name the destination."""
+"""Errors for files that cannot be written; they say what to do and name the destination."""
 
 import contextlib
 import errno
@@ -31,13 +31,13 @@ def cannot_write(code: int, reason: str, path: Path) -> OSError:
 
 @contextlib.contextmanager
 def disk_errors(staged: Path, destination: Path) -> Iterator[None]:
-    """Turns errors of writing to a hidden folder, and of moving from it, into `cannot_write`.
+    """Turns errors in writing to a hidden folder, and in moving from it, into `cannot_write`.
 
     Errors of other files, such as one that a layer of the model reads, stay as they are.
 
     Args:
         staged: the hidden folder.
-        destination: the path to name in place of a hidden one.
+        destination: the path to name instead of a hidden one.
 
     Raises:
         OSError: a file cannot be written, moved or removed.
@@ -45,7 +45,7 @@ def disk_errors(staged: Path, destination: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is None:  # it says what to do already
+        if error.errno is None:  # it already says what to do
             raise
         names = [name for name in (error.filename, error.filename2) if isinstance(name, str)]
         hidden = [name for name in names if _is_in(name, staged)]

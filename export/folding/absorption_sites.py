@@ -33,7 +33,7 @@ class AbsorptionSite(NamedTuple):
     Attributes:
         producer: the linear layer whose output only this layer reads, or None.
         reason: why there is no such layer, or "" if there is one.
-        is_output: whether its result is an output of its graph.
+        is_output: whether the result of the normalization layer is an output of its graph.
     """
 
     producer: keras.layers.Layer | None
@@ -98,7 +98,7 @@ class _Search:
             tensor = maker.input_tensors[0]
             maker, reason = self._maker(tensor)
         reason = reason or refusal(maker.operation, layer.axis, tensor.shape)
-        # All half precision becomes float32, so only a change from or to float64 matters.
+        # Half precision becomes float32, so only a change from or to float64 matters.
         dtypes = tuple(each.dtype for each in (tensor, node.input_tensors[0], node.outputs[0]))
         if not reason and 0 < dtypes.count("float64") < len(dtypes):
             name = f"{type(maker.operation).__name__} {maker.operation.name!r}"

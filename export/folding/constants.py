@@ -41,12 +41,12 @@ class Constants(NamedTuple):
     def split(self) -> tuple[np.ndarray, np.ndarray, "Constants"]:
         """Splits the layer into an affine map, which the layer before can absorb, and the rest.
 
-        Channels without an instance branch are affine maps, and are absorbed whole. In the
+        Channels without an instance branch are affine maps and are absorbed completely. In the
         others, the layer before absorbs the mean into its bias.
 
         Returns:
-            `(scale, offset, rest)`: the layer before computes `scale * x + offset` in place of
-            `x`, and `rest` are the constants of a layer that reads it.
+            `(scale, offset, rest)`: the layer before computes `scale * x + offset` instead of
+            `x`, and `rest` has the constants of a layer that reads the result.
         """
         scale: Any = self.scale
         mean: Any = self.mean
@@ -77,11 +77,11 @@ def bin_constants(
     With `scale = gamma * rho / sqrt(moving_variance + epsilon)` and
     `instance_scale = gamma * (1 - rho)`, the layer is
     `y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset`,
-    `m` and `v` being the statistics of the sample. Where every rho is 1 that is
-    `y = x * scale + (beta - scale * moving_mean)`; where every rho is 0 there is no `scale`.
+    where `m` and `v` are the mean and variance of the sample. If every rho is 1, this is
+    `y = x * scale + (beta - scale * moving_mean)`; if every rho is 0, there is no `scale`.
 
     Args:
-        gamma: shape `(channels,)`; likewise `beta`, `moving_mean`.
+        gamma: shape `(channels,)`.
         beta: shape `(channels,)`.
         rho: shape `(channels,)`; clipped to [0, 1] here.
         moving_mean: shape `(channels,)`, in input units.

@@ -18,7 +18,7 @@ from ..results.layer_report import FoldReport, LayerFold
 from .plan import FoldPlan, plan_folding
 
 TOLERANCE = Tolerance(half=0.03, single=1e-3, double=1e-3)
-# Images that are all but constant lose digits.
+# Nearly constant images lose digits.
 OPENVINO_TOLERANCE = Tolerance(half=0.03, single=1e-2, double=1e-2)
 
 
@@ -26,38 +26,39 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0, runtime: str = ANY) -> 
     """Returns a new model for inference in which normalization layers are folded into constants.
 
     The running statistics, rho (clipped to [0, 1]), gamma and beta of every
-    `BatchInstanceNormalization`, and of every `keras.layers.BatchNormalization`, turn into
-    constants per channel, computed in float64 and cast once.
+    `BatchInstanceNormalization`, and of every `keras.layers.BatchNormalization`, become
+    per-channel constants, computed in float64 and cast once.
 
-    - If every rho of a layer is 1, and for batch normalization, the layer becomes an affine map.
-      The convolution or dense layer before it absorbs this map into its weights, if that layer
-      has no activation, is called once, and nothing else reads its output.
+    - A batch normalization, or a BIN layer whose every rho is 1, becomes an affine map. The
+      convolution or dense layer before it absorbs this map into its weights, if that layer has
+      no activation, is called once, and nothing else reads its output.
     - If every rho is 0, the layer becomes one instance normalization.
-    - Otherwise it computes statistics once, and multiplies and adds once. The layer before
-      absorbs the channels whose rho is 1, and the running mean of the others.
+    - Otherwise, the layer computes statistics once, and multiplies and adds once. The layer
+      before absorbs the channels whose rho is 1, and the running mean of the others.
 
     All other layers are copied with their weights; shared layers stay shared. Custom layers are
-    copied attribute by attribute, not from their `get_config`, and BIN layers inside them are
-    folded, whether they are attributes, in lists or in dicts. If the copy of a custom layer then
-    does not run, or computes something else (its `call` reads weights of a BIN layer, or sets
+    copied attribute by attribute, not from their `get_config`. BIN layers inside them are folded,
+    whether they are attributes or in lists or dicts. If the copy of a custom layer then does not
+    run, or computes something else (its `call` reads weights of a BIN layer, or sets
     `training=True` for it), no BIN layer inside a custom layer is folded. Normalization layers
     that override `call` are copied unfolded. The batch size of the inputs becomes None,
     half-precision models become float32, and `model` itself does not change. `fold_report`
     tells what became of each layer.
 
-    The result computes what `model(x, training=False)` and `model.predict` compute: Keras then
+    The result computes what `model(x, training=False)` and `model.predict` compute. In both, Keras
     ignores a `training=True` in the graph of a model, so the copy of the graph leaves it out. The
-    result is compared with `model`, its rho clipped and moved, on one generated batch. It is not
-    compared if the model does not run on that batch, or if its outputs are random or not finite.
+    result is compared on one generated batch with `model`, whose rho is clipped and moved for it.
+    It is not compared if the model does not run on that batch, or if its outputs are random or
+    not finite.
 
     Args:
         model: a built Functional or Sequential model, nested ones included, or a subclassed
             model of one input tensor.
         rho_tolerance: gates this close to 0 or 1 are moved there; at least 0, below 0.5.
         runtime: what will run the result: `"any"`, `"onnxruntime"`, `"openvino"`, `"litert"` or
-            `"tensorflow"`. Each is fastest at other operators; docs/runtimes.md has the figures.
-            `"any"` avoids what is slow in one of them, and keeps the most digits; it is what
-            `"litert"` and `"tensorflow"` are, too, as nothing else was faster there.
+            `"tensorflow"`. Each is fastest with different operators; docs/runtimes.md has the
+            figures. `"any"` avoids what is slow in any of them, and keeps the most digits.
+            `"litert"` and `"tensorflow"` do the same, as nothing else was faster there.
 
     Returns:
         An uncompiled `keras.Model` with the inputs, outputs and names of `model`.
@@ -66,7 +67,7 @@ def fold(model: keras.Model, rho_tolerance: float = 0.0, runtime: str = ANY) -> 
         TypeError: `model` is not a Keras model.
         ValueError: `model` is not built or cannot be made Functional, a weight of a
             normalization layer is not finite, a layer cannot be copied, or `rho_tolerance` or
-            `runtime` is out of range.
+            `runtime` cannot be used.
         ValuesError: the result does not compute what `model` does, or uses its weights;
             a subclass of ValueError.
 
@@ -90,7 +91,7 @@ def fold_report(model: keras.Model, rho_tolerance: float = 0.0) -> list[LayerFol
         rho_tolerance: as for `fold`.
 
     Returns:
-        A `LayerFold` for each layer, in a list that prints and shows as a table.
+        A `LayerFold` for each layer, in a list that is displayed as a table.
 
     Raises:
         TypeError: as for `fold`.
@@ -114,8 +115,8 @@ def check_folded(
 ) -> None:
     """Checks on one batch that a folded model computes what the original computes.
 
-    Nothing is checked if the original runs on no generated inputs, or if its outputs are random or
-    not finite.
+    Nothing is checked if the original does not run on generated inputs, or if its outputs are
+    random or not finite.
 
     Args:
         model: the original; its gates are clipped and moved for the comparison.
@@ -135,7 +136,7 @@ def check_folded(
             "A folded model must compute in inference mode what the model itself computes; a "
             "custom layer that sets `training=True` for a layer inside it, or that calls one "
             "through a function or a global name, breaks that. Change the layer, or export "
-            "the model with export_saved_model or export_onnx, which copy no layer. "
+            "the model with export_saved_model or export_onnx, which copy no layers. "
             f"Received: model {model.name!r}, whose copy {uses}differs in:",
             list(found.differences),
         )
@@ -144,7 +145,7 @@ def check_folded(
 def _folded(
     model: keras.Model, rho_tolerance: float, runtime: str = ANY
 ) -> tuple[keras.Model, FoldPlan]:
-    """Folds inside custom layers, too, if these then compute what they did before."""
+    """Folds inside custom layers, too, if they then still compute what they did before."""
     check_model(model)
     check_rho_tolerance(rho_tolerance)
     check_runtime(runtime)
@@ -170,7 +171,7 @@ def _carried_out(
     begin_stage("fold")
     folded = copy_model(graph, plan.replacements)
     for layer in bin_layers(folded):
-        if layer.rho is not None:  # None if another layer holds it, and never calls it
+        if layer.rho is not None:  # None if another layer holds it but never calls it
             layer.rho.assign(exported_rho(layer, rho_tolerance))
     begin_stage("verify")
     check_folded(graph, folded, rho_tolerance, runtime)

@@ -52,7 +52,7 @@ def refusal(layer: keras.layers.Layer, axis: int, shape: tuple[int | None, ...])
 def absorbed(
     layer: keras.layers.Layer, scale: np.ndarray, offset: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Returns weights, by attribute, with which `layer` computes `scale * layer(x) + offset`.
+    """Returns the weights, by attribute, that make `layer` compute `scale * layer(x) + offset`.
 
     Args:
         layer: a built layer, for which `refusal` returns "".

@@ -35,7 +35,7 @@ class FoldPlan(NamedTuple):
     Attributes:
         layers: a `LayerFold` for each normalization layer; those that the graph calls come first,
             in the order of computation.
-        replacements: what stands for a layer in the folded model, by the `id` of the layer: for
+        replacements: what replaces a layer in the folded model, by the `id` of the layer: for
             normalization layers, and for linear layers that absorb them. Others are copied.
     """
 
@@ -66,7 +66,7 @@ def plan_folding(
 
 
 class _Planner:
-    """Decides on the layers of one graph; `layers` has a `LayerFold` by the `id` of its layer."""
+    """Decides on the layers of one graph; `layers` maps the `id` of a layer to its `LayerFold`."""
 
     def __init__(self, graph: keras.Model, rho_tolerance: float, runtime: str):
         self._graph = graph
@@ -97,7 +97,7 @@ class _Planner:
                 self._report(layer, constants.form, reason=_HELD if constants.affine else "")
 
     def leave_others(self) -> None:
-        """Reports the built layers that nothing is planned for."""
+        """Reports the built layers for which nothing is planned."""
         for layer in all_layers(self._graph):
             if isinstance(layer, NORMALIZATIONS) and layer.built and id(layer) not in self.layers:
                 reason = _NOT_BIN
@@ -134,6 +134,6 @@ class _Planner:
 
 
 def _layers_inside_layers(graph: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yields the layers that other layers of a graph hold, in the order in which it calls these."""
+    """Yields the layers inside other layers of a graph, in the order of the graph's calls."""
     for layer in layers_of_graphs(graph):
         yield from layers_inside(layer)

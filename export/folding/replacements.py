@@ -1,4 +1,4 @@
-"""What stands for a layer in a folded model: each makes a new layer, and gives it its weights."""
+"""What replaces a layer in a folded model; each makes a new layer and sets its weights."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from .linear_layers import absorbed
 
 
 class Folded(NamedTuple):
-    """A `FoldedBatchInstanceNormalization`, which stands for a normalization layer."""
+    """A `FoldedBatchInstanceNormalization`, which replaces a normalization layer."""
 
     constants: Constants
     runtime: str
@@ -54,7 +54,7 @@ class Absorbed(NamedTuple):
 
 
 class Absorbing(NamedTuple):
-    """A copy of a linear layer that computes `scale * layer(x) + offset`, each by channel."""
+    """A copy of a linear layer that computes `scale * layer(x) + offset`, both per channel."""
 
     scale: np.ndarray
     offset: np.ndarray

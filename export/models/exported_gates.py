@@ -20,7 +20,7 @@ def gate_change(layer: keras.layers.Layer, rho_tolerance: float | None = 0.0) ->
 
     Args:
         layer: a built layer.
-        rho_tolerance: see `fold`; None leaves every rho as it is, outside [0, 1] too.
+        rho_tolerance: see `fold`; None leaves every rho as it is, even outside [0, 1].
     """
     if not isinstance(layer, BatchInstanceNormalization) or rho_tolerance is None:
         return GateChange()
@@ -82,9 +82,9 @@ class ExportedGates:
 
     @contextlib.contextmanager
     def in_force(self) -> Iterator[None]:
-        """Gives the model these gates inside a `with` block, and its own ones back after it.
+        """Gives the model these gates inside a `with` block, and restores its own afterwards.
 
-        Other variables stay assignable: a `keras.StatelessScope` would keep what calls assign.
+        Other variables stay assignable; a `keras.StatelessScope` would hold assignments back.
         """
         before = [(rho, keras.ops.convert_to_numpy(rho)) for rho, _ in self.values]
         try:

@@ -1,4 +1,4 @@
-"""A model that is exported, and the gates that it is exported with."""
+"""A model to export, and the gates that it is exported with."""
 
 import copy
 import re
@@ -13,7 +13,7 @@ from keras_bin.networks.tensor_names import Names
 
 from .exported_gates import ExportedGates
 
-# What TensorFlow takes as the name of a scope, and of one that is in no other.
+# What TensorFlow accepts as the name of a scope, and as that of an outermost scope.
 _SCOPE = "[A-Za-z0-9_.>-]+"
 _OUTER_SCOPE = f"(?![_>-]){_SCOPE}"
 
@@ -29,17 +29,17 @@ class ExportedModel:
 
     Raises:
         TypeError: `input_names` or `output_names` is not a list or dict.
-        ValueError: what `model` is called on is not known, TensorFlow takes no such names as that
-            of `model` or of a layer in it, `input_names` or `output_names` do not
-            fit it, an output has no name or that of an input, or a rho is not finite.
+        ValueError: the inputs of `model` are not known, TensorFlow does not accept the name of
+            `model` or of a layer in it, `input_names` or `output_names` do not fit it, an output
+            has no name or that of an input, or a rho is not finite.
 
     Attributes:
         model: a Functional model over the same layers.
         signature: the signature of an artifact.
-        given_names: the names of all inputs under `"inputs"`, those of all outputs under
-            `"outputs"`, in the order of the signature; None where no name was given.
+        given_names: the names of all inputs under `"inputs"` and of all outputs under
+            `"outputs"`, in the order of the signature; None where no names were given.
         rho_tolerance: see above.
-        gates: the `ExportedGates` that are in force.
+        gates: the `ExportedGates`.
         is_half: whether the model computes in half precision.
     """
 
@@ -70,7 +70,7 @@ class ExportedModel:
 
 
 def _check_layer_names(model):
-    """Checks the names that become scopes of TensorFlow: of all layers but the inputs."""
+    """Checks the names that become TensorFlow scopes: those of all layers but the inputs."""
     inside = [
         layer for layer in layers_inside(model) if not isinstance(layer, keras.layers.InputLayer)
     ]
@@ -80,6 +80,6 @@ def _check_layer_names(model):
         raise ValueError(
             "Names of models and layers must consist of ASCII letters, digits, '_', '-' and '.', "
             "and that of a model must begin with a letter, a digit or '.', as TensorFlow names its "
-            "operators by them, in `predict`, too; set `model.name`, or `name` where a layer is "
-            f"made. Received: {wrong}"
+            "operators after them, also in `predict`; set `model.name`, or pass another `name` to "
+            f"the layer. Received: {wrong}"
         )

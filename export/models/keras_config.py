@@ -1,4 +1,4 @@
-"""What the config of a saved model names that is not Keras's own."""
+"""Classes and functions named in the config of a saved model that are not Keras's own."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import h5py
 import keras
 
-# Where Keras finds functions that a config gives by their names alone.
+# Where Keras finds functions that a config gives by name alone.
 _FUNCTIONS = (
     keras.activations,
     keras.constraints,
@@ -22,17 +22,17 @@ _FUNCTIONS = (
 )
 _MODELS = ("Functional", "Model", "Sequential")
 LAMBDA = "__lambda__"
-# Layers by which Keras 2 saved calls of TensorFlow's functions.
+# Layers as which Keras 2 saved calls of TensorFlow functions.
 OF_KERAS_2 = ("ClassMethod", "InstanceMethod", "InstanceProperty", "SlicingOpLambda", "TFOpLambda")
 
 
 class ConfigObject(NamedTuple):
-    """A class or function that a config names, and that is not Keras's own.
+    """A class or function that a config names and that is not Keras's own.
 
     Attributes:
         key: what Keras looks it up by: its name, or `package>name` if it was registered.
         name: its name.
-        module: where it was defined, or an empty string if the config does not tell.
+        module: where it was defined, or an empty string if the config does not say.
         layer: name of the layer that it is, or that it belongs to.
         config: its part of the config.
     """
@@ -46,7 +46,7 @@ class ConfigObject(NamedTuple):
 
 def read_config(path: Path) -> Any:
     """Returns the config in a `.keras` or `.h5` file, or None if there is none that can be read."""
-    # What is wrong with the file, Keras says when it loads it.
+    # If something is wrong with the file, Keras says so when it loads it.
     with contextlib.suppress(Exception):
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -62,10 +62,10 @@ def own_objects(config: Any) -> list[ConfigObject]:
 
 
 def functions_of_keras(config: Any) -> set[str]:
-    """Finds the functions that a config gives by names that Keras has, too, and thus means.
+    """Finds the functions in a config whose names Keras has, too, and so takes for its own.
 
-    Keras saves a function by its name alone: one of the user's that is called `relu` becomes
-    Keras's own when it is loaded.
+    Keras saves a function by name alone: a user's function called `relu` becomes Keras's own when
+    the model is loaded.
     """
     functions = (each for each in _named(config, "") if each.config["class_name"] == "function")
     return {each.name for each in functions if _is_keras_own(each)} | set(_activations(config))
@@ -100,12 +100,12 @@ def _object(value: dict[str, Any], inner: Any, layer: str) -> ConfigObject:
 
 
 def _text(value: dict[str, Any], key: str) -> str:
-    """Returns a text, or an empty one for a value of another type."""
+    """Returns a string, or an empty one for a value of another type."""
     return found if isinstance(found := value.get(key), str) else ""
 
 
 def _activations(value: Any) -> Iterator[str]:
-    """Yields activations that are given by their names, as Keras gives its own."""
+    """Yields activations that are given by name, as Keras saves its own."""
     items = value.items() if isinstance(value, dict) else enumerate(value or ())
     for key, item in items:
         if isinstance(item, dict | list):

@@ -1,4 +1,4 @@
-"""Reading files of Keras models, and describing them."""
+"""Loading and describing files of Keras models."""
 
 import os
 import warnings
@@ -35,8 +35,8 @@ class KerasFile(NamedTuple):
         path: the file.
         size: in bytes.
         metadata: what Keras recorded about it, such as `keras_version`; empty if there is none.
-        inputs: names, shapes and dtypes, as an export of the model would have them; empty
-            where it could not be exported, as the inputs of the model are unknown.
+        inputs: names, shapes and dtypes, as an export of the model would have them; empty if
+            it could not be exported because the inputs of the model are unknown.
         outputs: likewise.
         layers: number of layers, including those of nested models.
         parameters: number of scalars in all weights.
@@ -60,14 +60,14 @@ class KerasFile(NamedTuple):
 def load_keras_file(
     path: Path, imports: Sequence[str | os.PathLike[str]] = (), unsafe: bool = False
 ) -> keras.Model:
-    """Loads a model, uncompiled, so that it needs no losses, metrics or optimizers of its own.
+    """Loads a model uncompiled, so custom losses, metrics and optimizers are not needed.
 
     Args:
         path: a `.keras` file, or an `.h5` file with a whole model.
-        imports: modules and files to import before, see `import_modules`; of packages, the
-            modules that the model names, too. Classes and functions in them that the model holds
-            are found whether they are registered or not.
-        unsafe: whether Python code that is stored in the file, as that of Lambda layers, may run;
+        imports: modules and files to import first; see `import_modules`. Of packages, the modules
+            that the model names are imported, too. The model's classes and functions are found in
+            them whether they are registered or not.
+        unsafe: whether Python code stored in the file, such as that of Lambda layers, may run; as
             Keras's `safe_mode=False`.
 
     Raises:
@@ -95,7 +95,7 @@ def load_keras_file(
 
 
 def _found_in(modules, config):
-    """Finds the classes and functions of modules that a config names, by these names."""
+    """Returns the classes and functions in modules that a config names, by these names."""
     return {
         each.key: vars(module)[each.name]
         for module in reversed(modules)
@@ -105,7 +105,7 @@ def _found_in(modules, config):
 
 
 def _warn_of_names_of_keras(modules, config):
-    """Warns of functions that a model may have been trained with, and that Keras has replaced."""
+    """Warns of functions that a model may have been trained with but that Keras replaced."""
     names = functions_of_keras(config)
     for module in modules:
         own = [
@@ -116,8 +116,8 @@ def _warn_of_names_of_keras(modules, config):
         if own:
             warnings.warn(
                 f"The model uses Keras's own {listed(own)}, although module {module.__name__!r} "
-                "has such a function, too: Keras saves both by that name. If the model was trained "
-                "with the module's, rename and register that, and save the model again.",
+                "has such a function, too: Keras saves both under that name. If the model was "
+                "trained with the module's, rename and register it, and save the model again.",
                 stacklevel=3,
             )
 
@@ -125,7 +125,7 @@ def _warn_of_names_of_keras(modules, config):
 def describe_keras_file(
     path: Path, imports: Sequence[str | os.PathLike[str]] = (), unsafe: bool = False
 ) -> KerasFile:
-    """Loads a model, and describes it.
+    """Loads and describes a model.
 
     Args:
         path: as for `load_keras_file`.

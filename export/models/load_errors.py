@@ -1,4 +1,4 @@
-"""Why Keras cannot load a model: in short, with the way out."""
+"""Why Keras cannot load a model, in short, and what to do about it."""
 
 import re
 import textwrap
@@ -11,14 +11,14 @@ import keras
 
 from .keras_config import LAMBDA, OF_KERAS_2, ConfigObject, own_objects
 
-_LONGEST = 300  # characters of what Keras says
+_LONGEST = 300  # characters of Keras's own message
 _STYLE = re.compile(r"\x1b\[\d*m")  # bold text on a terminal
 _SHOWN = 3
 _IF_IMPORTED = ", and register there what is not at its top level"
 
 
 def refuse_lambdas(path: Path, config: Any) -> None:
-    """Refuses a file with code in it, as Keras does; some versions run that of `.h5` files.
+    """Refuses a file with code in it, as Keras does; some versions run code in `.h5` files.
 
     Raises:
         ValueError: the config holds a Python lambda.
@@ -52,20 +52,20 @@ def why_not_loaded(
     old = [each for each in unknown.values() if each.name in OF_KERAS_2]
     if old:
         return (
-            "Keras 2 saved calls of TensorFlow's functions as layers that Keras 3 does not have; "
-            "build the model by its code, load its weights, and save it as a .keras file. "
+            "Keras 2 saved calls of TensorFlow functions as layers that Keras 3 does not have; "
+            "build the model from its code, load its weights, and save it as a .keras file. "
             f"Received: {str(path)!r} with {_listed(old)}"
         )
     if unknown:
         return (
-            "A model's own classes and functions must be imported before it; name their module or "
-            f"file with --import{_IF_IMPORTED if imported else ''}. Received: {str(path)!r} with "
-            f"{_listed(list(reversed(unknown.values())))}"
+            "A model's own classes and functions must be imported first; name their module or file "
+            f"with --import{_IF_IMPORTED if imported else ''}. "
+            f"Received: {str(path)!r} with {_listed(list(reversed(unknown.values())))}"
         )
     for each in own:
         try:
             keras.saving.deserialize_keras_object(each.config, custom_objects)
-        except Exception as inner:  # of the class's own code
+        except Exception as inner:  # from the class's own code
             return (
                 "A class must take the arguments that its `get_config` returns, those of its base "
                 "class included, or have a `from_config` that does. "
@@ -73,8 +73,8 @@ def why_not_loaded(
             )
     if h5py.is_hdf5(path) and path.suffix not in (".h5", ".hdf5"):
         return (
-            "An HDF5 file, as Keras 2 wrote it, needs a name by which Keras knows it; rename it so "
-            f"that it ends in .h5. Received: {str(path)!r}"
+            "Keras recognizes an HDF5 file, the format of Keras 2, by its name; rename it so that "
+            f"it ends in .h5. Received: {str(path)!r}"
         )
     says = f"; Keras says: {_says(error)}"
     if not (zipfile.is_zipfile(path) or h5py.is_hdf5(path)):
@@ -104,7 +104,7 @@ def _has_module(each: ConfigObject) -> bool:
 
 
 def _says(error: Exception) -> str:
-    """Returns what is at the bottom of an error of Keras, which repeats whole configs."""
+    """Returns the cause at the bottom of a Keras error, without the configs that it repeats."""
     text = re.split(r"(?:Exception|Error) encountered:\s", _STYLE.sub("", str(error)))[-1]
     text = text.partition("Full object config")[0] or type(error).__name__
     return textwrap.shorten(text, _LONGEST, placeholder=" …")

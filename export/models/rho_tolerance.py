@@ -21,7 +21,7 @@ def check_rho_tolerance(tolerance: Any) -> None:
     """Checks that each gate moves to the nearer of 0 and 1.
 
     Raises:
-        ValueError: `tolerance` is not a number, negative, or 0.5 or above.
+        ValueError: `tolerance` is not a number, is negative, or is 0.5 or above.
     """
     if not (isinstance(tolerance, numbers.Real) and 0 <= float(tolerance) < 0.5):
         raise ValueError(

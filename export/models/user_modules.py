@@ -15,20 +15,20 @@ def import_modules(
 ) -> list[ModuleType]:
     """Imports modules, so that classes in them are registered with Keras.
 
-    The folder that a file is in, or of the package that it is in, becomes the first on `sys.path`,
-    as for `python FILE`; for names of modules the working directory does, as for
-    `python -m MODULE`. A module that was imported before is not run again.
+    For a file, the folder that holds it, or holds its package, is put first on `sys.path`, as
+    `python FILE` does. For a module name, the working directory is, as for `python -m MODULE`.
+    Neither is added twice. A module that was imported before is not run again.
 
     Args:
-        names: names of modules, such as `"my.package"`, and paths of files or of the folders of
-            packages, such as `"layers.py"`. What ends in `.py` or has a separator is a path.
+        names: names of modules, such as `"my.package"`, and paths of files or of package folders,
+            such as `"layers.py"`. A name that ends in `.py` or has a separator is a path.
         needed: names of modules that are imported as well if they are in packages of `names`.
 
     Returns:
-        The modules and, of packages, all submodules that are imported by then.
+        The modules, and all submodules of packages that are imported by then.
 
     Raises:
-        FileNotFoundError: a path leads to no file, and to no folder of a package.
+        FileNotFoundError: a path is neither a file nor the folder of a package.
         ImportError: a module is not found, or its code raises an error.
     """
     imported = [_imported(os.fspath(name)) for name in names]
@@ -51,9 +51,9 @@ def _imported(name):
 def _attempted(name, load, *arguments):
     try:
         return load(*arguments)
-    except (Exception, SystemExit) as error:  # the code of the module raises what it likes
+    except (Exception, SystemExit) as error:  # the code of the module may raise anything
         raise ImportError(
-            "--import needs a module or file that Python can import; mend it, or install what it "
+            "--import needs a module or file that Python can import; fix it, or install what it "
             f"needs. Received: {name!r}, which raises {_short(error)}"
         ) from error
 
@@ -115,7 +115,7 @@ def _from_single_file(file):
 
 
 def _short(error):
-    """Returns an error in one line, with the place in the user's code that raised it."""
+    """Returns an error on one line, with the place in the user's code that raised it."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

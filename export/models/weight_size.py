@@ -1,9 +1,9 @@
-"""How large the weights of a model are, as a protobuf holds at most 2 GB."""
+"""How large the weights of a model are; a protobuf holds at most 2 GB."""
 
 import keras
 import numpy as np
 
-# The rest is room for what is not weights.
+# Leaves room for what is not weights.
 LARGEST_INSIDE = 2**31 - 2**27
 
 

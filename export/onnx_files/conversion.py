@@ -21,7 +21,7 @@ def convert(prepared: Preparation, opset: int, lowering: str, external: External
         prepared: the model.
         opset: version of the ONNX operator set.
         lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
-        external: the weights that are to stay out of the model.
+        external: the weights to keep out of the model.
 
     Raises:
         OperatorError: the model needs lookup tables or variables, or operators that ONNX does
@@ -64,8 +64,8 @@ def _refuse_captured(graph):
     if graph.captured:
         raise OperatorError(
             "ONNX has no lookup tables, and no variables that a call assigns; move layers such as "
-            "StringLookup, IntegerLookup and TextVectorization out of the model, take random "
-            "numbers and counters out of inference, or export a SavedModel. Found:",
+            "StringLookup, IntegerLookup and TextVectorization out of the model, remove random "
+            "numbers and counters from inference, or export a SavedModel. Found:",
             [node_name(tensor) for tensor in graph.captured],
         )
 
@@ -98,7 +98,7 @@ def _refuse_foreign_operators(proto):
     )
     if foreign:
         raise OperatorError(
-            "An ONNX file may use operators of ONNX's default domain only; replace the layers "
+            "An ONNX file may use only operators of ONNX's default domain; replace the layers "
             "that need others, or export a SavedModel. The others are:",
             foreign,
         )

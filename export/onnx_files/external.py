@@ -19,14 +19,14 @@ SMALLEST_OUTSIDE = 2**20
 class ExternalWeights:
     """The large weights of a model, if all of its weights together are too large for one file.
 
-    A function takes them as arguments, which become inputs of the ONNX model; `move_out` turns
-    these into initializers, and `write` writes their values into a file of their own.
+    The traced function takes them as arguments, which become inputs of the ONNX model; `move_out`
+    turns these into initializers, and `write` writes their values into a separate file.
 
     Args:
         model: the model.
 
     Attributes:
-        weights: its weights of 1 MiB and more, or none where all fit.
+        weights: its weights of 1 MiB or more, or none if all fit.
     """
 
     def __init__(self, model: keras.Model):
@@ -39,7 +39,7 @@ class ExternalWeights:
 
         Args:
             proto: the ONNX model.
-            values: of each weight; other than in the model where one has absorbed something.
+            values: value of each weight; not that of the model if it has absorbed something.
         """
         inputs = list(proto.graph.input)
         first = len(inputs) - len(self.weights)
@@ -58,7 +58,7 @@ class ExternalWeights:
         del proto.graph.input[first:]
 
     def write(self, proto, path: Path) -> None:
-        """Writes the values beside `path`, and states in the model where they are."""
+        """Writes the values beside `path`, and records in the model where they are."""
         import onnx
 
         if not self._values:
@@ -81,11 +81,11 @@ class ExternalWeights:
 def publish_with_weights(written: Path, path: Path, overwrite: bool) -> None:
     """Gives an ONNX file its name in one step, after the file with its weights has its own.
 
-    The name of the latter is new every time, so that a file that is replaced is whole until
-    then; its weights are removed afterwards.
+    The weights file gets a new name every time, so a file that is replaced stays whole until then;
+    its old weights are removed afterwards.
 
     Raises:
-        FileExistsError: `path` appeared meanwhile, and `overwrite` is False.
+        FileExistsError: `path` appeared in the meantime, and `overwrite` is False.
         OSError: the disk is full, or fails.
     """
     new = [path.parent / name for name in _weights_of(written)]

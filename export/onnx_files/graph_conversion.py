@@ -1,4 +1,4 @@
-"""Converting a frozen graph of TensorFlow by tf2onnx."""
+"""Converting a frozen TensorFlow graph with tf2onnx."""
 
 import functools
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ def converted_graph(
 ):
     """Returns the `onnx.ModelProto` of a GraphDef.
 
-    tf2onnx's optimizers run in two rounds, as 1.17 gives wrong shapes in one: once shapes of
-    Reshape are constants, a 0 in them copies a size of what is read, and may no longer be merged
-    with the Reshape before.
+    tf2onnx's optimizers run in two rounds, as a single round gives wrong shapes in tf2onnx 1.17:
+    once the shape of a Reshape is a constant, a 0 in it copies a size of the input, so the Reshape
+    must no longer be merged with one before it.
 
     Args:
         definition: the GraphDef, which has no variables.
@@ -37,7 +37,7 @@ def converted_graph(
         found = convert()
         try:
             return _optimized_model(found)
-        except Exception:  # an optimizer may raise anything, and leave its work half done
+        except Exception:  # an optimizer may raise anything, and leave its work half-done
             return _optimized_model(convert(), skip_failing=True)
 
 

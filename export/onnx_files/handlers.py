@@ -15,7 +15,7 @@ _MODULES = (elementwise, integers, repeating, resizing, selection, transposed_co
 
 
 def handlers() -> dict[str, tuple[Callable, list]]:
-    """Returns the handlers by operator, as tf2onnx takes them."""
+    """Returns the handlers by operator, in the form that tf2onnx takes."""
     merged = {}
     for module in _MODULES:
         merged.update(module.handlers())

@@ -11,18 +11,18 @@ import numpy as np
 
 from keras_bin.runtimes import ONNX_RUNTIME, OPENVINO
 
-# Gathering channels pays up to this share of them: in ONNX Runtime on a CPU, a residual net gains
-# nothing at 60 %, 0 to 3 % at 50 %, and 3 to 10 % at 40 %.
+# Gathering channels pays off up to this share of them: in ONNX Runtime on a CPU, a residual network
+# gains nothing at 60 %, 0 to 3 % at 50 %, and 3 to 10 % at 40 %.
 _MOST_GATHERED = 0.5
-# ONNX Runtime keeps the channels of convolutions in blocks of 8 or 16, by the CPU.
+# ONNX Runtime keeps the channels of convolutions in blocks of 8 or 16, depending on the CPU.
 _CHANNEL_BLOCK = 16
 
 
 def instance_normalization(runtime: str) -> Callable:
-    """Returns what adds a layer in the form for a runtime, see `keras_bin.runtimes`.
+    """Returns a function that adds a layer in the form for a runtime; see `keras_bin.runtimes`.
 
-    It takes a `NormalizationBuilder`, the name of the activation, from which the running mean is
-    subtracted, and the layer's `Constants`; it returns the name of the result.
+    The function takes a `NormalizationBuilder`, the name of the activation, from which the running
+    mean has been subtracted, and the layer's `Constants`; it returns the name of the result.
     """
     forms = {ONNX_RUNTIME: _for_onnx_runtime, OPENVINO: _for_openvino}
     return forms.get(runtime, _all_channels)
@@ -34,22 +34,22 @@ def _all_channels(build, x, constants):
 
 
 def _for_openvino(build, x, constants):
-    """Adds the same without the subtraction of a value of the image.
+    """Adds the same without subtracting a value of the image.
 
-    OpenVINO takes the variance about the mean, in two passes, so that it loses fewer digits than
+    OpenVINO computes the variance about the mean, in two passes, and so loses fewer digits than
     others; the subtraction would cost another pass. Channels are never gathered: OpenVINO keeps
-    them in blocks, and would put them in order for each Gather and Concat.
+    them in blocks, and would reorder them for each Gather and Concat.
     """
     return _added(build, x, constants, x)
 
 
 def _for_onnx_runtime(build, x, constants):
-    """Adds the operator for the channels that need it alone, or a multiply-add of convolutions.
+    """Adds the operator for only the channels that need it, or a multiply-add of convolutions.
 
-    Channels that stay as they are, as an earlier layer computes their affine map, are left out if
-    they are many: the others are gathered, normalized, and put back in their places. If they are
-    few, and the channels fill blocks, convolutions multiply and add, with which ONNX Runtime fuses
-    what follows, and which leave the activation in blocks for the next convolution.
+    Some channels do not change here, as an earlier layer computes their affine map. If there are
+    many, they are left out: the others are gathered, normalized, and put back in their places. If
+    there are few, and the channels fill blocks, convolutions multiply and add: ONNX Runtime fuses
+    what follows with them, and they leave the activation in blocks for the next convolution.
     """
     channels = len(constants.offset)
     if constants.scale is not None:
@@ -91,7 +91,7 @@ def _gathered(build, x, constants, changes):
 
 
 def _of(constants, channels):
-    """Returns the constants of some channels, for an input from which the mean is subtracted."""
+    """Returns the constants of some channels, for an input whose mean is already subtracted."""
     scale = constants.scale[channels]
     return constants._replace(
         scale=scale if scale.any() else None,

@@ -1,6 +1,6 @@
 """Writing instance normalization, the part of a layer that needs statistics of a sample, in ONNX.
 
-The part is first marked in TensorFlow's graph; while tf2onnx converts that, the mark becomes
+This part is first marked in the TensorFlow graph. When tf2onnx converts the graph, the mark becomes
 either the operator InstanceNormalization or arithmetic around ReduceMean.
 """
 
@@ -34,11 +34,11 @@ def check_lowering(lowering: str) -> None:
 def converter(
     calls: list[LayerCall], partly_absorbed: Container[str], lowering: str, runtime: str
 ) -> Callable:
-    """Returns a handler of tf2onnx that replaces each mark; see `keras_bin.export.tracing.marks`.
+    """Returns a tf2onnx handler that replaces each mark; see `keras_bin.export.tracing.marks`.
 
     Args:
         calls: the calls of normalization layers in the traced model.
-        partly_absorbed: marks of the calls of which an earlier operator computes a part; see
+        partly_absorbed: marks of the calls that an earlier operator computes in part; see
             `Constants.split`.
         lowering: one of `keras_bin.export.onnx_files.lowering.LOWERINGS`.
         runtime: one of `keras_bin.runtimes.RUNTIMES`.
@@ -89,7 +89,7 @@ def converter(
 def _without_zeros(constants, shifts):
     """Drops a running mean that is 0, or that a layer without a batch branch does not need.
 
-    Such a layer needs it unless it `shifts` its input by a value of the image.
+    Such a layer needs the mean unless it `shifts` its input by a value of the image.
     """
     mean = constants.mean
     if (shifts and constants.scale is None) or (mean is not None and not mean.any()):
@@ -98,7 +98,7 @@ def _without_zeros(constants, shifts):
 
 
 def _minus_running_mean(build, x, constants):
-    """Subtracts the running mean first, unless an earlier layer does: float32 keeps more digits."""
+    """Subtracts the running mean, unless an earlier layer does, so float32 keeps more digits."""
     if constants.mean is None:
         return x
     return build.big("Sub", x, build.per_channel(constants.mean))

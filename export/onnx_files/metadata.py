@@ -1,4 +1,4 @@
-"""Writing what an ONNX file says about its own export: who wrote it, from what."""
+"""Writing what an ONNX file says about its own export: what wrote it, and from what."""
 
 import json
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ def write_metadata(
     lowering: str,
     layers: Sequence[LayerFold],
 ) -> None:
-    """Writes the metadata of an ONNX model, in place of what tf2onnx wrote."""
+    """Writes the metadata of an ONNX model, replacing what tf2onnx wrote."""
     import onnx
     import tf2onnx
 
     proto.producer_name = "keras-bin"
     proto.producer_version = keras_bin.__version__
     proto.doc_string = ""
-    del proto.opset_import[:]  # tf2onnx also states domains that nothing is used of
+    del proto.opset_import[:]  # tf2onnx also lists domains that are not used
     proto.opset_import.add(domain="", version=opset)
     proto.graph.name = prepared.exported.model.name
     onnx.helper.set_model_props(

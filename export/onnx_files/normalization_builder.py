@@ -1,4 +1,4 @@
-"""Adding the operators of a normalization layer to a graph of tf2onnx."""
+"""Adding the operators of a normalization layer to a tf2onnx graph."""
 
 import numpy as np
 
@@ -10,11 +10,11 @@ _FAR = 2**31 - 1  # a step past the end of any axis leaves one element
 
 
 class NormalizationBuilder:
-    """Adds nodes to a graph of tf2onnx, channels first.
+    """Adds nodes to a tf2onnx graph, channels first.
 
     Args:
         graph: the graph.
-        name: path of the layer, with which the names of new nodes start.
+        name: path of the layer; the names of new nodes start with it.
         dtype: dtype of all tensors.
         shape: shape of the activation, channels first; -1 for a free size.
         epsilon: added to the variance of a sample.
@@ -42,7 +42,7 @@ class NormalizationBuilder:
         return self.constant(np.reshape(values, (-1, *[1] * (len(self._shape) - 2))))
 
     def of_channels(self, channels):
-        """Returns a builder for activations of another number of channels."""
+        """Returns a builder for activations with another number of channels."""
         shape = [self._shape[0], channels, *self._shape[2:]]
         return NormalizationBuilder(self._graph, self._name, self._dtype, shape, self.epsilon)
 
@@ -57,7 +57,7 @@ class NormalizationBuilder:
         Args:
             add: `big` or `last`.
             x: an activation of rank 4.
-            *per_channel: the factor of each channel, and, if there is one, its summand.
+            *per_channel: the factor of each channel, and the summand of each if there is one.
         """
         factors, *summands = per_channel
         kernel = self.constant(np.reshape(factors, (-1, 1, 1, 1)))
@@ -70,10 +70,10 @@ class NormalizationBuilder:
         return add("Gather", x, indices.output[0], axis=1)
 
     def reference_value(self, x):
-        """Adds one element of each sample and channel, near the mean: that of a constant image.
+        """Selects one element of each sample and channel; in a constant image, this is the mean.
 
         It is taken away from the edges, which padding changes: in the middle of an axis of known
-        size, else the 8th from the end, or the first of fewer.
+        size, otherwise the 8th from the end, or the first if there are fewer.
         """
         sizes = self._shape[2:]
         starts = [_FROM_THE_END if size < 0 else size // 2 for size in sizes]
@@ -97,7 +97,7 @@ class NormalizationBuilder:
 
     def mean(self, x):
         """Adds a mean over the spatial axes, which become 1."""
-        # Counted from the end, or tf2onnx would make it a GlobalAveragePool.
+        # Counted from the end, or tf2onnx would turn it into a GlobalAveragePool.
         axes = list(range(2 - len(self._shape), 0))
         if self._graph.opset < 18:
             return self.small("ReduceMean", x, axes=axes, keepdims=1)

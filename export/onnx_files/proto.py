@@ -8,16 +8,16 @@ def read_proto(path: Path):
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: the file is damaged, or no protobuf.
+        ValueError: the file is damaged, or not a protobuf.
     """
     import onnx
     from google.protobuf.message import DecodeError
 
     try:
-        # By its content: the name of the file may end in anything.
+        # The format is stated, as the file may have any extension.
         return onnx.load(path, format="protobuf", load_external_data=False)
     except DecodeError as error:
         raise ValueError(
             "The ONNX file is damaged or truncated; export the model again. "
-            f"Received: {str(path)!r}, of which protobuf says: {error}"
+            f"Received: {str(path)!r}; protobuf says: {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""Describing an ONNX file, without running it."""
+"""Describing an ONNX file without running it."""
 
 import collections
 from pathlib import Path
@@ -19,8 +19,8 @@ class OnnxTensor(NamedTuple):
     Attributes:
         name: the key to feed or read it by.
         shape: sizes, the batch axis first; a name or None for a free size.
-        dtype: name of the dtype, such as `"float32"`; `"sequence"`, `"map"` or `"optional"` for
-            what is not a tensor, and `"unknown"` if the file states none.
+        dtype: name of the dtype, such as `"float32"`; `"sequence"`, `"map"` or `"optional"` if
+            it is not a tensor, and `"unknown"` if the file states none.
     """
 
     name: str
@@ -33,9 +33,9 @@ class OnnxFile(NamedTuple):
 
     Attributes:
         path: the file.
-        size: its bytes, including those of the files that hold its weights.
+        size: its size in bytes, including the files that hold its weights.
         producer: name and version of the program that wrote it.
-        opsets: version of the operator set, by domain; that of ONNX itself is `""`.
+        opsets: version of the operator set, by domain; ONNX's own domain is `""`.
         inputs: the inputs, without constants.
         outputs: the outputs.
         operators: how many operators of each kind there are, most frequent first; those in
@@ -62,8 +62,8 @@ def describe_onnx(path: Path) -> OnnxFile:
 
     Raises:
         ImportError: a package of the `onnx` extra is missing.
-        ValueError: the file is damaged or no ONNX file, or a value in its metadata has another
-            type than an export writes.
+        ValueError: the file is damaged or not an ONNX file, or a value in its metadata is not of
+            the type that an export writes.
     """
     require_onnx()
     proto = read_proto(path)
@@ -75,7 +75,7 @@ def describe_onnx(path: Path) -> OnnxFile:
     constants = {tensor.name for tensor in proto.graph.initializer}
     counts = collections.Counter(_operators(proto.graph))
     metadata = {pair.key: pair.value for pair in proto.metadata_props}
-    facts_in(metadata, path)  # raises if they are damaged
+    facts_in(metadata, path)  # raises an error if they are damaged
     return OnnxFile(
         path=path,
         size=onnx_size(path),
@@ -89,11 +89,11 @@ def describe_onnx(path: Path) -> OnnxFile:
 
 
 def stated_signature(path: Path) -> Signature:
-    """Returns the inputs and outputs of an ONNX file, all free sizes None.
+    """Returns the inputs and outputs of an ONNX file, with None for every free size.
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: it is damaged, or no ONNX file.
+        ValueError: it is damaged, or not an ONNX file.
     """
     found = describe_onnx(path)
     return Signature(
@@ -131,7 +131,7 @@ def _dtype(kind):
         return "string"  # NumPy's own name for it is object
     try:
         return onnx.helper.tensor_dtype_to_np_dtype(number).name
-    except KeyError:  # none, or one of a later ONNX
+    except KeyError:  # none, or one of a later version of ONNX
         return f"dtype {number}" if number else "unknown"
 
 

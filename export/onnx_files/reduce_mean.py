@@ -2,7 +2,7 @@
 
 
 def reduce_mean(build, x, constants):
-    """Adds mean and variance by ReduceMean, and a multiply-add."""
+    """Adds the mean and variance, computed by ReduceMean, and a multiply-add."""
     reference = build.reference_value(x)
     shifted = build.big("Sub", x, reference)  # float32 keeps more digits of its mean
     mean = build.mean(shifted)

@@ -9,9 +9,9 @@ from .proto import read_proto
 
 
 def onnx_size(path: Path) -> int:
-    """Returns the bytes of an ONNX file and of the files beside it that hold its weights.
+    """Returns the size in bytes of an ONNX file and the files beside it that hold its weights.
 
-    For any other file this is its own size.
+    For any other file, this is just its own size.
 
     Raises:
         OSError: there is no file, or it cannot be read.

@@ -1,4 +1,4 @@
-"""Which operators of an ONNX graph take statistics of a sample; exports tell by their names."""
+"""Which operators of an ONNX graph compute statistics of a sample; exports mark them by name."""
 
 _OF_LAYER = "/keras_bin/"
 _OPERATORS = (
@@ -37,7 +37,7 @@ _ARITHMETIC = (
     "Transpose",
     "Unsqueeze",
 )
-# What keeps a statistic away from 0, and what has a shape beside its tensor.
+# What keeps a statistic away from 0, and what takes a shape besides its tensor.
 _BOUNDS = ("Clip", "Relu")
 _SHAPED = ("Expand", "Reshape")
 
@@ -53,11 +53,11 @@ def name_in(layer: str, operator: str) -> str:
 
 
 def statistics_nodes(graph) -> set[str]:
-    """Returns the names of the nodes that take statistics of a sample, or belong to them.
+    """Returns the names of the nodes that compute statistics of a sample, or belong to them.
 
-    In an export of keras_bin these are all nodes of its BIN layers that stayed. Elsewhere they are
-    the operators that normalize, and arithmetic in which a mean or sum of a tensor meets that
-    tensor again, as in `x - mean(x)` and `x / sqrt(mean(x * x))`.
+    In an export of keras_bin these are all nodes of the BIN layers that remain. Elsewhere, they are
+    the operators that normalize, and arithmetic that combines a mean or sum of a tensor with that
+    tensor, as in `x - mean(x)` and `x / sqrt(mean(x * x))`.
 
     Args:
         graph: an `onnx.GraphProto` whose nodes have names.
@@ -69,14 +69,14 @@ def statistics_nodes(graph) -> set[str]:
 
 
 def _arithmetic(graph, named):
-    """Returns the names of the nodes that normalize by arithmetic, without those of `named`."""
+    """Returns the names of the nodes that normalize by arithmetic, without those in `named`."""
     constants = {tensor.name for tensor in graph.initializer}
     found: set[str] = set()
-    makers: dict[str, str] = {}  # the node of each result of arithmetic
+    makers: dict[str, str] = {}  # the node that makes each result of arithmetic
     lineage: dict[str, set[str]] = {}  # a result, and what arithmetic made it of
     statistics: set[str] = set()
     normalized: set[str] = set()
-    for node in graph.node:  # sorted, so that each comes after those whose results it takes
+    for node in graph.node:  # sorted: each comes after those whose results it takes
         taken = node.input[:1] if node.op_type in _SHAPED else node.input
         inputs = [name for name in taken if name and name not in constants]
         bounds = node.op_type in _BOUNDS and statistics.issuperset(inputs)

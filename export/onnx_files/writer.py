@@ -50,25 +50,25 @@ def export_onnx(
 ) -> ExportReport:
     """Writes a model, its BIN layers folded, to an ONNX file, verified with ONNX Runtime.
 
-    What is written is the graph that the model itself traces in inference mode, so that it
-    computes what `model.predict` does.
+    The file holds the graph that the model itself traces in inference mode, so it computes what
+    `model.predict` computes.
 
     Inputs and outputs have the model's names, or those that are given. The batch axis is free
     and called `batch`, and only operators of ONNX's own domain are used. The file is written under
     a hidden name beside `path`, checked by `onnx.checker`, run with ONNX Runtime and compared with
-    `model`, and only then renamed: a failed export leaves nothing. A model whose weights are too
-    large for one file (2 GB) gets a second one beside `path`, `<path>.<8 hex digits>.data`, which
-    ONNX Runtime finds; copy the two together.
+    `model`, and only then renamed: a failed export leaves nothing behind. If the weights are too
+    large for one file (2 GB), they go to a second file beside `path`, `<path>.<8 hex digits>.data`,
+    which ONNX Runtime finds; copy the two together.
 
     Args:
-        model: a built Functional or Sequential model, or a subclass that was called on one
-            argument of float tensors; one without BIN layers is fine. A half-precision model is
+        model: a built Functional or Sequential model, or a subclassed model that was called on
+            one argument of float tensors; it need not have BIN layers. A half-precision model is
             exported in float32, with a warning.
-        path: the file to write, by convention `*.onnx`; its folder is made if missing.
+        path: the file to write, by convention `*.onnx`; its folder is created if missing.
         opset: version of the ONNX operator set, from 13 to 18.
-        lowering: how statistics of a sample are computed: by the operator that accelerators and
-            quantizers know, `"instance_normalization"`, or by arithmetic, `"reduce_mean"`.
-        runtime: see `fold`; it chooses among forms of `"instance_normalization"`.
+        lowering: how statistics of a sample are computed: `"instance_normalization"`, by the
+            operator that accelerators and quantizers know, or `"reduce_mean"`, by arithmetic.
+        runtime: see `fold`; it selects the form of `"instance_normalization"`.
         rho_tolerance: see `fold`.
         overwrite: whether to replace `path` if it exists.
         input_names: see `keras_bin.export.export_saved_model`.
@@ -76,8 +76,8 @@ def export_onnx(
         samples: see `keras_bin.export.verify`.
         atol: see `keras_bin.export.verify`.
         rtol: see `keras_bin.export.verify`.
-        verbose: whether to print each stage and its seconds: where the model is traced, folded,
-            converted, verified and published. As in `model.export`, None means True.
+        verbose: whether to print each stage (tracing, folding, converting, verifying, publishing)
+            and its duration in seconds. As in `model.export`, None means True.
 
     Returns:
         An `ExportReport`.
@@ -86,17 +86,17 @@ def export_onnx(
         FileExistsError: `path` exists and `overwrite` is False.
         ImportError: a package of the `onnx` extra is missing.
         IsADirectoryError: `path` is a folder.
-        NotADirectoryError: the folder of `path` is a file, or inside one.
+        NotADirectoryError: the folder of `path` is a file, or is inside one.
         OSError: the disk is full, or fails.
         PermissionError: the folder of `path` cannot be written to.
         RuntimeError: Keras does not run on TensorFlow.
-        TypeError: `model` is not a Keras model, or `input_names` or `output_names` not a list or
-            dict.
+        TypeError: `model` is not a Keras model, or `input_names` or `output_names` is not a list
+            or dict.
         ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `opset`,
             `lowering`, `runtime` or a tolerance is out of range, `input_names`, `output_names` or
-            `samples` cannot be used, or `path` is an address of an object store.
+            `samples` cannot be used, or `path` is the address of an object store.
         VerificationError: the written file differs from `model`, or ONNX has no operators for it
-            (OperatorError); a ValueError.
+            (OperatorError); a subclass of ValueError.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -121,7 +121,7 @@ def export_onnx(
 def check_onnx_export(
     path: str | os.PathLike[str], opset: int, lowering: str, overwrite: bool
 ) -> None:
-    """Checks what does not depend on the model; raises what `export_onnx` does."""
+    """Checks what does not depend on the model; raises the same errors as `export_onnx`."""
     require_tensorflow()
     require_onnx()
     check_opset(opset)
@@ -130,7 +130,7 @@ def check_onnx_export(
 
 
 def check_destination(path: str | os.PathLike[str], overwrite: bool) -> None:
-    """Checks that an ONNX file can have a path; raises what `export_onnx` does."""
+    """Checks that an ONNX file can be written to `path`; raises what `export_onnx` does."""
     refuse_remote(path)
     path = Path(path)
     if path.is_dir():
@@ -149,7 +149,7 @@ def write_onnx(
     atol: float | None,
     rtol: float | None,
 ) -> ExportReport:
-    """Writes a model to an ONNX file, and checks no arguments; see `export_onnx`."""
+    """Writes a model to an ONNX file without checking arguments; see `export_onnx`."""
     with staging(path.parent, path) as staged:
         expected = prepared.expected
         written = staged / path.name
@@ -167,22 +167,22 @@ def write_onnx(
 
 
 def check_opset(opset: int) -> None:
-    """Checks that `opset` is one that is tested.
+    """Checks that `opset` is one of the tested versions.
 
     Raises:
         ValueError: it is not.
     """
     if not isinstance(opset, int) or opset not in OPSETS:
         raise ValueError(
-            f"`opset` must be an integer from {OPSETS[0]} to {OPSETS[-1]}, the versions that are "
-            f"tested. Received: opset={opset!r}"
+            f"`opset` must be an integer from {OPSETS[0]} to {OPSETS[-1]}, the tested versions. "
+            f"Received: opset={opset!r}"
         )
 
 
 def _write(
     prepared: Preparation, opset: int, lowering: str, path: Path
 ) -> tuple[tuple[LayerFold, ...], int]:
-    """Writes `path`, and beside it the file with its weights if they do not fit into it.
+    """Writes `path`, and beside it a file with the weights if they do not fit into `path`.
 
     Returns:
         What became of each normalization layer, and the number of transposes inside.
@@ -205,7 +205,7 @@ def _check(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise VerificationError(
-            "The ONNX checker must accept the file; tf2onnx has converted a layer wrongly, so "
+            "The ONNX checker must accept the file; tf2onnx converted a layer incorrectly, so "
             "replace that layer, or export a SavedModel. The checker says:",
             [str(error).strip()],
         ) from error

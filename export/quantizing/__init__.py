@@ -1,1 +1,1 @@
-"""Quantizing ONNX files to int8, statistics of samples kept in float."""
+"""Quantizing ONNX files to int8, with statistics of samples kept in float."""

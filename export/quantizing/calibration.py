@@ -1,4 +1,4 @@
-"""Batches of the data on which ranges are taken."""
+"""Batches of the data on which ranges are measured."""
 
 from collections.abc import Mapping
 
@@ -18,11 +18,11 @@ def calibration_batches(
     """Returns data in batches of 32 rows, or of the number of rows that a file takes.
 
     Args:
-        signature: that of the file.
+        signature: the signature of the file.
         data: see `keras_bin.export.quantize_onnx`.
 
     Raises:
-        ArgumentError: data do not fit the inputs, or these cannot be calibrated.
+        ArgumentError: `data` do not fit the inputs, or the inputs cannot be calibrated.
     """
     unusable = [info for info in signature.inputs if info.dtype == "string" or not info.shape]
     fixed = {size for info in signature.inputs for size in info.shape[:1] if size is not None}
@@ -35,7 +35,7 @@ def calibration_batches(
         if len(signature.inputs) != 1:
             names = [info.name for info in signature.inputs]
             raise ArgumentError(
-                "`data` must map the name of every input to an array where there are several. "
+                "`data` must map the name of every input to an array if there are several. "
                 f"Received: {type(data).__name__} for inputs {names}"
             )
         data = {signature.inputs[0].name: data}
@@ -53,7 +53,7 @@ def calibration_batches(
         wrong = np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))
         if wrong.size:
             raise ArgumentError(
-                "`data` must be finite, as ranges are taken of it. "
+                "`data` must be finite, as ranges are measured on it. "
                 f"Received: NaN or infinity in row {wrong[0]} of {info.name!r}"
             )
     size = max(fixed, default=_BATCH)

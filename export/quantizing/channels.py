@@ -1,4 +1,4 @@
-"""Making the channels of results equally large, so that one int8 scale suits them all."""
+"""Making the channels of results equally large, so one int8 scale suits them all."""
 
 from collections.abc import Container, Sequence
 
@@ -10,19 +10,19 @@ from ..onnx_files.statistics import name_in
 from .nodes import channel_axis
 from .running import in_onnx_runtime
 
-_SMALLEST = 1e-6  # of the largest: weights are divided by it
+_SMALLEST = 1e-6  # as a share of the largest; weights are divided by it
 
 
 def equalize_channels(proto, names: Container[str], batches: Sequence[Batch]) -> None:
-    """Divides weights of linear operators by how large the channels of their results are.
+    """Divides the weights of linear operators by the sizes of the channels of their results.
 
-    A multiplication after each gives the results their sizes back, in float, so that the model
-    computes what it did.
+    A multiplication after each operator restores the sizes, in float, so the model computes what
+    it did before.
 
     Args:
-        proto: an `onnx.ModelProto`; it is changed.
-        names: of Conv, Gemm and MatMul nodes with constant weights and biases.
-        batches: of inputs, on which the results are measured.
+        proto: an `onnx.ModelProto`; it is changed in place.
+        names: names of Conv, Gemm and MatMul nodes with constant weights and biases.
+        batches: batches of inputs, on which the results are measured.
     """
     chosen = [node for node in proto.graph.node if node.name in names]
     sizes = _largest_values(proto, chosen, batches) if chosen else {}
@@ -39,7 +39,7 @@ def equalize_channels(proto, names: Container[str], batches: Sequence[Batch]) ->
 
 
 def _drop_unused(graph, names):
-    """Drops those constants that nothing in the graph, or in one inside it, takes any more."""
+    """Drops those constants that nothing in the graph, or in a graph inside it, still reads."""
     visible = [value.name for value in (*graph.input, *graph.output)]
     unused = names - {*visible, *_taken(graph)}
     kept = [tensor for tensor in graph.initializer if tensor.name not in unused]
@@ -56,9 +56,10 @@ def _taken(graph):
 
 
 def _largest_values(proto, nodes, batches):
-    """Returns by node the largest absolute value in each channel of its result, over the largest.
+    """Returns for each node the size of each channel of its result, relative to the largest one.
 
-    A channel that is always 0 counts as the largest, and none is less than a millionth of that.
+    The size is the largest absolute value. A channel that is always 0 counts as the largest, and
+    none counts as less than a millionth of the largest.
     """
     import onnx
 
@@ -83,9 +84,9 @@ def _largest_values(proto, nodes, batches):
 
 
 def _equalized(graph, node, sizes, constants):
-    """Divides the weights of a node by the sizes of its channels; returns what multiplies by them.
+    """Divides the weights of a node by the sizes of its channels; returns a Mul that restores them.
 
-    Its result gets another name, so that whatever takes it takes the product.
+    The node's result gets a new name, so whatever reads the old name reads the product.
     """
     import onnx
 

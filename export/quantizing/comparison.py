@@ -1,4 +1,4 @@
-"""How far the outputs of an int8 file are from those in float."""
+"""How far the outputs of an int8 file are from those of the file in float."""
 
 import collections
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ from .running import Run
 
 
 def relative_errors(expected: Run, got: Run, batches: Sequence[Batch]) -> dict[str, float]:
-    """Returns for each output how far it is from the expected one, over all batches.
+    """Returns the relative error of each output over all batches.
 
-    That is the norm of the difference over the norm of the expected output, or the share of the
-    elements that differ where these are no floats. It is infinite where one is not finite.
+    This is the norm of the difference over the norm of the expected output or, for outputs that
+    are not floats, the share of the elements that differ. It is infinite if one is not finite.
 
     Args:
         expected: runs the file in float.
         got: runs the file in int8.
-        batches: of inputs.
+        batches: batches of inputs.
     """
     differences: dict[str, float] = collections.defaultdict(float)
     sizes: dict[str, float] = collections.defaultdict(float)
@@ -36,9 +36,10 @@ def relative_errors(expected: Run, got: Run, batches: Sequence[Batch]) -> dict[s
 
 
 def _difference(expected, got):
-    """Returns a sum over the differences, one over the expected values, and what power undoes it.
+    """Returns a sum over the differences, one over the expected values, and the power to take.
 
-    They are sums of squares, or counts where the values are no floats.
+    The sums are sums of squares, or counts for values that are not floats. The error is their
+    quotient to that power.
     """
     if got.shape != expected.shape:
         return np.inf, 1.0, 1.0

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ..onnx_files.statistics import statistics_nodes
 
 _LINEAR = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-# Linear operators for which ONNX Runtime has kernels in int8, and what may stand between two.
+# Linear operators for which ONNX Runtime has int8 kernels, and what may be between two of them.
 _KERNELS = ("Conv", "Gemm", "MatMul")
 _BETWEEN = (
     "Add",
@@ -21,20 +21,20 @@ _BETWEEN = (
     "Squeeze",
     "Unsqueeze",
 )
-# Products for a value of the result. In ONNX Runtime, layers of 16 to 72 of them before a
-# normalization take 1.0 to 1.4 times as long in int8 as in float, of 128 and more 0.3 to 0.9.
+# Products per value of the result. In ONNX Runtime, layers before a normalization with 16 to 72 of
+# them take 1.0 to 1.4 times as long in int8 as in float; with 128 and more, 0.3 to 0.9 times.
 _FEWEST_PRODUCTS = 100
 
 
 class Nodes(NamedTuple):
-    """The nodes of a graph, by what may be done with them; all are names.
+    """The names of the nodes of a graph, by what may be done with them.
 
     Attributes:
-        linear: convolutions, dense layers and matrix products, with constant weights in float32 as
-            their second input.
-        statistics: what takes statistics of a sample.
-        last: linear operators whose results statistics are taken of, whatever stands between.
-        between: what stands between those and the statistics.
+        linear: convolutions, dense layers and matrix products whose second input is constant
+            float32 weights.
+        statistics: operators that compute statistics of a sample.
+        last: the last linear operators before statistics, even with other operators in between.
+        between: the operators between those and the statistics.
     """
 
     linear: tuple[str, ...]
@@ -44,7 +44,7 @@ class Nodes(NamedTuple):
 
 
 def sort_nodes(graph) -> Nodes:
-    """Sorts the nodes of an `onnx.GraphProto`, which have names."""
+    """Sorts the nodes of an `onnx.GraphProto`, all of which have names."""
     import onnx
 
     statistics = statistics_nodes(graph)
@@ -75,15 +75,15 @@ def sort_nodes(graph) -> Nodes:
 def integer_nodes(graph, nodes: Nodes) -> list[str]:
     """Returns the names of the nodes that ONNX Runtime is to run in int8.
 
-    Those are the linear operators for which it has such kernels, and what stands between two of
-    them. Where statistics are taken of the result, that has to become float again, which pays only
-    from some number of products on.
+    These are the linear operators for which it has int8 kernels, and the operators between two of
+    them. Before statistics, the result has to become float again, so int8 pays off only if a linear
+    operator takes enough products per value.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     integer: list[str] = []
     results: set[str] = set()
     in_float = nodes.statistics | nodes.between
-    for node in graph.node:  # sorted, so that each comes after those whose results it takes
+    for node in graph.node:  # sorted: each comes after those whose results it takes
         if node.name in in_float:
             continue
         if node.name in nodes.linear:
@@ -103,9 +103,9 @@ def integer_nodes(graph, nodes: Nodes) -> list[str]:
 
 
 def _has_kernel(node, constants):
-    """Tells whether ONNX Runtime quantizes a linear operator, and rightly.
+    """Tells whether ONNX Runtime quantizes a linear operator correctly.
 
-    It leaves the factors of a Gemm out, and knows no biases but one for each channel.
+    It ignores the factors of a Gemm, and supports only biases with one value per channel.
     """
     if node.op_type not in _KERNELS:
         return False
@@ -118,7 +118,7 @@ def _has_kernel(node, constants):
 
 
 def _products(node, constants):
-    """Returns how many products a value of a result is the sum of."""
+    """Returns the number of products that are summed up for one value of the result."""
     dims = constants[node.input[1]].dims
     if node.op_type == "Conv":
         return math.prod(dims[1:])
@@ -126,7 +126,7 @@ def _products(node, constants):
 
 
 def channel_axis(node) -> int:
-    """Returns the axis of a linear operator's weights that stands for the channels of its result.
+    """Returns the axis of a linear operator's weights that holds the channels of its result.
 
     Args:
         node: a Conv, a Gemm or a MatMul.

@@ -54,35 +54,34 @@ def quantize_onnx(
     """Quantizes an ONNX file to int8, with the statistics of samples in float.
 
     Weights get a scale for each channel and activations one for each tensor, from their ranges on
-    `data`. All that takes statistics of a sample stays in float. Normalization makes small
-    channels large, so what it takes must keep its digits in every channel. In OpenVINO, a
-    convolution in int8 has its result in float. In ONNX Runtime the result is int8, too, so
-    channels are made equally large: where `s` is the largest absolute value of each channel, over
-    that of all, weights and bias become `w / s` and `b / s`, and the result is multiplied by `s`
-    in float. With fewer than 100 products a value that does not pay, and the convolution stays in
-    float. BIN layers whose gates are all 1 are part of a convolution; see `keras_bin.SettleRho`.
+    `data`. Everything that computes statistics of a sample stays in float. Normalization makes
+    small channels large, so its input must keep enough digits in every channel. In OpenVINO, the
+    result of an int8 convolution is float. In ONNX Runtime it is int8, too, so channels are made
+    equally large: weights and bias become `w / s` and `b / s`, where `s` is the largest absolute
+    value of each channel over that of all, and the result is multiplied by `s` in float. This does
+    not pay off with fewer than 100 products per value, so such convolutions stay in float.
+    BIN layers whose gates are all 1 are part of a convolution; see `keras_bin.SettleRho`.
 
     The file is written under a hidden name, checked, run on `data` in its runtime and compared
-    with `artifact`, and only then renamed. Where the runtime makes more than twice the error that
-    its operators make one by one, as OpenVINO does where a mean is subtracted from an int8
-    result, the linear operators before statistics stay in float. Serve the file in the runtime
-    that it is for.
+    with `artifact`, and only then renamed. If the runtime makes more than twice the error that its
+    operators make one by one (OpenVINO does, if a mean is subtracted from an int8 result), the
+    linear operators before statistics stay in float. Serve the file in the runtime that it is for.
 
     Args:
-        artifact: an ONNX file in float32, of operator set 13 or above and with its weights inside;
-            best an export with the same `runtime`. Every input has a batch axis, and none is text.
-        path: the file to write, by convention `*.onnx`; its folder is made if missing.
-        data: a few hundred typical inputs of all domains that are to be served: an array, or a
-            dict that maps the name of each input to an array; all finite. They run in batches of
-            32, or of the size that the file has; rows that do not fill a batch of that size are
-            left out.
+        artifact: an ONNX file in float32, of operator set 13 or above, with its weights inside;
+            preferably exported with the same `runtime`. Every input has a batch axis, none is text.
+        path: the file to write, by convention `*.onnx`; its folder is created if missing.
+        data: a few hundred typical inputs from all domains to be served: an array, or a dict that
+            maps the name of each input to an array; all finite. They run in batches of 32, or of
+            the fixed batch size of the file; rows that do not fill a batch of fixed size are left
+            out.
         runtime: `"onnxruntime"`, or `"openvino"`, for which nncf quantizes.
         reduce_range: whether weights have 7 bits, for x86 processors without VNNI instructions,
-            on which sums of products of 8 bits may overflow.
+            on which sums of 8-bit products may overflow.
         max_error: largest relative error of an output, as a share of its norm on `data`; see
             `QuantizationReport.errors`. Above 0 and finite.
         overwrite: whether to replace `path` if it exists.
-        verbose: whether to print each stage and its seconds. As in `export_onnx`, None means True.
+        verbose: whether to print each stage and its duration. As in `export_onnx`, None means True.
 
     Returns:
         A `QuantizationReport`.
@@ -90,13 +89,13 @@ def quantize_onnx(
     Raises:
         FileExistsError: `path` exists and `overwrite` is False.
         FileNotFoundError: there is no file `artifact`.
-        ImportError: a package of the extra `onnx` is missing or, for OpenVINO, of `int8`.
+        ImportError: a package of the extra `onnx` or, for OpenVINO, `int8` is missing.
         IsADirectoryError: `path` is a folder.
         OSError: `path` cannot be written, or the disk is full.
-        ValueError: `artifact` is no ONNX file in float32, has nothing that can be int8, an older
-            operator set, or its weights in another file, is `path` itself, or cannot be quantized;
-            `data`, `runtime` or `max_error` cannot be used.
-        ValuesError: an output moves by more than `max_error`, or is not finite.
+        ValueError: `artifact` is not an ONNX file in float32, has nothing that can be int8, an
+            older operator set, or its weights in another file, is `path` itself, or cannot be
+            quantized; or `data`, `runtime` or `max_error` cannot be used.
+        ValuesError: the error of an output is above `max_error`, or it is not finite.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -153,7 +152,7 @@ def _write(
     source = read_source(artifact)
     if path.exists() and path.samefile(artifact):
         raise ArgumentError(
-            "`path` must be another file than `artifact`, which stays what int8 is made from. "
+            "`path` must not be `artifact`, from which the int8 file is made; choose another path. "
             f"Received: {str(path)!r} for both"
         )
     nodes = sort_nodes(source.graph)
@@ -161,7 +160,7 @@ def _write(
     _check_worth(integer, nodes, artifact)
     reference = load_artifact(artifact)
     batches = calibration_batches(reference.signature, data)
-    reference.run(batches[0])  # raises where data have sizes that the model does not take
+    reference.run(batches[0])  # raises an error if the model does not take the sizes of the data
     with staging(path.parent, path) as staged:
         named, written = staged / "float.onnx", staged / "quantized.onnx"
         onnx.save(source, named)
@@ -205,9 +204,9 @@ def _check_worth(integer: list[str], nodes: Nodes, artifact: Path) -> None:
         )
     if not set(integer).intersection(nodes.linear):
         raise ValueError(
-            "`artifact` must have a linear operator that is worth running in int8 in ONNX Runtime, "
-            "which has kernels for convolutions, dense layers and matrix products, and which takes "
-            "100 products a value before statistics; keep the file in float, settle gates at 1 "
+            "`artifact` must have a linear operator that is worth running in int8 in ONNX Runtime: "
+            "a convolution, dense layer or matrix product that it has a kernel for, with 100 or "
+            "more products per value before statistics; keep the file in float, settle gates at 1 "
             '(keras_bin.SettleRho), or pass runtime="openvino". '
             f"Received: {str(artifact)!r}, with {len(nodes.linear)} linear operators, none worth it"
         )
@@ -225,10 +224,9 @@ def _quantized(tool: Tool, work: Work) -> Any:
 def _errors(
     tool: Tool, path: Path, expected: Run, batches: Sequence[Batch]
 ) -> tuple[dict[str, float], bool]:
-    """Returns the errors of a file, and whether its runtime makes no more than there is in it.
+    """Returns the errors of a file, and whether its runtime adds no more than its own rounding.
 
-    The runtime rounds at other places than the operators one by one: as much again may come of
-    that.
+    The runtime rounds in other places than the operators do one by one, which may double the error.
     """
     with _in_words(f"{tool.runtime} must be able to run the file in int8"):
         run = tool.load(path)
@@ -241,12 +239,12 @@ def _errors(
 
 @contextlib.contextmanager
 def _in_words(rule: str) -> Iterator[None]:
-    """Says what to do where a library fails, other than for the disk."""
+    """Says what to do if a library fails, unless the disk is the cause."""
     try:
         yield
     except OSError:
         raise
-    except Exception as error:  # those of the libraries share no other class
+    except Exception as error:  # the errors of the libraries share no other class
         raise ValueError(
             f"{rule}; keep it in float, or quantize it for another runtime. "
             f"Received: {type(error).__name__}: {error}"
@@ -255,8 +253,8 @@ def _in_words(rule: str) -> Iterator[None]:
 
 def _wrong_in_int8(artifact: Path, runtime: str) -> ValueError:
     return ValueError(
-        f"`artifact` must have linear operators that {runtime} computes rightly in int8; keep the "
-        "file in float, export it again with the same `runtime`, or quantize it for another. "
+        f"`artifact` must have linear operators that {runtime} computes correctly in int8; keep "
+        "the file in float, export it again with the same `runtime`, or quantize it for another. "
         f"Received: {str(artifact)!r}"
     )
 
@@ -266,7 +264,7 @@ def _check_errors(errors: Mapping[str, float], max_error: float) -> None:
     if wrong:
         raise ValuesError(
             f"The outputs in int8 must be within {max_error:g} of those in float, as a share of "
-            "their norm; give typical `data` of all domains, or a larger `max_error` if the model "
-            "can be used with that. The errors are:",
+            "their norm; pass typical `data` of all domains, or a larger `max_error` if the model "
+            "is useful with that. The errors are:",
             wrong,
         )

@@ -1,4 +1,4 @@
-"""The file in int8: what it says about itself, and what of it is int8."""
+"""The file in int8: what it says about itself, and how much of it is int8."""
 
 import importlib.metadata
 from collections.abc import Container
@@ -7,13 +7,13 @@ from ..files.metadata import QUANTIZATION, RUNTIME
 
 
 def finish(proto, source, package: str, runtime: str) -> None:
-    """Gives a quantized model the metadata of its source, and says what has quantized it.
+    """Gives a quantized model the metadata of its source, and records what quantized it.
 
     Args:
         proto: the quantized model.
         source: the model in float.
-        package: the library that has quantized it.
-        runtime: for which runtime it is.
+        package: the library that quantized it.
+        runtime: the runtime that it is for.
     """
     import onnx
 

@@ -9,13 +9,13 @@ Run = Callable[[Batch], Batch]
 
 
 def in_onnx_runtime(file: Path | bytes, fuses: bool = True) -> Run:
-    """Returns what runs a file in ONNX Runtime, on the CPU.
+    """Returns a function that runs a file in ONNX Runtime, on the CPU.
 
     Args:
         file: its path, or its content.
         fuses: whether operators are fused. Otherwise they run one by one, linear ones in float
-            between DequantizeLinear and QuantizeLinear; what fuses them may compute something
-            else, and has crashed on files that nncf had written.
+            between DequantizeLinear and QuantizeLinear. Fused operators may compute something
+            else, and fusing has crashed on files written by nncf.
     """
     import onnxruntime
 
@@ -28,7 +28,7 @@ def in_onnx_runtime(file: Path | bytes, fuses: bool = True) -> Run:
 
 
 def in_openvino(path: Path) -> Run:
-    """Returns what runs a file in OpenVINO, on the CPU and in float32."""
+    """Returns a function that runs a file in OpenVINO, on the CPU and in float32."""
     import onnx
     import openvino
 

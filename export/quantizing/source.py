@@ -1,4 +1,4 @@
-"""The file in float that is quantized."""
+"""The file in float to be quantized."""
 
 import itertools
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from ..onnx_files.proto import read_proto
 from ..onnx_files.size import external_locations
 
-_OLDEST_OPSET = 13  # of a scale for each channel
+_OLDEST_OPSET = 13  # the first with a scale for each channel
 _QUANTIZED = (
     "ConvInteger",
     "DequantizeLinear",
@@ -23,8 +23,8 @@ def read_source(path: Path):
 
     Raises:
         FileNotFoundError: there is no file.
-        ValueError: it is no ONNX file, is quantized, has an older operator set, or its weights are
-            in another file.
+        ValueError: it is not an ONNX file, is quantized, has an older operator set, or its weights
+            are in another file.
     """
     if not path.is_file():
         raise FileNotFoundError(
@@ -39,7 +39,7 @@ def read_source(path: Path):
         )
     if any(external_locations(proto)):
         raise ValueError(
-            "An ONNX file must hold its weights itself to be quantized; those of 2 GB and more are "
+            "An ONNX file must hold its own weights to be quantized; files of 2 GB and more are "
             f"not supported. Received: {str(path)!r}, whose weights are in another file"
         )
     if any(node.op_type in _QUANTIZED for node in proto.graph.node):
@@ -53,9 +53,9 @@ def read_source(path: Path):
 
 
 def _name_nodes(graph):
-    """Names the nodes that have no name, or that of another, by which tools know them.
+    """Names the nodes that have no name of their own, as tools identify nodes by name.
 
-    A name that starts with `{re}` is a regular expression to nncf.
+    nncf takes a name that starts with `{re}` for a regular expression.
     """
     taken: set[str] = set()
     numbers = itertools.count(1)
@@ -68,7 +68,7 @@ def _name_nodes(graph):
 
 
 def _constants_to_initializers(graph):
-    """Turns tensors of Constant nodes into initializers, in which tools look for weights."""
+    """Turns tensors of Constant nodes into initializers, where tools look for weights."""
     tensors = [
         (node, attribute.t)
         for node in graph.node

@@ -1,4 +1,4 @@
-"""The libraries that quantize: ONNX Runtime's own, and nncf for OpenVINO."""
+"""The libraries that quantize: ONNX Runtime's own tool, and nncf for OpenVINO."""
 
 import contextlib
 import importlib
@@ -22,10 +22,10 @@ class Work(NamedTuple):
 
     Attributes:
         source: the file in float.
-        folder: for files in between.
-        nodes: those of its graph.
-        integer: names of those that are to be int8.
-        batches: to calibrate on.
+        folder: folder for intermediate files.
+        nodes: the nodes of its graph.
+        integer: names of the nodes that are to be int8.
+        batches: batches to calibrate on.
         reduce_range: whether weights have 7 bits.
     """
 
@@ -42,11 +42,11 @@ class Tool(NamedTuple):
 
     Attributes:
         runtime: the name of the runtime.
-        package: that of the library that quantizes.
-        require: raises an ImportError where it is missing.
+        package: the name of the library that quantizes.
+        require: raises an ImportError if a package is missing.
         integer: takes a graph and its `Nodes`, and returns the names of those that can be int8.
-        quantize: returns the `onnx.ModelProto`.
-        load: takes a file, and returns what runs it on a batch.
+        quantize: returns the quantized `onnx.ModelProto`.
+        load: takes a file, and returns a function that runs it on a batch.
     """
 
     runtime: str
@@ -60,9 +60,9 @@ class Tool(NamedTuple):
 def _by_onnx_runtime(work):
     """Gives weights a scale for each channel, and keeps activations unsigned.
 
-    Those are what ONNX Runtime's int8 kernels for x86 processors take; on signed ones a net takes
-    longer than in float. A result is int8, too, with one scale for all channels: where statistics
-    are taken of it, channels are made equally large first.
+    ONNX Runtime's int8 kernels for x86 processors take unsigned activations; with signed ones a
+    network is slower than in float. A result is int8, too, with one scale for all channels, so
+    before statistics the channels are made equally large first.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quant_pre_process, quantize_static
@@ -101,11 +101,11 @@ def _reader(batches):
 
 
 def _by_nncf(work):
-    """Takes the largest ranges of all samples, and corrects no biases.
+    """Uses the largest ranges of all samples, and corrects no biases.
 
-    By default nncf takes the mean of each batch's range, which cuts off what is larger in one
-    domain than in others. With these ranges, its corrections of biases add more error than they
-    take away.
+    By default, nncf uses the mean of each batch's range, which cuts off values that are larger in
+    one domain than in others. With the largest ranges, its bias corrections add more error than
+    they remove.
     """
     import onnx
 

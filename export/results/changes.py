@@ -1,4 +1,4 @@
-"""What an export changes for the clients of what was there before."""
+"""What an export changes for the clients of the artifact that it replaces."""
 
 import itertools
 import warnings
@@ -20,21 +20,21 @@ def warn_of_changes(
     ordered: bool = False,
     advice: str = _ADVICE,
 ) -> None:
-    """Warns if clients of an artifact have to change with an export that takes its place.
+    """Warns if clients of an artifact have to change because an export takes its place.
 
     Args:
         path: the artifact that clients use before the export.
         read: reads its signature.
-        after: the signature of the new one.
+        after: the signature of the new artifact.
         ordered: whether the order of inputs and outputs counts as well.
-        advice: how the old names are kept.
+        advice: how to keep the old names.
     """
     try:
         lines = changes(read(path), after, ordered)
     except (OSError, ValueError) as error:
         message = (
-            f"Whether clients of {str(path)!r} have to change is not known, as it cannot be read: "
-            f"{error}"
+            f"It is not known whether clients of {str(path)!r} have to change, as the artifact "
+            f"cannot be read: {error}"
         )
     else:
         if not lines:
@@ -51,8 +51,8 @@ def changes(before: Signature, after: Signature, ordered: bool = False) -> list[
     """Returns a line for the inputs and one for the outputs, where they differ: old → new.
 
     Args:
-        before: what clients use; None stands for a shape that is not known, and fits any.
-        after: what they find then.
+        before: the signature that clients use; a shape of None is not known, and fits any.
+        after: the signature that they find afterwards.
         ordered: whether the order counts as well.
     """
     lines = []

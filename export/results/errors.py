@@ -1,4 +1,4 @@
-"""Errors for an artifact that was written, but is wrong."""
+"""Errors for an artifact that was written but is wrong."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ class VerificationError(ValueError):
 
     Attributes:
         differences: one line per difference, each with its figures.
-        verification: the `Verification` of all outputs where values were compared, else None.
+        verification: the `Verification` of all outputs if values were compared, else None.
 
     Example:
     >>> from keras_bin.export import NamesError, VerificationError

@@ -1,4 +1,4 @@
-"""What is reported of each normalization layer of a folded model."""
+"""What is reported about each normalization layer of a folded model."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -34,15 +34,15 @@ class LayerFold(NamedTuple):
         layer: path of the layer in the original model.
         kind: name of its class.
         became: `"absorbed"` if the layer before took it into its weights; `"affine map"`,
-            `"instance normalization"` or `"batch-instance normalization"` if it turned into
-            one; `"unfolded"` if it stayed as it is.
+            `"instance normalization"` or `"batch-instance normalization"` if it became one;
+            `"unfolded"` if it stayed as it is.
         into: path of the layer that absorbed it, or None.
         reason: why an affine map was not absorbed, or why a layer was not folded; empty
             otherwise.
         channels: number of its channels.
         snapped: number of channels whose rho was moved to 0 or 1 by `rho_tolerance`.
         clipped: number of channels whose rho was outside [0, 1], and was clipped.
-        has_gates: whether it is a BIN layer, and no batch normalization.
+        has_gates: whether it is a BIN layer, not a batch normalization.
 
     Example:
     >>> import keras, keras_bin
@@ -101,7 +101,7 @@ def absorbed(layers: Sequence[LayerFold]) -> tuple[int, int]:
 
 
 def counts(layers: Sequence[LayerFold]) -> str:
-    """Says how many layers were folded, and how many absorbed."""
+    """Says how many layers were folded, and how many were absorbed."""
     taken, batch_normalizations = absorbed(layers)
     text = f"BIN layers folded: {folded(layers)}"
     if batch_normalizations:

@@ -8,7 +8,7 @@ from typing import Any
 def plain(value: Any) -> Any:
     """Turns named tuples into dicts, other tuples into lists, and paths into text.
 
-    Numbers that are not finite become text, too, as JSON has none.
+    Numbers that are not finite become text, too, as JSON cannot hold them.
     """
     if hasattr(value, "_asdict"):
         return plain(value._asdict())

@@ -11,13 +11,13 @@ class QuantizationReport:
 
     Attributes:
         path: the int8 file.
-        runtime: for which runtime it is, `"onnxruntime"` or `"openvino"`.
+        runtime: the runtime that it is for, `"onnxruntime"` or `"openvino"`.
         quantized: number of convolutions, dense layers and matrix products in int8.
         linear: number of all of them.
-        errors: for each output the norm of the difference over the norm of the output in float,
-            on the data; for integers the share that differs.
-        size: bytes of the file.
-        float_size: bytes of the file in float.
+        errors: for each output, the norm of the difference over the norm of the output in float,
+            on the data; for integers, the share that differs.
+        size: size of the file, in bytes.
+        float_size: size of the file in float, in bytes.
         seconds: wall-clock time.
 
     Example:

@@ -17,7 +17,7 @@ from .verification import Verification
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was written, what became of each layer, and how much it differs from the Keras model.
+    """What was written, how it differs from the Keras model, and what became of each layer.
 
     Attributes:
         path: the SavedModel's version directory, or the ONNX file.
@@ -25,12 +25,12 @@ class ExportReport:
         verification: the `Verification` of what was written.
         rho: a `RhoSummary` for each BIN layer, of the gates that were exported.
         seconds: wall-clock time of tracing, folding, writing and verifying. If one command writes
-            two formats, what they share counts for the first.
-        cast_to_float32: whether the model is half precision, and the artifact float32.
-        size: bytes of all files of the artifact: a SavedModel's folder,
-            or an ONNX file and the one with its weights.
-        snapping_difference: largest absolute change of an output by clipping gates to [0, 1] and
-            moving them to its ends, or None if no gate changed.
+            two formats, the work that they share counts for the first.
+        cast_to_float32: whether the model is half-precision and the artifact float32.
+        size: total size of the files of the artifact, in bytes: a SavedModel's folder, or an ONNX
+            file and the one with its weights.
+        snapping_difference: largest absolute change of an output that results from clipping gates
+            to [0, 1] and moving them to its ends, or None if no gate changed.
         inner_transposes: number of transposes inside an ONNX file that a better layout would
             avoid; None for a SavedModel.
 
@@ -69,7 +69,7 @@ class ExportReport:
 
     @property
     def batch_normalizations_absorbed(self) -> int:
-        """Number of BatchNormalization layers that the layers before them took into weights."""
+        """Number of BatchNormalization layers that the layers before them absorbed."""
         return absorbed(self.layers)[0]
 
     @property
@@ -135,7 +135,7 @@ class ExportReport:
         )
 
     def __str__(self) -> str:
-        """Returns the summary, and a line for each layer that was not absorbed: why not."""
+        """Returns the summary, and a line for each layer that says why it was not absorbed."""
         reasons = [f"  {layer.layer}: {layer.reason}" for layer in self.layers if layer.reason]
         return "\n".join([self.summary, *reasons])
 

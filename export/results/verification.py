@@ -21,12 +21,12 @@ class OutputCheck(NamedTuple):
             finite.
         max_rel: largest absolute difference over the absolute expected value, where that
             value is above `atol`.
-        worst: index of the element that exceeds the tolerance by most, or comes closest to it;
+        worst: index of the element that exceeds the tolerance by the most, or comes closest to it;
             None for an output without elements.
         expected: value of the Keras model there.
         got: value of the artifact there.
-        rounding: largest change of this output by rounding in the Keras model, on the rows of the
-            batch that are not unsteady; None if it was not measured.
+        rounding: largest change of this output caused by rounding in the Keras model, on the rows
+            of the batch that are not unsteady; None if it was not measured.
         passed: whether every element is right.
         unsteady: number of rows on which rounding alone changes the Keras model by more than
             0.25 % of its largest value there, if that was measured. They tell little about an
@@ -109,7 +109,7 @@ class Verification:
 
     @property
     def used_rounding(self) -> bool:
-        """Whether an output is right by the rounding of the Keras model, not by the tolerance."""
+        """Whether an output is right within the Keras model's rounding, not the tolerance."""
         return any(check.passed and check.rounding is not None for check in self.outputs)
 
     def as_dict(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class Verification:
         }
 
     def __str__(self) -> str:
-        """Returns the comparison as a table of plain text."""
+        """Returns the comparison as a plain-text table."""
         return str(self._table())
 
     def __rich__(self) -> RichTable:

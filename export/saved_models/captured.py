@@ -1,4 +1,4 @@
-"""The variables and lookup tables that a SavedModel keeps, as its calls change or read them."""
+"""The variables and lookup tables that a SavedModel keeps because its calls use them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ def owners(model: keras.Model, captured: Mapping[str, Any]) -> list[Any]:
         captured: the resources, by the tensors that stand for them; see `FrozenGraph`.
 
     Raises:
-        ValueError: no layer holds one of them.
+        ValueError: a resource is not held by any layer.
     """
     import tensorflow as tf
 
@@ -35,8 +35,8 @@ def owners(model: keras.Model, captured: Mapping[str, Any]) -> list[Any]:
     strange = [node_name(tensor) for tensor, each in captured.items() if id(each) not in found]
     if strange:
         raise ValueError(
-            "A SavedModel keeps what calls change, and lookup tables, where layers hold them; make "
-            "the variable by `add_weight`, or set it or the table as an attribute of its layer. "
+            "Variables that calls change, and lookup tables, must be held by layers; make the "
+            "variable with `add_weight`, or set it or the table as an attribute of its layer. "
             f"Received: model {model.name!r}, no layer of which holds what it uses at {strange}"
         )
     return list(found.values())

@@ -1,4 +1,4 @@
-"""Writing `keras_bin.json`: what the folder of a version holds, and what was checked."""
+"""Writing `keras_bin.json`: what the folder of a version holds and what was checked."""
 
 import datetime
 import hashlib
@@ -27,7 +27,7 @@ def manifest(
     runtime: str,
     source: dict | None = None,
 ) -> dict:
-    """Returns the content of a manifest, from plain values that JSON can hold.
+    """Returns the content of a manifest, made of plain values that JSON can hold.
 
     Args:
         name: name of the model.
@@ -37,7 +37,7 @@ def manifest(
         checks: what was checked before the version was published, with figures.
         layers: what became of each layer.
         rho: a summary of the gates of each BIN layer.
-        runtime: for which runtime the artifact was written.
+        runtime: the runtime that the artifact was written for.
         source: what `source_file` returns, or None.
     """
     import tensorflow as tf
@@ -81,7 +81,7 @@ def source_file(path: Path) -> dict:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: `path` is an address of an object store.
+        ValueError: `path` is the address of an object store.
     """
     refuse_remote(path)
     if not path.is_file():

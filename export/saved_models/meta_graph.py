@@ -11,7 +11,7 @@ def read_graph(folder: Path):
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: the file is damaged, or has no graph or several.
+        ValueError: the file is damaged, or does not have exactly one graph.
     """
     from google.protobuf.message import DecodeError
 
@@ -21,7 +21,7 @@ def read_graph(folder: Path):
     except (DecodeError, ValueError) as error:
         raise ValueError(
             "A saved_model.pb must hold one graph, as TensorFlow 2 writes it; export the model "
-            f"again. Received: {str(path)!r}, of which protobuf says: {error}"
+            f"again. Received: {str(path)!r}; protobuf says: {error}"
         ) from error
     return graph
 
@@ -39,7 +39,7 @@ def signatures(graph) -> dict:
 
 
 def specs(infos) -> dict:
-    """Maps names of inputs or outputs to dtype and shape; None is a free size, or an unknown rank.
+    """Maps names of inputs or outputs to dtype and shape; None is a free size or an unknown rank.
 
     Args:
         infos: the inputs or outputs of a SignatureDef.

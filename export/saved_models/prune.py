@@ -14,18 +14,18 @@ from .versions import versions
 def prune(base: str | os.PathLike[str], keep: int) -> list[Path]:
     """Removes all but the newest versions of a model.
 
-    Each old version is moved to a hidden folder in one step and deleted there, so that a server
-    that watches `base` never sees a part of it. Only SavedModels in folders with integers for
-    names are versions; everything else in `base` stays and does not count, such as a folder that
-    is still being copied.
+    Each old version is moved to a hidden folder in one step and deleted there, so a server that
+    watches `base` never sees a part of it. Only SavedModels in folders whose names are integers
+    are versions; everything else in `base`, such as a folder that is still being copied, stays and
+    does not count.
 
-    A version may be a symbolic link. Then the link is removed, and its target stays. A version
-    that a remaining link in `base` leads to stays, whatever its number: the target of `latest`,
-    for example. Links outside `base` are not considered.
+    If a version is a symbolic link, the link is removed, and its target stays. A version that a
+    remaining link in `base` leads to, such as the target of `latest`, stays whatever its number.
+    Links outside `base` are not considered.
 
     Args:
         base: folder of the model's versions.
-        keep: minimum number of versions that stay, above 0: those with the highest numbers.
+        keep: minimum number of versions to keep, above 0; those with the highest numbers stay.
 
     Returns:
         The removed folders, the oldest first.
@@ -33,7 +33,7 @@ def prune(base: str | os.PathLike[str], keep: int) -> list[Path]:
     Raises:
         FileNotFoundError: `base` is not a folder.
         PermissionError: `base` cannot be written to.
-        ValueError: `keep` is not an integer above 0, or `base` is an address of an object store.
+        ValueError: `keep` is not an integer above 0, or `base` is the address of an object store.
 
     Example:
     >>> import pathlib, tempfile

@@ -37,7 +37,7 @@ class SavedModelFolder(NamedTuple):
 
     Attributes:
         path: the folder, by convention `base/<version>`.
-        size: bytes of all its files.
+        size: total size of its files, in bytes.
         tensorflow_version: version of TensorFlow that wrote it.
         signatures: its signatures.
         manifest: content of `keras_bin.json`, or None if there is no such file.
@@ -58,8 +58,8 @@ def describe_saved_model(path: Path) -> SavedModelFolder:
     """Describes a SavedModel.
 
     Raises:
-        ValueError: `saved_model.pb` or the manifest cannot be read, or the manifest holds a value
-            of another type than an export writes.
+        ValueError: `saved_model.pb` or the manifest cannot be read, or a value in the manifest is
+            not of the type that an export writes.
     """
     graph = read_graph(path)
     return SavedModelFolder(

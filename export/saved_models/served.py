@@ -11,11 +11,11 @@ from .versions import versions
 
 
 def served_before(base: Path, version: int | None) -> Path | None:
-    """Returns the version that an export replaces, or else the highest; None if there is none.
+    """Returns the version that an export replaces, otherwise the highest; None if there is none.
 
     Args:
         base: folder of the model's versions.
-        version: the one to be written; None for the next free one.
+        version: the version to be written; None for the next free one.
     """
     if version is not None and is_saved_model(base / str(version)):
         return base / str(version)
@@ -23,7 +23,7 @@ def served_before(base: Path, version: int | None) -> Path | None:
 
 
 def stated_signature(path: Path) -> Signature:
-    """Returns what a version takes and returns, as its manifest says, or else its graph.
+    """Returns the signature of a version, as stated by its manifest, otherwise by its graph.
 
     Raises:
         OSError: a file cannot be opened.

@@ -32,11 +32,11 @@ class ServingProcess:
         return self._process.poll() is None
 
     def load(self, path: Path) -> Artifact:
-        """Loads a SavedModel, which replaces the one before.
+        """Loads a SavedModel, which replaces the previous one.
 
         Raises:
-            VerificationError: the process cannot load it, or has ended; the message says what
-                the process printed. The artifact's `run` raises the same.
+            VerificationError: the process cannot load it, or has ended; the message includes what
+                the process printed. The artifact's `run` raises the same error.
         """
         name = str(path.absolute())
         signature = Signature(*map(_infos, self._ask("load", name)))
@@ -52,7 +52,7 @@ class ServingProcess:
             result, error = pickle.load(self._process.stdout)
         except EOFError:
             raise self._death() from None
-        except Exception:  # it died within a reply, or printed text, which pickle reads as it comes
+        except Exception:  # it died in the middle of a reply, or printed text, which pickle reads
             self._process.kill()
             raise self._death() from None
         if error is not None:
@@ -67,14 +67,14 @@ class ServingProcess:
 
 @contextlib.contextmanager
 def serving_process(folder: Path) -> Iterator[ServingProcess]:
-    """Starts a Python that has TensorFlow but not Keras, and ends it with the `with` block.
+    """Starts a Python process that has TensorFlow but not Keras; the `with` block ends it.
 
-    It runs the source of `serving_program` in an empty folder, so that it imports neither modules
-    of the caller nor its `__main__`. It ends when this process ends, however that happens.
+    It runs the source of `serving_program` in an empty folder, so it imports neither modules of
+    the caller nor its `__main__`. It ends when this process ends, however that happens.
 
     Args:
-        folder: holds its files meanwhile. If this process is killed they stay, and the caller
-            has to remove them.
+        folder: holds its files in the meantime. If this process is killed, they stay, and the
+            caller has to remove them.
 
     Raises:
         RuntimeError: `sys.executable` cannot be started.

@@ -1,8 +1,8 @@
-"""The program of a `serving_process`: it runs SavedModels, and knows neither Keras nor keras_bin.
+"""The program of a `serving_process`: it runs SavedModels without Keras and keras_bin.
 
 It is run from its source. Requests come pickled to standard input: the name of a method and its
-arguments. Each is answered on standard output by a pickled pair: what the method returns, and what
-went wrong. It ends when its standard input does.
+arguments. Each is answered on standard output with a pickled pair: what the method returned, and
+what went wrong. The program ends when its standard input does.
 """
 
 import os
@@ -33,7 +33,7 @@ class _Server:
         if path != self._path:
             raise ValueError(f"{path} is no longer loaded, as {self._path} is")
         outputs = self._serve(**{name: tf.constant(value) for name, value in inputs.items()})
-        # `numpy()` alone makes scalars of what has no axes.
+        # `numpy()` alone turns tensors without axes into scalars.
         return {
             name: np.array(value.numpy(), value.dtype.as_numpy_dtype)
             for name, value in outputs.items()
@@ -64,7 +64,7 @@ def main() -> None:
             return
         try:
             reply: tuple[object, str | None] = getattr(server, method)(*arguments), None
-        except Exception as error:  # the parent raises it
+        except Exception as error:  # the parent process raises it
             reply = None, f"{type(error).__name__}: {error}"
         pickle.dump(reply, replies, PROTOCOL)
         replies.flush()

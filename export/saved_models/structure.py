@@ -1,4 +1,4 @@
-"""Checking in the files of a SavedModel that TensorFlow Serving can serve it."""
+"""Checking from the files of a SavedModel that TensorFlow Serving can serve it."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def check_structure(path: Path) -> list[str]:
         One line per check that passed.
 
     Raises:
-        OperatorError: an operator, in the graph or in a function, is not one of TensorFlow, calls
+        OperatorError: an operator, in the graph or in a function, is not TensorFlow's own, calls
             Python, or must be compiled by XLA.
         ShapeError: an input or output has no free batch axis.
         ValueError: `saved_model.pb` is damaged.
@@ -36,7 +36,7 @@ def _serving_graph(path):
     tags = list(graph.meta_info_def.tags)
     if "serve" not in tags:
         raise VerificationError(
-            f"TensorFlow Serving loads the graph that is tagged 'serve'; {_BUG}. The tags are:",
+            f"TensorFlow Serving loads the graph with the tag 'serve'; {_BUG}. The tags are:",
             [str(tags)],
         )
     return graph
@@ -68,7 +68,7 @@ def _batch_axes(graph):
     if wrong:
         raise ShapeError(
             "The first axis of every input and output must be the batch axis, of a free size; "
-            "take fixed sizes and sums over the batch out of the model. These are not:",
+            "remove fixed batch sizes and sums over the batch from the model. These have none:",
             wrong,
         )
     return "every input and output has a free batch axis"
@@ -81,13 +81,13 @@ def _operators(graph):
         f"{operator} in {place}"
         for operator, place in used
         if operator in _PYTHON_OPERATORS
-        or ">" in operator  # the mark of operators that a package has registered
+        or ">" in operator  # the mark of operators that a package registered
         or (operator not in functions and operator_definition(operator) is None)
     ]
     if wrong:
         raise OperatorError(
-            "A SavedModel may use TensorFlow's own operators only, and no Python function; replace "
-            "the layers that use other operators:",
+            "A SavedModel may use only TensorFlow's own operators, and no Python function; replace "
+            "the layers that use others:",
             wrong,
         )
     return "all operators are TensorFlow's own"
@@ -111,7 +111,7 @@ def _must(definition):
 
 
 def _nodes(graph):
-    """Yields place and definition of every node, in the graph and in its functions."""
+    """Yields the place and definition of every node, in the graph and in its functions."""
     for node in graph.graph_def.node:
         yield "the graph", node
     for function in graph.graph_def.library.function:

@@ -1,4 +1,4 @@
-"""Versions of a model: folders named by integers; TensorFlow Serving serves the highest."""
+"""Versions of a model: folders with integers as names; TensorFlow Serving serves the highest."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def is_version(name: str) -> bool:
 def versions(base: Path) -> list[Path]:
     """Returns the folders of the versions in `base`, the lowest number first.
 
-    A folder without a SavedModel is not a version; it may be half copied.
+    A folder without a SavedModel is not a version; it may be only partly copied.
     """
     found = [path for path in _numbered(base) if is_saved_model(path)]
     return sorted(found, key=lambda path: (int(path.name), path.name))
@@ -49,7 +49,7 @@ def publish_version(staged: Path, base: Path, version: int | None, overwrite: bo
     """Publishes a finished folder as the given version, or as the next free one.
 
     Raises:
-        OSError: as for `publish_folder`; `overwrite` is about a given version only.
+        OSError: as for `publish_folder`; `overwrite` applies only to a given version.
     """
     with lock(base):
         while True:

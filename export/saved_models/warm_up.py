@@ -13,7 +13,7 @@ from ..tensorflow_internals import parse_tensor
 WARM_UP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 MOST_RECORDS = 1000
 
-# Name and type of each field of TensorFlow Serving's messages, by number. A serialized tensor is
+# Name and type of each field of TensorFlow Serving's messages, by number. On the wire, a tensor is
 # the same as bytes, and a map the same as a list of entries.
 _MESSAGES = {
     "ModelSpec": {1: ("name", "string"), 3: ("signature_name", "string")},
@@ -28,12 +28,12 @@ def write_warm_up(folder: Path, name: str, batches: list[Batch]) -> None:
     """Writes requests for the signature `serving_default`, one record per batch.
 
     The file is `folder/assets.extra/tf_serving_warmup_requests`, a TFRecord of `PredictionLog`
-    messages; without batches there is none. TensorFlow Serving need not be installed.
+    messages; without batches, no file is written. TensorFlow Serving need not be installed.
 
     Args:
         folder: folder of the SavedModel.
         name: name of the model on the server, which ignores it for warm-up.
-        batches: dicts of input arrays, at most 1000, as a server reads no more.
+        batches: dicts of input arrays; at most 1000, as a server reads no more.
 
     Raises:
         OSError: the disk is full, or fails.
@@ -62,7 +62,7 @@ def write_warm_up(folder: Path, name: str, batches: list[Batch]) -> None:
 
 
 def read_warm_up(folder: Path) -> list[dict[str, np.ndarray]]:
-    """Returns the inputs of every request that `write_warm_up` has written."""
+    """Returns the inputs of every request that `write_warm_up` wrote."""
     import tensorflow as tf
 
     if not (folder / WARM_UP_FILE).exists():

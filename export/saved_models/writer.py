@@ -60,40 +60,41 @@ def export_saved_model(
 ) -> ExportReport:
     """Writes a model, its BIN layers folded, to `base/<version>/`, as TensorFlow Serving reads it.
 
-    What is written is the graph that the model itself traces in inference mode, so that it
-    computes what `model.predict` does; variables that calls assign, such as counters, stay.
+    The SavedModel holds the graph that the model itself traces in inference mode, so it computes
+    what `model.predict` computes. Variables that calls assign, such as counters, stay variables.
 
-    The SavedModel has the signatures `serving_default` and `serve`, which are equal, with named
-    inputs and outputs and a free batch size. It uses TensorFlow's own operators only, nothing
-    in it has to be compiled by XLA, and it loads without keras_bin. With it come requests for
-    the server's warm-up, and `keras_bin.json`: names and versions, what was checked, and what
-    became of each layer.
+    It has the signatures `serving_default` and `serve`, which are equal, with named inputs and
+    outputs and a free batch size. It uses only TensorFlow's own operators, nothing in it has to
+    be compiled by XLA, and it loads without keras_bin. With it come requests for the server's
+    warm-up, and `keras_bin.json`: names and versions, what was checked, and what became of each
+    layer.
 
-    All is written to a hidden folder in `base`, loaded from there in a fresh process without
-    Keras, on the CPU, compared with `model`, written through to the disk, and only then
-    renamed: a server that watches `base` never sees a part of it. A failed export leaves
-    nothing, and what a killed one has left is removed by the next.
+    Everything is written to a hidden folder in `base`, loaded from there in a fresh process
+    without Keras, on the CPU, compared with `model`, written through to the disk, and only then
+    renamed: a server that watches `base` never sees a part of it. A failed export leaves nothing
+    behind; what a killed one left is removed by the next.
 
     Args:
-        model: a built Functional or Sequential model, or a subclass that was called on one
-            argument of float tensors; one without BIN layers is fine. A half-precision model is
+        model: a built Functional or Sequential model, or a subclassed model that was called on
+            one argument of float tensors; it need not have BIN layers. A half-precision model is
             exported in float32, with a warning.
-        base: folder of the model's versions; made if missing.
-        version: integer above 0, by default one more than the highest in `base`.
+        base: folder of the model's versions; created if missing.
+        version: integer above 0; by default one more than the highest in `base`.
         runtime: see `fold`.
         rho_tolerance: see `fold`.
         overwrite: whether to replace `base/<version>` if it exists.
-        input_names: names of the inputs in the artifact, in place of the model's: a list with one
+        input_names: names of the inputs in the artifact, instead of the model's: a list with one
             for each input, in the order of `model.inputs`, or a dict from the model's names to new
-            ones. Letters, digits and `_`, a letter first. `samples` go by these names.
+            ones. They consist of letters, digits and `_`, and begin with a letter. `samples` use
+            these names.
         output_names: likewise for the outputs, in the order of `model.outputs`; any text.
         samples: see `keras_bin.export.verify`.
         atol: see `keras_bin.export.verify`.
         rtol: see `keras_bin.export.verify`.
-        source: the .keras file that the model was loaded from, whose SHA-256 digest goes into
+        source: the .keras file that the model was loaded from; its SHA-256 digest goes into
             `keras_bin.json`.
-        verbose: whether to print each stage and its seconds: where the model is traced, folded,
-            written, verified and published. As in `model.export`, None means True.
+        verbose: whether to print each stage (tracing, folding, writing, verifying, publishing)
+            and its duration in seconds. As in `model.export`, None means True.
 
     Returns:
         An `ExportReport`.
@@ -101,19 +102,19 @@ def export_saved_model(
     Raises:
         FileExistsError: `base/<version>` exists and `overwrite` is False.
         FileNotFoundError: `source` is not a file.
-        NotADirectoryError: `base` is a file, or inside one.
+        NotADirectoryError: `base` is a file, or is inside one.
         OSError: the disk is full, or fails.
         PermissionError: `base` cannot be written to.
-        RuntimeError: Keras does not run on TensorFlow, or `sys.executable` names no Python that
-            could be started.
-        TypeError: `model` is not a Keras model, or `input_names` or `output_names` not a list or
-            dict.
+        RuntimeError: Keras does not run on TensorFlow, or `sys.executable` is not a Python that
+            can be started.
+        TypeError: `model` is not a Keras model, or `input_names` or `output_names` is not a list
+            or dict.
         ValueError: `model` cannot be traced, a weight of a BIN layer is not finite, `version` is
-            not an integer above 0, `input_names` or `output_names` hold a name that is unknown,
-            impossible or given twice, or too many or too few, `runtime` or a tolerance is out of
-            its range, or a path is an address of an object store.
+            not an integer above 0, `input_names` or `output_names` have an unknown, impossible or
+            repeated name, or too many or too few, `runtime` or a tolerance is out of range, or a
+            path is the address of an object store.
         VerificationError: the written SavedModel differs from `model`, or TensorFlow Serving
-            could not serve it (OperatorError, ShapeError); a ValueError.
+            could not serve it (OperatorError, ShapeError); a subclass of ValueError.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -139,7 +140,7 @@ def export_saved_model(
 def check_saved_model_export(
     base: str | os.PathLike[str], version: int | None, overwrite: bool
 ) -> None:
-    """Checks what does not depend on the model; raises what `export_saved_model` does."""
+    """Checks what does not depend on the model; raises the same as `export_saved_model`."""
     require_tensorflow()
     refuse_remote(base)
     if version is not None:
@@ -156,7 +157,7 @@ def write_saved_model(
     rtol: float | None,
     file: dict[str, str] | None,
 ) -> ExportReport:
-    """Writes a model to `base/<version>/`, and checks no arguments; see `export_saved_model`.
+    """Writes a model to `base/<version>/` without checking arguments; see `export_saved_model`.
 
     Args:
         prepared: the model.
@@ -165,7 +166,7 @@ def write_saved_model(
         overwrite: see `export_saved_model`.
         atol: see `export_saved_model`.
         rtol: see `export_saved_model`.
-        file: what `source_file` says of the .keras file, or None.
+        file: what `source_file` returns for the .keras file, or None.
     """
     _refuse_names_equal_but_for_case(prepared.exported.signature)
     with staging(base) as staged, serving_process(staged) as serving:
@@ -206,13 +207,13 @@ def write_saved_model(
 
 
 def _refuse_names_equal_but_for_case(signature: Signature) -> None:
-    """Checks what the arguments of TensorFlow's signatures need, and ONNX files do not."""
+    """Checks what the arguments of TensorFlow's signatures need but ONNX files do not."""
     names = [info.name for info in signature.inputs]
     folded = [name.lower() for name in names]
     wrong = [name for name in names if folded.count(name.lower()) > 1]
     if wrong:
         raise ArgumentError(
-            "Inputs of a SavedModel must have names that differ in more than upper and lower case; "
+            "Inputs of a SavedModel must have names that differ in more than letter case; "
             f"pass others as `input_names`. Received: {wrong}"
         )
 
@@ -239,8 +240,8 @@ def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:
             module,
             str(path),
             dict.fromkeys(("serve", "serving_default"), module.serve),
-            # TensorFlow would trace gradients that nobody asks for, and fails where one of them
-            # reads a tensor of its surroundings, as that of SiLU does.
+            # TensorFlow would trace gradients that nobody needs, and fails if one of them reads a
+            # tensor from outside, as that of SiLU does.
             tf.saved_model.SaveOptions(experimental_custom_gradients=False),
         )
     return exported.layers
@@ -248,7 +249,7 @@ def _write(prepared: Preparation, path: Path) -> tuple[LayerFold, ...]:
 
 @contextlib.contextmanager
 def _warnings_alone(logger: logging.Logger) -> Iterator[None]:
-    """Keeps TensorFlow from saying that it wrote to a folder which will have another name."""
+    """Keeps TensorFlow from logging that it wrote to a folder which will get another name."""
     level = logger.level
     logger.setLevel(max(level, logging.WARNING))
     try:
@@ -258,7 +259,7 @@ def _warnings_alone(logger: logging.Logger) -> Iterator[None]:
 
 
 def _compare_on_cpu(*arguments: Any) -> Verification:
-    """Compares where the fresh process computes; a GPU would round to 10 bits (TF32)."""
+    """Compares on the CPU, as in the fresh process; a GPU would round to 10 bits (TF32)."""
     import tensorflow as tf
 
     with tf.device("CPU:0"):
@@ -266,7 +267,7 @@ def _compare_on_cpu(*arguments: Any) -> Verification:
 
 
 def _warm_up(folder: Path, name: str, artifact: Artifact, batches: list[Batch]) -> dict[str, int]:
-    """Writes requests for the server's warm-up and runs them as they are read back."""
+    """Writes requests for the server's warm-up, reads them back, and runs them."""
     write_warm_up(folder, name, [batch for batch in batches if rows(batch) in SMALL_BATCHES])
     requests = read_warm_up(folder)
     for batch in requests:

@@ -1,4 +1,4 @@
-"""Operators on channels-first data as TensorFlow's CPU kernels compute them: channels last."""
+"""Converting operators on channels-first data to channels last, for TensorFlow's CPU kernels."""
 
 import numpy as np
 
@@ -20,9 +20,9 @@ _BY_AXIS = ("dilations", "ksize", "strides")
 
 
 def compute_channels_last(graph: FrozenGraph) -> None:
-    """Puts transposes around convolutions and pools of channels-first data.
+    """Puts transposes around convolutions and pooling of channels-first data.
 
-    TensorFlow's kernels for CPUs take channels-first data in float32 at most.
+    TensorFlow's CPU kernels take channels-first data in float32 at most.
     """
     for node in list(graph.definition.node):
         data_format = attribute(node, "data_format").s

@@ -1,4 +1,4 @@
-"""Evaluating once, in float64, what depends only on constants."""
+"""Evaluating, once and in float64, what depends only on constants."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from ..tensorflow_internals import operator_definition
 from .frozen_graph import FrozenGraph, node_name, tensor_name
 from .precision import in_float64
 
-# A result may be as large as what it is made of; what is larger is cheaper to make than to store.
+# A result may be as large as its constants; a larger one is cheaper to compute than to store.
 _SMALL = 2**16
 
 
 def evaluate_constants(graph: FrozenGraph) -> None:
-    """Replaces what depends only on constants by its value, rounded once."""
+    """Replaces what depends only on constants with its value, rounded once."""
     fixed = _fixed(graph)
     ends = _ends(graph, fixed)
     if not ends:
@@ -55,7 +55,7 @@ def _calls(node):
 
 
 def _ends(graph, fixed):
-    """Returns the tensors that are fixed, no constants yet, and read by nodes that are not."""
+    """Returns the fixed tensors that are not constants yet and that other nodes read."""
     readers = [node for node in graph.definition.node if node.name not in fixed]
     read = {name for node in readers for name in graph.data_inputs(node)}
     read.update(graph.outputs.values())
@@ -67,7 +67,7 @@ def _ends(graph, fixed):
 
 
 def _constants_below(graph, tensor):
-    """Returns the constants that a tensor is made of."""
+    """Returns the constants that a tensor is computed from."""
     waiting, seen = [node_name(tensor)], {}
     while waiting:
         node = graph.nodes[waiting.pop()]
@@ -94,7 +94,7 @@ def _values(graph, fixed, ends):
     in_float64(part)
     try:
         exact = _run(part)
-    except tf.errors.OpError:  # an operator that TensorFlow has only in less precision
+    except tf.errors.OpError:  # TensorFlow has an operator only in lower precision
         exact = own
     return {name: _rounded(own[name], exact[name]) for name in ends}
 
@@ -110,7 +110,7 @@ def _run(part):
 
 
 def _rounded(own, exact):
-    """Returns the exact values where they differ by rounding; what is counted may be another."""
+    """Returns the exact values if they differ only by rounding, otherwise `own`."""
     if own.dtype.kind != "f" or own.shape != exact.shape:
         return own
     size = np.abs(own[np.isfinite(own)]).max(initial=0)

@@ -1,4 +1,4 @@
-"""Dilated convolutions, which TensorFlow writes as convolutions between two changes of shape."""
+"""Dilated convolutions, which TensorFlow writes as convolutions between changes of shape."""
 
 from typing import NamedTuple
 
@@ -7,15 +7,15 @@ import numpy as np
 from .frozen_graph import FrozenGraph, attribute, tensor_name
 
 _CONVOLUTIONS = ("Conv2D", "Conv3D", "DepthwiseConv2dNative")
-# Linear in what they read, so that two of them that agree at 0 and at every unit vector are equal.
+# Linear in what they read, so two of them are equal if they agree at 0 and at every unit vector.
 _LINEAR = ("AddV2", "Concat", "ConcatV2", "ExpandDims", "Identity", "Pack", "StridedSlice", "Sub")
 
 
 def join_dilated_convolutions(graph: FrozenGraph) -> None:
-    """Puts a convolution with dilations in place of SpaceToBatchND, convolution, BatchToSpaceND.
+    """Replaces SpaceToBatchND, convolution and BatchToSpaceND with one dilated convolution.
 
-    tf2onnx 1.17 does so, but neither where a bias is added in between nor where a size is free
-    and `padding="same"`.
+    tf2onnx 1.17 does so, too, but not if a bias is added in between, or if a size is free with
+    `padding="same"`.
     """
     for node in list(graph.definition.node):
         if node.op == "BatchToSpaceND":
@@ -37,7 +37,7 @@ class _Found(NamedTuple):
 
 
 def _found(graph, after):
-    """Returns what a BatchToSpaceND is the end of, or None if that is not a dilated convolution."""
+    """Returns the dilated convolution that a BatchToSpaceND ends, or None if it ends none."""
     last = tensor = graph.data_inputs(after)[0]
     chain = []
     for operators in (("Squeeze",), ("BiasAdd",), _CONVOLUTIONS, ("ExpandDims",)):
@@ -69,7 +69,7 @@ def _found(graph, after):
 
 
 def _added_axis(graph, added, removed):
-    """Returns the axis that is added and removed, 0 if none is, None if they do not agree."""
+    """Returns the axis that is added and removed, 0 if none is, or None if they do not agree."""
     if added is None and removed is None:
         return 0
     if added is None or removed is None:
@@ -80,12 +80,12 @@ def _added_axis(graph, added, removed):
 
 
 def _readers(graph, tensor):
-    """Counts the nodes that read a tensor, and the outputs that are it."""
+    """Counts the nodes that read a tensor, and the outputs that are this tensor."""
     return len(graph.readers(tensor)) + list(graph.outputs.values()).count(tensor)
 
 
 def _padding(graph, before, after):
-    """Returns what is padded and not cropped, of shape (axes, 2); None if sizes decide on it."""
+    """Returns the padding that is not cropped, of shape (axes, 2); None if it depends on sizes."""
     names = [graph.data_inputs(node)[2] for node in (before, after)]
     constants = [graph.constant(name) for name in names]
     if any(each is None for each in constants):
@@ -96,7 +96,7 @@ def _padding(graph, before, after):
 
 
 def _difference(graph, names):
-    """Subtracts the second tensor from the first, both linear in what makes sizes divisible."""
+    """Subtracts the second tensor from the first; both are linear in the remainder of sizes."""
     remainders, nodes = set(), {}
     waiting = list(names)
     while waiting:
@@ -120,7 +120,7 @@ def _difference(graph, names):
 
 
 def _differences(graph, nodes, names, remainder, vectors):
-    """Returns the difference of two tensors for each value that another node may make."""
+    """Returns the difference of two tensors for each value that another node may have."""
     import tensorflow as tf
 
     part = type(graph.definition)(node=nodes)

@@ -1,4 +1,4 @@
-"""The graph that an artifact is made of, and what became of normalization layers in it."""
+"""The graph that an artifact is made from, and what became of normalization layers in it."""
 
 import collections
 
@@ -15,12 +15,12 @@ from .traced_model import TracedModel
 
 
 class ExportGraph:
-    """The graph of a model in which linear operators have taken in what they can.
+    """The graph of a model in which linear operators have absorbed what they can.
 
     Args:
         exported: the model.
         traced: its graph; it is changed in place if it has no marks.
-        runtime: for which runtime arithmetic takes the place of the marks; None leaves them.
+        runtime: the runtime whose arithmetic replaces the marks; None leaves the marks.
 
     Attributes:
         graph: the `FrozenGraph`.
@@ -44,13 +44,13 @@ class ExportGraph:
         self.layers = _Report(exported, self.graph, outcomes).layers(self.calls)
 
     def _absorb_parts(self, absorber):
-        """Lets linear operators take what they can of layers that have an instance branch."""
+        """Lets linear operators absorb what they can of layers that have an instance branch."""
         by_mark = {call.mark: call for call in self.calls}
         marks = collections.Counter(map(mark_of, self.graph.definition.node))
         partly_absorbed = set()
         for node in list(self.graph.definition.node):
             call = by_mark.get(mark_of(node))
-            if call is None or marks[call.mark] > 1:  # a function that is called at two places
+            if call is None or marks[call.mark] > 1:  # in a function with several callers
                 continue
             scale, offset, _ = call.constants.split()
             shape = call.axes.channel_shape
@@ -96,7 +96,7 @@ class _Report:
         return self._fold(layer, ABSORBED, into=", ".join(kernels))
 
     def _outcome(self, call):
-        """Returns what became of the operators of a call; what is not in the graph was left."""
+        """Returns what became of the operators of a call; those not in the graph were left."""
         parts = [f"{call.mark}scale", f"{call.mark}offset"]
         found = [
             outcome

@@ -16,9 +16,9 @@ from keras_bin.normalization.formula import apply_constants
 from ..folding.constants import Constants
 from ..folding.layer_constants import layer_constants
 
-# Part of the names of operators, by which calls are found again in the graph.
+# Part of operator names, by which calls are found in the graph.
 CALL = "keras_bin_call_"
-MARK_OPERATOR = "CheckNumerics"  # it returns its input, and carries a text
+MARK_OPERATOR = "CheckNumerics"  # it returns its input and carries a text
 
 
 class LayerCall(NamedTuple):
@@ -29,8 +29,8 @@ class LayerCall(NamedTuple):
         constants: its weights, folded.
         axes: the axes of its input.
         x: the `tf.TensorSpec` of its input.
-        mark: part of the names of the operators that an affine map became, and text of the mark
-            that stands for an instance branch.
+        mark: part of the names of the operators that an affine map became, or the text of the
+            mark that stands for an instance branch.
     """
 
     layer: keras.layers.Layer
@@ -57,7 +57,7 @@ class LayerCalls:
 
     @contextlib.contextmanager
     def traced(self, model: keras.Model) -> Iterator[None]:
-        """Makes the normalization layers of a model leave constants inside the `with` block."""
+        """Makes a model's normalization layers trace as constants inside the `with` block."""
         self.calls = []
         batch_normalizations = [
             layer
@@ -72,7 +72,7 @@ class LayerCalls:
 
     @contextlib.contextmanager
     def _replaced_call(self, layer):
-        """Makes one BatchNormalization leave constants in a trace, whoever calls it."""
+        """Makes one BatchNormalization trace as constants, whatever calls it."""
 
         def call(inputs, training=None, mask=None):
             if current_form() is None or (training and layer.trainable):  # another thread's call
@@ -114,7 +114,7 @@ def _affine(x, call):
 
 
 def _marked(x, call):
-    """Leaves a mark, a `MARK_OPERATOR`, where the statistics of a sample are needed."""
+    """Puts a mark, a `MARK_OPERATOR`, where the statistics of a sample are needed."""
     import tensorflow as tf
 
     return tf.raw_ops.CheckNumerics(tensor=x, message=call.mark)

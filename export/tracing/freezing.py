@@ -12,12 +12,12 @@ _numbers = itertools.count()
 def frozen(function, wanted: list[str], keep_variables: bool = False) -> FrozenGraph:
     """Traces a function, and turns the variables that it reads into constants.
 
-    Variables that it assigns stay variables, and lookup tables stay what they are: they are in
-    the graph's `captured`. Functions that are to be compiled by XLA become plain operators.
+    Variables that it assigns stay variables, and lookup tables stay lookup tables; both are in the
+    graph's `captured`. Functions that are to be compiled by XLA become plain operators.
 
     Args:
         function: a `tf.function` with an input signature, which returns a dict.
-        wanted: names of the outputs, as they are in the dict.
+        wanted: names of the outputs, as in the dict.
         keep_variables: whether all variables stay variables.
 
     Raises:
@@ -41,7 +41,7 @@ def _concrete(function):
     except tf.errors.OperatorNotAllowedInGraphError as error:
         raise ValueError(
             "A model must run in a tf.function to be exported; give its keras.Input fixed sizes, "
-            "or take Python's `if`, `while` and `for` over tensors out of the layer. "
+            "or remove Python's `if`, `while` and `for` over tensors from the layer. "
             f"Received: {_first_line(error)}"
         ) from error
 
@@ -80,7 +80,7 @@ def _assigned(concrete):
 
 
 def _drop_compilation(definition) -> bool:
-    """Turns off compilation by XLA, which a server may lack; tells whether any was on."""
+    """Turns off compilation by XLA, which a server may lack; returns whether any was on."""
     places = [definition.node, *(function.node_def for function in definition.library.function)]
     attributes = [function.attr for function in definition.library.function]
     attributes += [node.attr for nodes in places for node in nodes]
@@ -89,7 +89,7 @@ def _drop_compilation(definition) -> bool:
 
 
 def _drop_annotations(definition):
-    """Removes custom gradients, which nobody asks for, and the placement of nodes."""
+    """Removes custom gradients, which nobody needs, and the placement of nodes."""
     places = [definition.node, *(function.node_def for function in definition.library.function)]
     for node in itertools.chain(*places):
         for name in ANNOTATIONS:
@@ -98,7 +98,7 @@ def _drop_annotations(definition):
 
 
 def _rename_functions(definition):
-    """Gives functions new names, as TensorFlow keeps those of the names that it knows."""
+    """Gives functions new names, as TensorFlow keeps old functions under names that it knows."""
     functions = definition.library.function
     new = {f.signature.name: f"keras_bin_{next(_numbers)}_{f.signature.name}" for f in functions}
     for function in functions:

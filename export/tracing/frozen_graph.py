@@ -20,8 +20,8 @@ class FrozenGraph:
         outputs: maps names of outputs to tensors.
         captured: maps tensors to resources outside the graph that they stand for, such as
             lookup tables, or variables that the graph assigns.
-        values: maps those of the inputs that are weights to their values.
-        variables: maps constants to the handles of the variables that they were.
+        values: maps the inputs that are weights to their values.
+        variables: maps constants to the handles of the variables that they used to be.
 
     Attributes:
         definition: see above.
@@ -87,7 +87,7 @@ class FrozenGraph:
         return tensor
 
     def replaced(self, tensor: str, value: np.ndarray) -> str:
-        """Returns a tensor that has a new value in place of the constant that `tensor` is."""
+        """Returns a tensor with a new value to use instead of the constant `tensor`."""
         origin = self.origin(tensor)
         if origin not in self.values:
             return self.add_constant(node_name(origin), value)
@@ -95,7 +95,7 @@ class FrozenGraph:
         return origin
 
     def shapes(self) -> dict[str, tuple[int | None, ...] | None]:
-        """Returns the shape of every tensor, None where its rank is not known."""
+        """Returns the shape of every tensor, or None if its rank is not known."""
         import tensorflow as tf
 
         with tf.Graph().as_default() as graph:
@@ -148,7 +148,7 @@ class FrozenGraph:
         return node
 
     def readers(self, tensor: str) -> list[str]:
-        """Returns the names of the nodes that read a tensor, each as often as it does."""
+        """Returns the names of the nodes that read a tensor, each as often as it reads it."""
         if self._readers is None:
             self._readers = collections.defaultdict(list)
             for node in self.nodes.values():
@@ -176,7 +176,7 @@ class FrozenGraph:
                 self.outputs[name] = new
 
     def prune(self) -> None:
-        """Removes nodes that no output depends on, and waiting for nodes without an effect."""
+        """Removes nodes that no output depends on, and control inputs that have no effect."""
         effects = self._effects()
         for node in self.nodes.values():
             kept = [name for name in node.input if name[0] != "^" or node_name(name) in effects]
@@ -195,7 +195,7 @@ class FrozenGraph:
         self._readers = None
 
     def drop_assignments(self) -> None:
-        """Removes what changes variables, and the variables that no output depends on any more."""
+        """Removes what changes variables, and variables that no output then depends on."""
         for node in self.definition.node:
             kept = self.data_inputs(node)
             if len(kept) < len(node.input):
@@ -221,7 +221,7 @@ class FrozenGraph:
         return found
 
     def _effects(self):
-        """Returns the names of nodes that have an effect, or wait for one that has."""
+        """Returns the names of nodes that have an effect, or depend on a node that has one."""
         readers = collections.defaultdict(list)
         waiting = []
         for node in self.nodes.values():
@@ -239,11 +239,11 @@ class FrozenGraph:
         return found
 
     def function(self, specs: Sequence, shapes: Mapping[str, tuple] | None = None):
-        """Returns a `tf.function` that computes what the graph says.
+        """Returns a `tf.function` that computes the graph.
 
         Args:
             specs: a TensorSpec for each of `inputs`.
-            shapes: maps names of outputs to their shapes, as graphs lose some sizes.
+            shapes: maps names of outputs to their shapes, as graphs lose some static sizes.
         """
         import tensorflow as tf
 
@@ -267,7 +267,7 @@ class FrozenGraph:
         return serve
 
     def assigning(self) -> list:
-        """Returns the nodes that change what outlives a call."""
+        """Returns the nodes that change state that outlives a call."""
         return [node for node in self.nodes.values() if node.op in _ASSIGNING]
 
 
@@ -283,15 +283,15 @@ def unused_name(name: str, used: Container[str]) -> str:
 
 
 def tensor_name(name: str) -> str:
-    """Returns the full name of a tensor that a node names as its input."""
+    """Returns the full name of a tensor that a node lists as its input."""
     return name if ":" in name else f"{name}:0"
 
 
 def node_name(name: str) -> str:
-    """Returns the name of the node that makes a tensor, or that is waited for."""
+    """Returns the name of the node behind a tensor name or a control input."""
     return name.removeprefix("^").partition(":")[0]
 
 
 def attribute(node, name: str):
-    """Returns an attribute of a node, an empty one if it has none; plain look-ups would add it."""
+    """Returns an attribute of a node, or an empty one; a plain look-up would add a missing one."""
     return node.attr[name] if name in node.attr else type(node).AttrEntry().value

@@ -1,4 +1,4 @@
-"""Bodies of functions that a graph calls, such as those of loops."""
+"""Bodies of functions that a graph calls, such as the bodies of loops."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from .operators import arguments, definition
 
 
 class FunctionBody:
-    """The body of a function, which can be changed as a `FrozenGraph` can.
+    """The body of a function, which can be changed like a `FrozenGraph`.
 
     Tensors are named `"<node>:<argument>:<number>"`, as TensorFlow does inside functions.
 

@@ -6,9 +6,9 @@ from .frozen_graph import FrozenGraph, attribute, tensor_name
 
 
 def split_grouped_convolutions(graph: FrozenGraph) -> None:
-    """Puts a convolution for each group in place of grouped convolutions in three dimensions.
+    """Replaces each grouped convolution in three dimensions with one convolution per group.
 
-    Keras has XLA compile them; TensorFlow's own kernels know groups only in two dimensions.
+    Keras lets XLA compile them; TensorFlow's own kernels support groups only in two dimensions.
     """
     nodes = [node for node in graph.definition.node if node.op == "Conv3D"]
     shapes = graph.shapes() if nodes else {}

@@ -27,8 +27,8 @@ class Outcome(NamedTuple):
     """What became of an affine map.
 
     Attributes:
-        reason: why it was left; empty if it was absorbed.
-        kernel: the tensor of weights that took it, if any.
+        reason: why it was not absorbed; empty if it was.
+        kernel: the tensor of weights that absorbed it, if any.
     """
 
     reason: str = ""
@@ -39,8 +39,8 @@ class _Linear(NamedTuple):
     """What is known of a kind of linear operator.
 
     Attributes:
-        data: number of the input that it is linear in.
-        kernel: number of the input that holds its weights.
+        data: index of the input that it is linear in.
+        kernel: index of the input that holds its weights.
         broadcast: brings one value per output channel into a shape that broadcasts with them.
     """
 
@@ -70,20 +70,20 @@ _LINEAR = {
     "Conv2DBackpropInput": _Linear(2, 1, _before_last),
     "Conv3DBackpropInputV2": _Linear(2, 1, _before_last),
 }
-# They return what they read, in a shape with the same last axis or in batches of other sizes.
+# They return what they read, in another shape with the same last axis or in other batch sizes.
 _TRANSPARENT = ("BatchToSpaceND", "Identity", "Reshape", "Squeeze")
 _TRANSPOSING = ("transpose_a", "transpose_b", "adj_x", "adj_y")
 _ADDING = ("Add", "AddV2", "BiasAdd")
 
 
 class Absorber:
-    """Takes affine maps into the weights of the linear operators before them.
+    """Absorbs affine maps into the weights of the linear operators before them.
 
-    An operator takes one if its weights are constants that nothing else reads, and if nothing
-    else reads what it makes. Weights are computed in float64 and rounded once, by `finish`.
+    An operator absorbs a map if its weights are constants that nothing else reads, and if nothing
+    else reads its result. Weights are computed in float64 and rounded once, by `finish`.
 
     Args:
-        graph: the graph, whose constants are evaluated already.
+        graph: the graph, whose constants have already been evaluated.
     """
 
     def __init__(self, graph: FrozenGraph):
@@ -93,7 +93,7 @@ class Absorber:
         self._bypassed: set[str] = set()
 
     def absorb_all(self) -> dict[str, Outcome]:
-        """Takes in every affine map in the graph; returns what became of each, by its node."""
+        """Absorbs every affine map in the graph that it can; returns outcomes by node name."""
         outcomes = {}
         for node in list(self._graph.in_order()):
             found = self._affine(node)
@@ -107,7 +107,7 @@ class Absorber:
         return outcomes
 
     def absorb(self, tensor: str, affine: Affine) -> Outcome:
-        """Makes a linear operator compute `affine` of a tensor in place of the tensor."""
+        """Makes a linear operator compute `affine` of a tensor instead of the tensor."""
         node, orders, reason = self._linear(tensor)
         if reason:
             return Outcome(reason)
@@ -130,7 +130,7 @@ class Absorber:
         return Outcome(kernel=self._graph.origin(kernel))
 
     def finish(self) -> None:
-        """Writes the weights of the operators that have taken something."""
+        """Writes the weights of the operators that have absorbed something."""
         for name, (scale, offset) in self._taken.items():
             node = self._graph.nodes[name]
             kind = _LINEAR[node.op]
@@ -167,7 +167,7 @@ class Absorber:
         """Looks for the operator that can absorb what follows a tensor.
 
         Returns:
-            The operator, the orders in which its axes are transposed until the tensor, and why
+            The operator, the orders in which its axes are transposed up to the tensor, and why
             it cannot absorb; empty if it can.
         """
         graph = self._graph
@@ -224,17 +224,17 @@ class Absorber:
         if any(attribute(node, name).b for name in _TRANSPOSING):
             return f"the weights of {_named(node)} are transposed"
         if node.op == "BatchMatMulV2" and kernel.ndim != 2:
-            return f"{_named(node)} has other weights for every sample"
+            return f"{_named(node)} has different weights for each sample"
         if shape[self._channel_axis(node, len(shape))] is None:
             return f"the number of channels of {_named(node)} is not known"
         return ""
 
     def _readers(self, tensor):
-        """Counts the nodes that read a tensor, without those that are bypassed."""
+        """Counts the nodes that read a tensor, except those that are bypassed."""
         return sum(name not in self._bypassed for name in self._graph.readers(tensor))
 
     def _times_read(self, tensor):
-        """Counts the readers of a constant, through what only hands it on."""
+        """Counts the readers of a constant, looking through nodes that only pass it on."""
         times = self._readers(tensor)
         node = self._graph.maker(tensor)
         while node.op == "Identity":
@@ -244,11 +244,11 @@ class Absorber:
         return times
 
     def _channel_axis(self, node, rank):
-        """Returns the channel axis of what follows a linear operator; the last, or 1."""
+        """Returns the channel axis after a linear operator: 1 or the last."""
         return 1 if attribute(node, "data_format").s.startswith(b"NC") else rank - 1
 
     def _affine(self, node):
-        """Returns what an affine node reads, and its map, or None."""
+        """Returns what an affine node reads, and its map; None for other nodes."""
         inputs = self._graph.data_inputs(node)
         if node.op not in (*_ADDING, "Mul", "Sub", "RealDiv") or len(inputs) != 2:
             return None

@@ -1,4 +1,4 @@
-"""Marks in a graph, where the statistics of a sample are needed."""
+"""Marks in a graph where the statistics of a sample are needed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from .function_body import FunctionBody
 
 
 def mark_of(node) -> str:
-    """Returns the text of a mark, empty if a node is none; see `keras_bin.export.tracing.forms`."""
+    """Returns the text of a mark, empty for other nodes; see `keras_bin.export.tracing.forms`."""
     return node.attr["message"].s.decode() if node.op == MARK_OPERATOR else ""
 
 
@@ -26,11 +26,11 @@ def marked(graph: FrozenGraph, calls: list[LayerCall]) -> Iterator[tuple]:
 
 
 def put_arithmetic(graph: FrozenGraph, calls: list[LayerCall], runtime: str) -> None:
-    """Puts operators that compute the call of a layer, for a runtime, in place of each mark."""
+    """Replaces each mark with operators that compute the call of the layer, for a runtime."""
     for body, node, call in marked(graph, calls):
         definition, result = _arithmetic(call, runtime)
         body.replace(body.output(node, 0), _copied(body, node, definition, result))
-        # Others may wait for it, which costs nothing where it does nothing.
+        # Other nodes may wait for it, so it stays, but does nothing.
         node.op = "NoOp"
         del node.input[:]
         node.attr.clear()
@@ -48,7 +48,7 @@ def _arithmetic(call, runtime):
 
 
 def _copied(body, mark, definition, result):
-    """Copies nodes to where a mark is; returns what the result of the mark is then."""
+    """Copies nodes to the place of a mark; returns what replaces the result of the mark."""
     tensors = {}
     for node in definition.node:
         if node.op == "Placeholder":

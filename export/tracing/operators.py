@@ -1,4 +1,4 @@
-"""What TensorFlow's operators take and give."""
+"""The inputs and outputs of TensorFlow's operators."""
 
 import functools
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ class Argument(NamedTuple):
     """One input or output of a node.
 
     Attributes:
-        name: the name that the operator has for it.
-        number: which of the tensors of that name it is.
+        name: the operator's name for it.
+        number: its index among the tensors of that name.
         dtype: the number of its dtype.
     """
 
@@ -47,11 +47,11 @@ def arguments(node, declared) -> Iterator[Argument]:
 
 @functools.cache
 def has_kernel(operator: str, attribute_name: str, dtype: int) -> bool:
-    """Tells whether TensorFlow can run an operator of some type on a CPU.
+    """Tells whether TensorFlow can run an operator with some dtype on a CPU.
 
     Args:
         operator: its name.
-        attribute_name: the attribute that holds the type.
+        attribute_name: the attribute that holds the dtype.
         dtype: the number of the dtype.
     """
     allowed = [

@@ -22,10 +22,10 @@ def in_float32(graph: FrozenGraph) -> None:
 
 
 def in_float64(graph: FrozenGraph) -> None:
-    """Makes a graph compute in float64 wherever it computes in less, and TensorFlow can.
+    """Makes a graph compute in float64 wherever it computes in less and TensorFlow can.
 
-    Operators that TensorFlow has for float32 only keep it, between casts; so do those that read
-    or write variables and tables outside the graph, with the dtype that these have.
+    Operators that TensorFlow has only for float32 keep float32, between casts. Those that read or
+    write variables and tables outside the graph keep the dtypes of these, between casts, too.
     """
     _convert(graph, dict.fromkeys((*HALF_DTYPES, "float32"), "float64"))
 
@@ -83,7 +83,7 @@ def _reads_resource(definition):
 
 
 def _is_limited(node, definition, old, wanted):
-    """Tells whether a type of a node is fixed, or it cannot run with the one that is wanted."""
+    """Tells whether a node has a fixed dtype, or cannot run with the wanted dtype."""
     declared = (*definition.input_arg, *definition.output_arg)
     return any(argument.type in old for argument in declared) or any(
         not has_kernel(node.op, name, wanted.as_datatype_enum)
@@ -93,7 +93,7 @@ def _is_limited(node, definition, old, wanted):
 
 
 def _keep(body, node, definition, old, wanted, in_single=False):
-    """Puts casts around a node, which keeps its types, or has float32 in place of less."""
+    """Puts casts around a node, which keeps its dtypes, or float32 instead of half precision."""
     import tensorflow as tf
 
     sides = (definition.input_arg, definition.output_arg)

@@ -14,19 +14,19 @@ from .precision import in_float32
 
 
 class TracedModel:
-    """Traces a model as it is, its normalization layers as constants, and freezes the graph.
+    """Traces a model as it is, with its normalization layers as constants, and freezes the graph.
 
     Args:
-        exported: the model, and the gates that it is exported with.
+        exported: the model and the gates that it is exported with.
         weights: variables that stay inputs of the graph.
         keep_variables: whether all variables stay variables, for a model above 2 GB.
 
     Raises:
-        ValueError: the model cannot be traced, or a weight of a normalization layer is not finite
-            or a variance of one is negative.
+        ValueError: the model cannot be traced, or a normalization layer has a weight that is not
+            finite or a variance that is negative.
 
     Attributes:
-        graph: the `FrozenGraph`, in float32 where the model computes in half precision.
+        graph: the `FrozenGraph`; in float32 if the model computes in half precision.
         calls: the calls of normalization layers, in the order of computation.
         is_marked: whether marks stand for instance branches in the graph.
     """

@@ -8,7 +8,7 @@ from ..results.errors import DtypeError, NamesError, ShapeError, VerificationErr
 
 
 def check_signatures(got: Signature, expected: Signature) -> None:
-    """Checks what an artifact states of its inputs and outputs.
+    """Checks what an artifact states about its inputs and outputs.
 
     Raises:
         NamesError: inputs or outputs have other names than the model's.
@@ -50,7 +50,7 @@ def check_arrays(
     """Checks that outputs have the expected `attribute`, which is `"shape"` or `"dtype"`.
 
     Raises:
-        VerificationError: of class `error`, if one has not.
+        VerificationError: of class `error`, if an output has a different one.
     """
     wrong = [
         f"{name!r}: expected {getattr(values, attribute)}, got {getattr(got[name], attribute)}"

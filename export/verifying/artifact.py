@@ -1,4 +1,4 @@
-"""Artifacts as they are read back: their signature, and a function that runs them."""
+"""Artifacts as they are read back: their signatures, and functions that run them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,10 +23,10 @@ class Artifact(NamedTuple):
     Attributes:
         signature: names, shapes and dtypes as the file states them.
         given_names: names that the export gave; see `ExportedModel`.
-        runtime: for which runtime it was written, as it states.
-        quantization: by what it was quantized, as it states; empty if it was not.
+        runtime: the runtime it was written for, as it states.
+        quantization: how it was quantized, as it states; empty if it was not.
         run: maps a dict of input arrays to a dict of output arrays. It raises a
-            VerificationError where the runtime cannot run the artifact on them.
+            VerificationError if the runtime cannot run the artifact on them.
     """
 
     signature: Signature
@@ -40,7 +40,7 @@ def load_artifact(path: Path) -> Artifact:
     """Loads a SavedModel directory with TensorFlow, or an ONNX file with ONNX Runtime.
 
     Raises:
-        FileNotFoundError: there is neither at `path`.
+        FileNotFoundError: neither is at `path`.
         VerificationError: it cannot be loaded, or has no signature `serving_default`.
     """
     if is_saved_model(path):
@@ -124,7 +124,7 @@ def _load_onnx(path):
 
 
 def _in_words(run, runtime):
-    """Returns a function that does what `run` does, and says on what inputs a runtime failed."""
+    """Returns a function that calls `run`, and says on which inputs the runtime failed."""
 
     def run_in_words(inputs):
         try:
@@ -133,8 +133,8 @@ def _in_words(run, runtime):
             arrays = [f"{x!r}: {np.asarray(a).dtype} {np.shape(a)}" for x, a in inputs.items()]
             raise VerificationError(
                 f"{runtime} must run the artifact on every batch that the model takes; replace "
-                "the layer whose operator it names, or pass `samples` of the sizes and values "
-                f"that are to be served. The batch, and what {runtime} says:",
+                "the layer whose operator it names, or pass `samples` with the sizes and values "
+                f"to be served. The batch, and what {runtime} says:",
                 [", ".join(arrays) or "without inputs", f"{type(error).__name__}: {error}"],
             ) from error
 

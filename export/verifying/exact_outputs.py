@@ -15,8 +15,8 @@ from .sensitivity import largest_by_row, moved_by
 STEADY_SHARE = 0.0025
 STEADY_ROWS = 3
 MOST_ELEMENTS = 2**19
-# In the last place of float32. Inputs move by this many to find out which rows are steady, as every
-# layer of a deep net adds some rounding.
+# In the last place of float32. Inputs move by this many to find the steady rows, as every layer of
+# a deep network adds some rounding.
 UNITS = 8
 MOVE = UNITS * 2.0**-23
 
@@ -25,15 +25,15 @@ class ExactOutput(NamedTuple):
     """One output on one batch without rounding, and what rounding does to it.
 
     A row, one sample of a batch, is steady if rounding moves its output by at most 0.25 % of its
-    largest value there, or by no more than that of other steady rows.
+    largest value, or by no more than it moves other steady rows.
 
     Attributes:
         values: the output, float64.
-        rounding: for each row what rounding may move it by: what it does, or as much as it does to
-            other steady rows, up to 0.25 % of the row's largest value. For rows that are not
-            steady that of all rows.
-        unsteady: tells for each row whether it is not steady, bool.
-        is_known: whether at least 3 rows of all batches are steady, and not 0.
+        rounding: how far rounding may move each row: as far as it does, or as far as it moves
+            other steady rows, up to 0.25 % of the row's largest value. For a row that is not
+            steady, as far as it moves any row.
+        unsteady: bool for each row; True if the row is not steady.
+        is_known: whether at least 3 rows of all batches are steady and not 0.
     """
 
     values: np.ndarray
@@ -55,7 +55,7 @@ class ExactOutputs:
         expected: what the model computes on each of them.
 
     Attributes:
-        unavailable: why there are no exact outputs; empty while none have failed.
+        unavailable: why there are no exact outputs; empty unless computing them failed.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class ExactOutputs:
         """Returns one output for one of the batches, or None if it cannot be computed.
 
         Args:
-            index: of the batch.
-            name: of the output.
-            moved: whether what exact outputs move by when inputs move counts as well, as the
-                model's own rounding may be small by chance: moves of two units in the last place as
-                rounding, and moves of 8 to find the steady rows.
+            index: index of the batch.
+            name: name of the output.
+            moved: whether to count how far exact outputs move when inputs move, too, as the
+                model's own rounding may be small by chance: moves of two units in the last place
+                count as rounding, and moves of 8 units find the steady rows.
         """
         exact, differences = self._exact
         if self.unavailable:
@@ -96,12 +96,12 @@ class ExactOutputs:
 
     @functools.cached_property
     def _exact(self):
-        """Returns outputs by batch, and `_Rows` by name and batch; states a reason if none."""
+        """Returns outputs by batch, and `_Rows` by name and batch; sets the reason if none."""
         exact = []
         try:
             self._run = self._reference.exact_function()
             exact = self._run_all(self._batches)
-        except Exception as error:  # an operator may fail in any way in another precision
+        except Exception as error:  # in another precision, an operator may fail in any way
             self.unavailable = f"the model does not run in float64: {error}"
             return [], {}
         found = {info.name: [] for info in self._reference.exported.signature.outputs}
@@ -116,15 +116,15 @@ class ExactOutputs:
         return exact, found
 
     def _run_all(self, batches):
-        """Runs all batches one after the other, and leaves counts and seeds as they were."""
+        """Runs all batches one after the other, and restores counts and seeds afterwards."""
         with restored(self._reference.exported.model):
             return [self._run_in_parts(batch) for batch in batches]
 
     def _run_in_parts(self, batch):
-        """Runs few rows at a time where they are large: float64 convolutions take much memory.
+        """Runs few rows at a time if they are large, as float64 convolutions take much memory.
 
-        A model whose rows depend on each other computes something else then, which is taken for
-        rounding, and for too much of it to allow anything.
+        A model whose rows depend on each other then computes something else. This counts as
+        rounding, but as too much of it to allow anything.
         """
         size = sum(values[:1].size for values in batch.values())
         together = max(1, MOST_ELEMENTS // max(size, 1))
@@ -138,18 +138,18 @@ class ExactOutputs:
 
     @functools.cached_property
     def _moved(self):
-        """Returns by how much exact rows move with their inputs, by name and batch."""
+        """Returns how far exact rows move with their inputs, by name and batch."""
         exact, _ = self._exact
         by_batch = moved_by(self._run_all, self._batches, exact, MOVE)
         return {name: [found[name] for found in by_batch] for name in exact[0]}
 
 
 class _Rows(NamedTuple):
-    """What is known of the rows of an output on a batch; all in output units.
+    """What is known about the rows of an output on a batch; all in output units.
 
     Attributes:
-        rounding: what rounding moves them by.
-        moved: what several roundings at once may move them by.
+        rounding: how far rounding moves them.
+        moved: how far several roundings at once may move them.
         size: their largest values.
     """
 

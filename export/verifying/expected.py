@@ -14,20 +14,20 @@ from .reference import Reference
 
 
 class Expected:
-    """The inputs that artifacts of a model are compared on, and what the model makes of them.
+    """The inputs that artifacts of a model are compared on, and the model's outputs for them.
 
-    The model runs when its outputs are first needed, and once for all artifacts.
+    The model runs when its outputs are first needed, once for all artifacts.
 
     Args:
         exported: the model.
         samples: see `keras_bin.export.verify`.
 
     Raises:
-        ValueError: `samples` do not fit the model, or are needed.
+        ValueError: `samples` do not fit the model, or are needed but missing.
 
     Attributes:
         exported: see above.
-        batches: the inputs, an array for each name in a batch.
+        batches: the inputs; each batch maps names to arrays.
     """
 
     def __init__(self, exported: ExportedModel, samples: Mapping[str, np.ndarray] | None = None):
@@ -36,7 +36,7 @@ class Expected:
 
     @functools.cached_property
     def outputs(self) -> list[dict[str, np.ndarray]]:
-        """The outputs of each batch by name; calls may count, so batches run one after the other.
+        """The outputs of each batch by name; batches run in turn, as calls may change state.
 
         Raises:
             ValueError: see `Reference.outputs`.
@@ -55,6 +55,6 @@ class Expected:
 
 
 def outputs_in_turn(reference: Reference, batches: list) -> list[dict[str, np.ndarray]]:
-    """Runs batches one after the other from the same counts and seeds; the model stays as it is."""
+    """Runs batches one after the other, and then restores the model's counts and seeds."""
     with restored(reference.exported.model):
         return [reference.outputs(batch) for batch in batches]

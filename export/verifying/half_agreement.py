@@ -1,4 +1,4 @@
-"""Comparing a half-precision model with itself in float32, in which it is exported."""
+"""Comparing a half-precision model with itself in float32, the dtype of its exports."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,8 +9,8 @@ from keras_bin.keras_internals import all_layers
 
 from .sensitivity import largest_by_row
 
-# An output may be this many units in the last place of its largest value away from float32, or this
-# many times what its rows move by when inputs move by one.
+# An output may differ from float32 by this many units in the last place of its largest value, or by
+# this many times as much as its rows move when inputs move by one unit.
 _UNITS = 64
 _MOVES = 4
 
@@ -32,14 +32,14 @@ def check_half(
 
     Args:
         half: outputs of the model by name.
-        single: those in float32.
-        rows: of the batch.
+        single: the outputs in float32.
+        rows: number of rows of the batch.
         unit: what `half_unit` returns.
-        moved: returns by how much each row of an output in float32 moves when inputs move by
-            `unit`; an instance normalization amplifies the rounding of blank images.
+        moved: returns how far each row of an output in float32 moves when inputs move by `unit`;
+            instance normalization amplifies the rounding of blank images.
 
     Raises:
-        ValueError: it does not, or an output is not finite in half precision only.
+        ValueError: it does not, or an output is not finite only in half precision.
     """
     overflowed, wrong = [], []
     for name, values in single.items():
@@ -59,12 +59,12 @@ def check_half(
     if overflowed:
         raise ValueError(
             "The outputs of a half-precision model must be finite wherever those in float32 are; "
-            "give suitable inputs as `samples`, or let the model compute in float32 or bfloat16. "
+            "pass suitable inputs as `samples`, or let the model compute in float32 or bfloat16. "
             f"Not finite are: {', '.join(overflowed)}"
         )
     if wrong:
         raise ValueError(
             "A half-precision model must compute about the same in float32, in which it is "
-            "exported. On these inputs half precision loses too many digits; give others as "
+            "exported. On these inputs, half precision loses too many digits; pass others as "
             f"`samples`, or let it compute in float32. Largest differences: {', '.join(wrong)}"
         )

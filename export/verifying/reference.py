@@ -26,8 +26,8 @@ from .sensitivity import moved_by
 class Reference:
     """Runs a model in inference mode, with the gates that are exported.
 
-    A half-precision model is exported in float32: its graph, traced and computed in that
-    precision, gives the values then, and is compared with the model itself more loosely.
+    A half-precision model is exported in float32. Its graph, traced and then computed in float32,
+    gives the values, and these are compared with the model's own with a larger tolerance.
 
     Args:
         exported: the model.
@@ -49,7 +49,7 @@ class Reference:
 
         Raises:
             ValueError: the model does not run on the batch, or computes something else in half
-                precision than in float32, or nothing finite.
+                precision than in float32, or something not finite.
             ValuesError: an output is not finite.
         """
         try:
@@ -59,7 +59,7 @@ class Reference:
         except Exception as error:
             shapes = {name: value.shape for name, value in batch.items()}
             raise ValueError(
-                "The Keras model must run on the samples that an artifact is verified with; give "
+                "The Keras model must run on the samples that an artifact is verified with; pass "
                 "inputs that it accepts as `samples`. "
                 f"Received: samples of shape {shapes}, on which the model failed with: {error}"
             ) from error
@@ -81,8 +81,8 @@ class Reference:
         ]
         if wrong:
             raise ValuesError(
-                "The Keras model's own outputs must be finite to be compared; give inputs on "
-                "which they are as `samples`. Not finite are:",
+                "The Keras model's own outputs must be finite to be compared; pass `samples` on "
+                "which they are. Not finite are:",
                 wrong,
             )
         return expected
@@ -107,7 +107,7 @@ class Reference:
         return [batch[info.name] for info in self.exported.signature.inputs]
 
     def exact_function(self) -> Callable[[Batch], dict[str, np.ndarray]]:
-        """Returns a function from the arrays of a batch to its outputs in float64.
+        """Returns a function that maps the arrays of a batch to its outputs in float64.
 
         Raises:
             ValueError: the model cannot be traced.

@@ -1,4 +1,4 @@
-"""How much outputs move when inputs do, as a measure of rounding."""
+"""How far outputs move when inputs move, as a measure of rounding."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ TIMES = 4
 
 
 def largest_by_row(values: np.ndarray, rows: int) -> np.ndarray:
-    """Returns the largest absolute value of each row of an output, or of one without rows."""
+    """Returns the largest absolute value of each row of an output, or of the whole without rows."""
     by_row = np.abs(values).reshape(rows if values.shape[:1] == (rows,) else 1, -1)
     return by_row.max(axis=1, initial=0)
 
@@ -22,12 +22,12 @@ def moved_by(
     outputs: list[Batch],
     move: float,
 ) -> list[dict[str, np.ndarray]]:
-    """Returns how far the rows of each output move at most; integer inputs stay as they are.
+    """Returns how far the rows of each output move at most; only float inputs move.
 
     Args:
         run: computes outputs of all batches, each time from the same state.
         batches: the inputs.
-        outputs: what `run` makes of them.
+        outputs: what `run` returns for them.
         move: how far inputs move, up or down at random, relative to their values.
     """
     rng = np.random.default_rng(0)

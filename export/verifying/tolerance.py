@@ -1,4 +1,4 @@
-"""Which difference between an artifact and its model is allowed."""
+"""Which differences between an artifact and its model are allowed."""
 
 import numbers
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from .exact_outputs import STEADY_ROWS, STEADY_SHARE, ExactOutput
 
 ATOL = 1e-4
 RTOL = 1e-4
-# What is written for OpenVINO loses digits in images that are all but constant.
+# Artifacts for OpenVINO lose digits in nearly constant images.
 _OF_OPENVINO = 1e-2
 ROUNDING_FACTOR = 4
 
 
 class Tolerance(NamedTuple):
-    """The rule by which outputs are right.
+    """The rule that decides whether outputs are right.
 
     Attributes:
         atol: absolute tolerance, in output units.
@@ -49,8 +49,8 @@ class Tolerance(NamedTuple):
             batch: number of rows of the batch.
             got: what the artifact gives.
             expected: what the model gives, of the shape of `got`, finite.
-            exact: returns what the model would give without rounding, or None where that is
-                not known; called only where the tolerance does not suffice.
+            exact: returns what the model would give without rounding, or None if that is not
+                known; called only if the tolerance does not suffice.
         """
         shape = expected.shape
         whole = np.issubdtype(expected.dtype, np.integer)
@@ -83,27 +83,25 @@ class Tolerance(NamedTuple):
         )
 
     def rule(self, unavailable: str) -> str:
-        """States the rule to whoever has broken it.
+        """Returns the rule for an error message.
 
         Args:
-            unavailable: why the exact result is not known; empty where it is.
+            unavailable: why the exact result is not known; empty if it is known.
         """
         rule = (
             f"The artifact's outputs must be finite and within atol={self.atol:g}, "
             f"rtol={self.rtol:g} of the Keras model's"
         )
         if not self.follows_rounding:
-            return (
-                f"{rule}; leave both out to allow what the model's own rounding amounts to. {_ARE}"
-            )
+            return f"{rule}; leave both out to allow for the model's own rounding. {_ARE}"
         if unavailable:
             return (
-                f"{rule}. How far the model's own rounding reaches is not known, as {unavailable}. "
-                f"If its outputs are large, pass an `atol` that suits them. {_ARE}"
+                f"{rule}. The model's own rounding is not known, as {unavailable}. If its outputs "
+                f"are large, pass an `atol` that suits them. {_ARE}"
             )
         return (
-            f"{rule}, or as near to the exact result as the model's are. That is "
-            f"{ROUNDING_FACTOR} times its rounding, where that is at most {STEADY_SHARE:.2%} of "
+            f"{rule}, or about as near to the exact result as the model's are: within "
+            f"{ROUNDING_FACTOR} times its rounding, if that is at most {STEADY_SHARE:.2%} of "
             f"the largest output on {STEADY_ROWS} rows or more. {_ARE}"
         )
 
@@ -112,7 +110,7 @@ _ARE = "If the model never meets such inputs, pass typical ones as `samples`. Th
 
 
 def tolerance_of(atol: float | None, rtol: float | None, runtime: str) -> Tolerance:
-    """Returns the tolerance of an artifact that was written for a runtime; None is the default."""
+    """Returns the tolerance for an artifact written for a runtime; None stands for the default."""
     default_atol, default_rtol = (ATOL, RTOL) if runtime != OPENVINO else (_OF_OPENVINO,) * 2
     return Tolerance(
         default_atol if atol is None else float(atol),
@@ -122,7 +120,7 @@ def tolerance_of(atol: float | None, rtol: float | None, runtime: str) -> Tolera
 
 
 def check_tolerances(atol: float | None, rtol: float | None) -> None:
-    """Checks that tolerances can be met and missed; None stands for the default.
+    """Checks that tolerances can be both met and missed; None stands for the default.
 
     Raises:
         ValueError: one of them is negative or not finite.
@@ -136,7 +134,7 @@ def check_tolerances(atol: float | None, rtol: float | None) -> None:
 
 
 def _rounding_excess(got, finite, exact):
-    """Returns rounding, unsteady rows, and by how much `got` is beyond what they allow."""
+    """Returns the rounding, the number of unsteady rows, and how far `got` exceeds the limit."""
     if exact is None:
         return None, 0, np.full(got.shape, np.inf)
     steady = exact.rounding[~exact.unsteady]

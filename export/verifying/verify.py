@@ -1,4 +1,4 @@
-"""Comparing an artifact with the model that it was made from."""
+"""Comparing an artifact with the model that it was exported from."""
 
 import functools
 import os
@@ -39,58 +39,58 @@ def verify(
 ) -> Verification:
     """Checks that an artifact computes what a Keras model computes.
 
-    The artifact is loaded from disk. Names, shapes, dtypes and then values of every output
-    are compared, on `samples` or on inputs that are generated for the model: batches of 1, 3 and
-    16, blank images among them, and where sizes are free odd, oblong and tiny ones. An output is
-    right where `abs(got - expected) <= atol + rtol * abs(expected)` and both are finite; `atol`
-    and `rtol` are 1e-4 where they are not given. For integers, which may be indices, `rtol` is 0.
+    The artifact is loaded from disk. Names, shapes, dtypes and then the values of every output are
+    compared, on `samples` or on inputs that are generated for the model: batches of 1, 3 and 16,
+    blank images among them, and, if sizes are free, odd, oblong and tiny ones. An output is right
+    if `abs(got - expected) <= atol + rtol * abs(expected)` and both are finite; `atol` and `rtol`
+    are 1e-4 if they are not given. For integers, which may be indices, `rtol` is 0.
 
-    If neither is given, an output may also be as near to the exact result as the model is:
-    `abs(got - exact) <= 4 * max(abs(expected - exact))` over an output on one row, or on other
-    rows up to 0.25 % of its largest value there, where `exact` comes from the model's graph in
-    float64. Deep nets need that, just for their float32 rounding; it is looked at only where
-    the first rule fails. Where it does not suffice, what `exact` moves by when inputs move by
-    two units in the last place counts as rounding, too, as the model's own may be small by
-    chance. Rows on which rounding moves the model by more than 0.25 % of its largest output
-    there tell little: they are counted as `unsteady`, and have a maximum of their own. A model
-    that does not run in float64, or is steady on fewer than 3 rows, is left with the first
-    rule.
+    If neither is given, an output may also be about as near to the exact result as the model is:
+    `abs(got - exact) <= 4 * max(abs(expected - exact))`. Here `exact` comes from the model's graph
+    in float64, and the maximum is taken over an output on the same row, or on other rows up to
+    0.25 % of its largest value on this row. Deep networks need this for their float32 rounding
+    alone; it is checked only if the first rule fails. If it does not suffice, the change of
+    `exact` when inputs move by two units in the last place counts as rounding, too, as the model's
+    own rounding may be small by chance. Rows on which rounding moves the model by more than 0.25 %
+    of its largest output there tell little: they are counted as `unsteady`, and have a maximum of
+    their own. Only the first rule applies to a model that does not run in float64, or that is
+    steady on fewer than 3 rows.
 
-    `expected` comes from `model` itself, in inference mode, as by `predict`. A half-precision
-    model is compared in float32, as its graph computes in that precision, and rho values outside
-    [0, 1] are clipped, as the exporter does.
+    `expected` comes from `model` itself, in inference mode, as in `predict`. A half-precision
+    model is compared in float32, as its graph computes in that precision. Rho values outside
+    [0, 1] are clipped, as in the export.
 
     Args:
         artifact: a SavedModel directory (`base/<version>`) or an ONNX file.
         model: the built model that it was exported from.
-        samples: maps input names, as the artifact has them, to arrays with at least 3 rows, to use
-            in place of generated inputs, in batches of 1, 3 and all rows (at most 64); needed
-            where an input is text, or where the model wants values that nobody can guess.
-        input_names: names of the inputs in the artifact, where they are not the model's; see
-            `keras_bin.export.export_saved_model`. If left out, those with which it was exported,
-            as it says itself.
+        samples: maps input names, as in the artifact, to arrays with at least 3 rows, to use
+            instead of generated inputs, in batches of 1, 3 and all rows (at most 64). Needed if an
+            input is text, or if the model requires values that cannot be guessed.
+        input_names: names of the inputs in the artifact, if they are not the model's; see
+            `keras_bin.export.export_saved_model`. By default, the names that it was exported with,
+            as recorded in the artifact.
         output_names: likewise for the outputs.
-        atol: absolute tolerance, at least 0, in output units; by default 1e-4, and 0.01 for what
-            was written with `runtime="openvino"` and has a gate below 1. If it or `rtol` is given,
-            they hold as they stand, and rounding gets no allowance.
-        rtol: relative tolerance, likewise, of outputs that are not integers.
-        verbose: whether to print each stage and its seconds.
+        atol: absolute tolerance, at least 0, in output units; by default 1e-4, or 0.01 for an
+            artifact written with `runtime="openvino"` that has a gate below 1. If `atol` or `rtol`
+            is given, both apply as they are, and there is no allowance for rounding.
+        rtol: relative tolerance, likewise; for outputs that are not integers.
+        verbose: whether to print each stage and its duration in seconds.
 
     Returns:
         A `Verification`: the differences found, by batch and output.
 
     Raises:
         FileNotFoundError: there is no artifact at that path.
-        NamesError: inputs or outputs have other names. This and the next three are
-            subclasses of VerificationError and ValueError.
+        NamesError: inputs or outputs have other names. This and the next three errors are
+            subclasses of VerificationError, which is a ValueError.
         ShapeError: an input or output has another shape.
         DtypeError: an input or output has another dtype.
-        ValuesError: an output differs by more than is allowed, or is not finite. Where the
-            model's outputs are finite, its attribute `verification` is the `Verification`.
-        TypeError: `model` is not a Keras model, or `input_names` or `output_names` not a list or
-            dict.
-        ValueError: `model`, a name, `samples` or a tolerance cannot be used, or `artifact` is an
-            address of an object store, or in int8 and no tolerance is given.
+        ValuesError: an output differs by more than is allowed, or is not finite. If the model's
+            own outputs are finite, its attribute `verification` is the `Verification`.
+        TypeError: `model` is not a Keras model, or `input_names` or `output_names` is not a list
+            or dict.
+        ValueError: `model`, a name, `samples` or a tolerance cannot be used, or `artifact` is the
+            address of an object store, or is int8 and no tolerance is given.
 
     Example:
     >>> import keras, keras_bin, tempfile
@@ -128,7 +128,7 @@ def verify(
 
 
 def _names(given: Names | None, recorded: list[str] | None, tensors: list[Any]) -> Names | None:
-    """Returns the names that are given, or else those that an artifact of this model records."""
+    """Returns the given names, otherwise those that an artifact of this model records."""
     return recorded if given is None and len(recorded or ()) == len(tensors) else given
 
 
@@ -150,7 +150,7 @@ def compare(
         ValueError: the model does not run on a batch; see `Reference.outputs`.
     """
     check_signatures(artifact.signature, expected.exported.signature)
-    # Without an instance branch, all runtimes get the same.
+    # Without an instance branch, all runtimes get the same operators.
     mixed = any(layer.at_one < layer.channels for layer in expected.exported.gates.summaries())
     tolerance = tolerance_of(atol, rtol, runtime if mixed else ANY)
     got = []
@@ -175,7 +175,7 @@ def compare(
     checks = checked(moved=False)
     if tolerance.follows_rounding and not all(check.passed for check in checks):
         again = checked(moved=True)
-        # What moves do not make right as a whole is reported by the stricter rule.
+        # If moves do not make all outputs right, the stricter rule is reported.
         checks = again if all(check.passed for check in again) else checks
     found = Verification(tuple(checks), tolerance.atol, tolerance.rtol)
     if not found.passed:

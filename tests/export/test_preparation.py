@@ -162,7 +162,7 @@ def said_of_names(model, **arguments):
 def test_names_that_keras_makes_up_are_said_once():
     unnamed()
     (message,) = said_of_names(unnamed())
-    assert message.startswith("Inputs and outputs without a name get one from Keras that changes")
+    assert message.startswith("Inputs and outputs without a name get one from Keras that depends")
     assert message.endswith("'functional_1' with inputs ['keras_tensor_2'] and outputs ['dense_1']")
     assert "keras.Input and the last layer, or pass `input_names` and `output_names`" in message
 
@@ -206,7 +206,7 @@ def test_warning_points_at_the_users_own_line(export, tmp_path):
 def test_name_that_tensorflow_does_not_take_is_refused(model_name, layer_name, wrong):
     inputs = keras.Input(IMAGE, name="image")
     model = keras.Model(inputs, layers.Dense(2, name=layer_name)(inputs), name=model_name)
-    with pytest.raises(ValueError, match=r"`predict`, too; .* Received: ") as caught:
+    with pytest.raises(ValueError, match=r"also in `predict`; .* Received: ") as caught:
         Preparation(model)
     assert str(caught.value).endswith(f"Received: {[wrong]}")
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=r"scope name|Node name"):

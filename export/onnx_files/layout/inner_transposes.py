@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from .operator_axes import connected_tensors, drops_axes
 
-# Operators that read channels first, which a model with channels last gets transposes for.
+# Operators that read channels first; a channels-last model gets transposes for them.
 _CHANNELS_FIRST = frozenset(
     (
         *("AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "DepthToSpace"),
@@ -22,9 +22,9 @@ def inner_transposes(proto) -> int:
     Operators that work in any order of axes, such as Relu and Add, form regions. A Transpose
     counts if it borders on a region with an operator that reads channels first, such as Conv,
     unless it has to be there: at an input or output of the graph, where images have channels last,
-    or as the only Transpose of a neighbouring region that ends at an operator with an order of its
-    own, such as Reshape or MatMul. All others are the model's own: attention splits heads between
-    Reshape and MatMul, for example.
+    or as the only Transpose of a neighbouring region that ends at an operator with a fixed order,
+    such as Reshape or MatMul. All others are the model's own: attention, for example, splits heads
+    between Reshape and MatMul.
 
     Transposes in loops and branches count, too.
 
@@ -65,7 +65,7 @@ class _Surroundings(NamedTuple):
     Attributes:
         transposes: number of Transposes.
         channels_first: whether there is an operator that reads channels first.
-        bound: whether there is an end of the graph, or an operator with an order of its own.
+        bound: whether there is an end of the graph, or an operator with a fixed order.
     """
 
     transposes: int
@@ -74,14 +74,14 @@ class _Surroundings(NamedTuple):
 
 
 def _before(name, producers):
-    """Returns the tensor that one differs from only by axes of size 1."""
+    """Returns the earliest tensor that differs from `name` only by axes of size 1."""
     while name in producers and producers[name].op_type in _RESHAPING:
         name = producers[name].input[0]
     return name
 
 
 def _after(name, consumers):
-    """Yields a tensor, and all that differ from it only by axes of size 1."""
+    """Yields a tensor, and all later ones that differ from it only by axes of size 1."""
     yield name
     for node in consumers[name]:
         if node.op_type in _RESHAPING:

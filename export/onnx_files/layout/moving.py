@@ -1,9 +1,9 @@
-"""Moving the transposes that tf2onnx leaves inside a graph to its ends.
+"""Moving the transposes that tf2onnx leaves inside a graph to the ends of the graph.
 
-Operators that work in any order of axes, such as Relu, Add, Concat and Pad, form regions, and a
-region as a whole can change its layout: take another order of axes, or an axis of size 1 more.
-Then transposes around it cancel out, or new ones are needed. Each region gets the layout that needs
-the fewest.
+Operators that work in any order of axes, such as Relu, Add, Concat and Pad, form regions. A region
+can change its layout as a whole: its axes change their order, or get one more of size 1. Then
+transposes around it cancel out, or new ones are needed. Each region gets the layout that needs the
+fewest.
 """
 
 import numpy as np
@@ -43,10 +43,10 @@ def move_transposes_out(proto):
 
 
 def _improve_one_region(graph, refused):
-    """Changes one region to the layout that saves most; returns whether one was tried.
+    """Changes one region to the layout that saves most; returns whether a change was tried.
 
-    What a region saves is an estimate. A change that saves nothing in the whole graph is undone,
-    and refused from then on, so that the search ends.
+    The savings of a region are an estimate. A change that saves nothing in the whole graph is
+    undone and never tried again, so the search ends.
     """
     for region in find_regions(graph):
         unchanged = views.identity(region.rank)
@@ -67,7 +67,7 @@ def _improve_one_region(graph, refused):
 
 
 def _candidates(graph, region):
-    """Returns the other layouts that a neighbour of a region has, as views of the present one."""
+    """Returns the other layouts that neighbours of a region have, as views of the present one."""
     found = {}
     for name in sorted(region.tensors):
         source, view = graph.source(name)
@@ -80,7 +80,7 @@ def _candidates(graph, region):
 
 def _change_layout(graph, region, view):
     """Replaces the tensors of a region by views of them."""
-    renamed, made = {}, {}  # made: nodes that make a view are added once
+    renamed, made = {}, {}  # made: the nodes of each view are added only once
 
     def tensor_for(wanted):
         name = wanted.tensor
@@ -145,7 +145,7 @@ def _rename_reads(nodes, old, new):
 
 
 def _adapt(graph, node, new, view, rank):
-    """Lets a Shape or a reduction outside a region read a view, and return what it did."""
+    """Makes a Shape or a reduction outside a region read a view, with an unchanged result."""
     back = views.inverse(view, rank)
     if node.op_type == "Shape":
         shape = graph.add_node("Shape", [new], graph.new_name(new), [len(view)])
@@ -161,7 +161,7 @@ def _adapt(graph, node, new, view, rank):
 
 
 def _shorten_chains(graph):
-    """Replaces chains of views by shorter ones; returns whether there were any."""
+    """Replaces chains of views with shorter ones; returns whether there were any."""
     shorter = False
     for node in list(graph.nodes):
         tensor = node.output[0]

@@ -1,4 +1,4 @@
-"""Operators that work in any order of axes, and what they state of axes."""
+"""Operators that work in any order of axes, and the axes that they state."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ _BY_FIRST_INPUT = frozenset(
 def tensors_in_one_order(graph, node) -> list[str] | None:
     """Returns the tensors of a node that must all have their axes in one order.
 
-    None stands for a node with an order of its own. Other inputs are constants, or have fewer axes.
+    None stands for a node with a fixed order. Other inputs are constants, or have fewer axes.
 
     Args:
         graph: a `TensorGraph`.
@@ -78,7 +78,7 @@ def drops_axes(node) -> bool:
 
 
 def reduced_axes(graph, node) -> list[int] | None:
-    """Returns the axes that a reduction runs over, None if they are not known."""
+    """Returns the axes that a reduction runs over, or None if they are not known."""
     axes = attribute(node, "axes")
     if len(node.input) > 1 and node.input[1]:
         axes = graph.constant(node.input[1])
@@ -89,7 +89,7 @@ def reduced_axes(graph, node) -> list[int] | None:
 
 
 def set_reduced_axes(graph, node, axes) -> None:
-    """Lets a reduction run over other axes."""
+    """Makes a reduction run over other axes."""
     if len(node.input) > 1:
         node.input[1] = graph.add_constant(np.array(axes, "int64"), node.input[1])
     else:
@@ -97,10 +97,10 @@ def set_reduced_axes(graph, node, axes) -> None:
 
 
 def connected_tensors(node, constants) -> list[str]:
-    """Returns the tensors of a node that have their axes in one order, whatever that is.
+    """Returns the tensors of a node that have their axes in one order, whatever it is.
 
-    Unlike `tensors_in_one_order`, this needs no shapes. The list is empty for a node with an order
-    of its own.
+    Unlike `tensors_in_one_order`, this needs no shapes. The list is empty for a node with a fixed
+    order.
 
     Args:
         node: a node of an ONNX graph.
@@ -115,7 +115,7 @@ def connected_tensors(node, constants) -> list[str]:
 
 
 def other_operands(graph, node, tensors) -> list[tuple[int, str]]:
-    """Returns place and name of what an elementwise node or a Concat reads besides `tensors`.
+    """Returns the place and name of what an elementwise node or Concat reads besides `tensors`.
 
     Scalars are left out, as every view of them is the same.
     """
@@ -133,7 +133,7 @@ def _is_one(graph, name):
 
 
 def broadcast_view(graph, name, view, rank) -> views.View:
-    """Returns the view of an operand that goes with a view of the `rank` axes it broadcasts to."""
+    """Returns the view of an operand that matches a view of the `rank` axes it broadcasts to."""
     missing = rank - len(graph.shape(name))
     return tuple(None if axis is None or axis < missing else axis - missing for axis in view)
 
@@ -144,7 +144,7 @@ def restate_axes(graph, node, view, rank) -> None:
     Args:
         graph: a `TensorGraph`.
         node: one of its nodes.
-        view: the view of its tensors that the node is to read and make.
+        view: the view of its tensors that the node is to read and write.
         rank: number of axes of these tensors.
     """
     back = views.inverse(view, rank)
@@ -153,7 +153,7 @@ def restate_axes(graph, node, view, rank) -> None:
         axis = attribute(node, "axis", _WITH_AXIS[kind])
         set_attribute(node, "axis", back[axis % rank])
     elif kind in _REDUCING:
-        reduced: Any = reduced_axes(graph, node)  # known, as the node is one of a region
+        reduced: Any = reduced_axes(graph, node)  # known, as the node belongs to a region
         set_reduced_axes(graph, node, [back[axis] for axis in reduced])
     elif kind == "Slice":
         axes = graph.constant(node.input[3])

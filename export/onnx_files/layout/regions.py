@@ -1,4 +1,4 @@
-"""Regions of operators that work in any order of axes, and what a change of their layout costs."""
+"""Regions of operators that work in any order of axes, and what changing their layout costs."""
 
 from typing import NamedTuple
 
@@ -18,8 +18,8 @@ class Region(NamedTuple):
     Attributes:
         rank: number of axes of each tensor.
         nodes: the operators.
-        tensors: names of the tensors that they read and make and that change together.
-        produced: names of those that they make.
+        tensors: names of the tensors that they read and write, which change together.
+        produced: names of those that they write.
     """
 
     rank: int
@@ -49,8 +49,8 @@ class ViewedTensor(NamedTuple):
 
 
 def find_regions(graph):
-    """Yields the regions of a `TensorGraph` whose tensors have two axes or more."""
-    groups = {}  # the nodes and tensors of a group, by each of these tensors
+    """Yields the regions of a `TensorGraph` whose tensors have at least two axes."""
+    groups = {}  # the nodes and tensors of a group, by the name of each of its tensors
     for node in graph.nodes:
         if graph.view_of(node) is not None:
             continue
@@ -69,7 +69,7 @@ def find_regions(graph):
 
 
 def outer_views(graph, region, tensor):
-    """Yields the views of a region's tensor that are outputs, or that more than views read."""
+    """Yields the views of a region's tensor that are outputs, or that are read by non-views."""
     waiting = [(tensor, views.identity(region.rank))]
     while waiting:
         name, view = waiting.pop()
@@ -95,9 +95,9 @@ def outer_consumers(graph, region, tensor):
 
 
 def can_adapt(graph, node, tensor, view, rank):
-    """Returns whether a node outside a region can read a view in place of its tensor.
+    """Returns whether a node outside a region can read a view instead of the tensor.
 
-    A Shape can, and a reduction whose result has its axes in the same order.
+    A Shape can, and so can a reduction whose result keeps its axes in the same order.
     """
     if node.op_type == "Shape":
         return not node.attribute
@@ -109,7 +109,7 @@ def can_adapt(graph, node, tensor, view, rank):
 
 
 def cost_of(graph, region, view):
-    """Counts what a region needs around it if its tensors are replaced by views of them.
+    """Counts the operators needed around a region if views replace its tensors.
 
     Returns:
         `(inner, transposes, others)`: transposes away from the graph's ends, all transposes, and
@@ -136,7 +136,7 @@ def cost_of(graph, region, view):
 
 
 def source_after(graph, region, tensor, view):
-    """Returns the tensor that one is a view of, and that view, once a region has changed."""
+    """Returns what a tensor is a view of, and that view, once a region has changed."""
     source, through = graph.source(tensor)
     shape = graph.shape(source)
     if source in region.produced:
@@ -146,7 +146,7 @@ def source_after(graph, region, tensor, view):
 
 
 def views_needed(graph, region, tensor, view):
-    """Returns what is read of a region's tensor outside, as names and views, if it changes."""
+    """Returns what is read of a region's tensor outside if it changes, as names and views."""
     needed = list(outer_views(graph, region, tensor))
     if tensor in graph.outputs or any(
         not can_adapt(graph, node, tensor, view, region.rank)

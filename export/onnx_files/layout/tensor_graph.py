@@ -19,7 +19,7 @@ class TensorGraph:
         proto: an `onnx.ModelProto` of opset 13 or above; it is not changed.
 
     Attributes:
-        nodes: the nodes in an order in which they can be run.
+        nodes: the nodes, in an order in which they can be run.
         inputs: names of the graph's inputs.
         outputs: names of the graph's outputs.
         producers: the node that makes a tensor, by the tensor's name.
@@ -57,7 +57,7 @@ class TensorGraph:
         return model
 
     def refresh(self):
-        """Brings everything up to date with `nodes`; drops those not needed, and sorts the rest."""
+        """Updates everything to match `nodes`; drops unneeded nodes, and sorts the rest."""
         self.producers = {name: node for node in self.nodes for name in node.output if name}
         wanted, waiting = set(), list(self.outputs)
         while waiting:
@@ -73,7 +73,7 @@ class TensorGraph:
                 self.consumers[name].append(node)
 
     def copied_nodes(self) -> list:
-        """Returns a copy of the nodes, to undo changes with."""
+        """Returns a copy of the nodes with which changes can be undone."""
         return copy.deepcopy(self.nodes)
 
     def cost(self) -> tuple[int, int, int]:
@@ -93,7 +93,7 @@ class TensorGraph:
         return len(inner), len(transposes), len(steps)
 
     def shape(self, tensor: str) -> list[int | None] | None:
-        """Returns the shape of a tensor, None if its rank is not known."""
+        """Returns the shape of a tensor, or None if its rank is not known."""
         return self._shapes.get(tensor)
 
     def constant(self, tensor: str) -> np.ndarray | None:
@@ -113,7 +113,7 @@ class TensorGraph:
         return name
 
     def add_node(self, operator, inputs, output, shape, **attributes):
-        """Adds a node with one output, and returns the name of that."""
+        """Adds a node with one output, and returns the name of the output."""
         import onnx
 
         name = self.new_name(output)
@@ -122,7 +122,7 @@ class TensorGraph:
         return output
 
     def new_name(self, like: str) -> str:
-        """Returns a name that is not taken, and that starts with `like`."""
+        """Returns an unused name that starts with `like`."""
         names = (f"{like}__{number}" for number in itertools.count(1))
         name = next(new for new in names if new not in self._names)
         self._names.add(name)
@@ -133,7 +133,7 @@ class TensorGraph:
         self._shapes[tensor] = shape
 
     def view_of(self, node) -> View | None:
-        """Returns the view that a node makes of its first input, None if it makes none."""
+        """Returns the view that a node makes of its first input, or None if it makes none."""
         source, result = (self.shape(name) for name in (node.input[0], node.output[0]))
         if node.op_type not in _VIEWS or source is None or result is None:
             return None
@@ -159,7 +159,7 @@ class TensorGraph:
         return tuple(None if axis in added else next(old) for axis in range(rank + len(axes)))
 
     def source(self, tensor: str) -> tuple[str, View]:
-        """Returns the tensor that one is a view of, followed to the end, and the view."""
+        """Returns the tensor that `tensor` is ultimately a view of, and the view."""
         view = views.identity(len(self._shapes[tensor]))
         while (node := self.producers.get(tensor)) is not None:
             step = self.view_of(node)
@@ -169,7 +169,7 @@ class TensorGraph:
         return tensor, view
 
     def add_view(self, tensor: str, view: View, output: str | None = None) -> str:
-        """Adds a view of a tensor, and returns its name; a constant is changed without nodes.
+        """Adds a view of a tensor, and returns its name; for a constant no nodes are added.
 
         Args:
             tensor: name of the tensor.
@@ -244,7 +244,7 @@ def names_read(node):
 
 
 def _sorted(nodes, producers):
-    """Sorts nodes topologically, and otherwise leaves them in their order."""
+    """Sorts nodes topologically, and otherwise keeps their order."""
     kept = {id(node) for node in nodes}
     done, ordered = set(), []
     for start in nodes:

@@ -1,7 +1,7 @@
-"""Views of arrays: the same elements, with axes in another order, or axes of size 1 more or less.
+"""Views of arrays: the same elements, with axes reordered, or axes of size 1 added or dropped.
 
-A view is a tuple with an entry for each axis of the result: the axis of the source that it is, or
-None for a new axis of size 1. Axes of the source without an entry have size 1, and are dropped.
+A view is a tuple with an entry for each axis of the result: the corresponding axis of the source,
+or None for a new axis of size 1. Axes of the source without an entry have size 1 and are dropped.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ class Steps(NamedTuple):
 
     Attributes:
         squeezed: axes of the source to drop.
-        order: the order to transpose the others to.
+        order: the order to transpose the other axes to.
         added: axes of the result to add.
     """
 
@@ -40,9 +40,9 @@ def inverse(view: View, rank: int) -> View:
 
 
 def with_dropped_axes(view: View, rank: int) -> View:
-    """Puts axes that a view drops in place of those that it adds, as both have size 1.
+    """Uses the axes that a view drops for those that it adds, as both have size 1.
 
-    Those at the same place are put there first.
+    Axes that can stay in their place are matched first.
     """
     axes = list(view)
     dropped = [axis for axis in range(rank) if axis not in view]
@@ -62,11 +62,11 @@ def without_ones(view: View, shape: Sequence[int | None]) -> View:
 
 
 def steps(view: View, shape: Sequence[int | None]) -> Steps:
-    """Returns the steps that make a view of a source, without a transpose if that can be.
+    """Returns the steps that make a view of a source, without a transpose if possible.
 
     Args:
         view: the view.
-        shape: of the source; None for a free size.
+        shape: shape of the source; None for a free size.
     """
     rank = len(shape)
     keeping = _steps(with_dropped_axes(view, rank), rank)
@@ -90,7 +90,7 @@ def shape_of(view: View, shape: Sequence) -> list:
 
 
 def of_reshape(before: Sequence, after: Sequence | None) -> View | None:
-    """Returns the view that a Reshape makes, None if it does more than add and drop axes."""
+    """Returns the view that a Reshape makes, or None if it does more than add and drop axes."""
     old = [axis for axis, size in enumerate(before) if size != 1]
     new = [size for size in after or [] if size != 1]
     unknown = sum(before[axis] is None for axis in old)

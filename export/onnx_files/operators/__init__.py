@@ -1,1 +1,1 @@
-"""Conversion of operators of TensorFlow that tf2onnx converts wrongly, badly or not at all."""
+"""Conversion of TensorFlow operators that tf2onnx converts incorrectly, badly or not at all."""

@@ -1,4 +1,4 @@
-"""Replacing a node of TensorFlow by ONNX nodes in a graph of tf2onnx."""
+"""Replacing a TensorFlow node with ONNX nodes in a tf2onnx graph."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ class Builder:
     The node that `last` adds gets the outputs of the removed one.
 
     Args:
-        graph: the graph of tf2onnx.
-        node: the node of TensorFlow.
+        graph: the tf2onnx graph.
+        node: the TensorFlow node.
     """
 
     def __init__(self, graph, node):

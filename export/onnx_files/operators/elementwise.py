@@ -14,7 +14,7 @@ _BINARY = {
 
 
 def handlers() -> dict:
-    """Returns handlers of tf2onnx for operators of two arguments, and for Erfc, Expm1 and Log1p."""
+    """Returns tf2onnx handlers for operators of two arguments, and for Erfc, Expm1 and Log1p."""
     return {
         **{name: (_binary, []) for name in _BINARY},
         "Erfc": (_erfc, []),
@@ -24,10 +24,10 @@ def handlers() -> dict:
 
 
 def _binary(graph, node, _name, _arguments):
-    """Orders the arguments so that tf2onnx 1.17's transpose optimizer handles constants right.
+    """Orders the arguments so that tf2onnx 1.17's transpose optimizer handles constants correctly.
 
-    It takes the second argument of an Add for the bias of a convolution if that has as many values
-    as there are filters, on whatever axis, and gives up on the whole graph if it is a scalar.
+    It takes the second argument of an Add for the bias of a convolution if it has as many values
+    as there are filters, on any axis, and gives up on the whole graph if it is a scalar.
     """
     node.type = _BINARY[node.type]
     constants = [each.is_const() for each in node.inputs]

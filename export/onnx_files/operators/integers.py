@@ -1,10 +1,10 @@
-"""Division and remainders, which TensorFlow rounds towards minus infinity."""
+"""Division and remainders; TensorFlow rounds quotients towards minus infinity."""
 
 from .building import Builder
 
 
 def handlers() -> dict:
-    """Returns handlers of tf2onnx for FloorDiv, FloorMod and TruncateMod."""
+    """Returns tf2onnx handlers for FloorDiv, FloorMod and TruncateMod."""
     return {
         "FloorDiv": (_floor_divide, []),
         "FloorMod": (_floor_modulo, []),
@@ -13,7 +13,7 @@ def handlers() -> dict:
 
 
 def _floor_divide(graph, node, _name, _arguments):
-    """Rounds the quotient down; ONNX's Div rounds that of integers towards zero."""
+    """Rounds the quotient down; ONNX's Div rounds quotients of integers towards zero."""
     x, y = node.input
     build, dtype = Builder(graph, node), graph.get_dtype(x)
     if not _is_integer(dtype):
@@ -32,7 +32,7 @@ def _floor_divide(graph, node, _name, _arguments):
 
 
 def _floor_modulo(graph, node, _name, _arguments):
-    """Gives the remainder the sign of the divisor; ONNX's Mod does so for integers only."""
+    """Gives the remainder the sign of the divisor; ONNX's Mod does this only for integers."""
     x, y = node.input
     build, dtype = Builder(graph, node), graph.get_dtype(x)
     if _is_integer(dtype):

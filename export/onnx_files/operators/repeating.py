@@ -6,14 +6,14 @@ from .building import Builder
 
 
 def handlers() -> dict:
-    """Returns a handler of tf2onnx for Tile."""
+    """Returns a tf2onnx handler for Tile."""
     return {"Tile": (_tile, [])}
 
 
 def _tile(graph, node, _name, _arguments):
-    """Replaces an axis that is added, tiled and merged by a Resize, which repeats rows as well.
+    """Uses a Resize, which also repeats rows, for an axis that is added, tiled and merged.
 
-    Such an axis is more than tf2onnx's transpose optimizer can handle.
+    tf2onnx's transpose optimizer cannot handle such an axis.
     """
     found = _repeat(graph, node)
     if found is None:
@@ -38,13 +38,13 @@ def _tile(graph, node, _name, _arguments):
         nearest_mode="floor",
     )
     y = build.add("Transpose", y, perm=[0, *range(2, rank), 1])
-    # tf2onnx comes to the Reshape later, and fails if it is gone.
+    # tf2onnx gets to the Reshape later, and fails if it is gone.
     reshape.type, reshape.skip_conversion = "Identity", True
     graph.replace_inputs(reshape, [y])
 
 
 def _repeat(graph, tile):
-    """Returns the repeated tensor, the axis, how often, and the Reshape that merges; or None."""
+    """Returns the repeated tensor, the axis, the factor, and the Reshape that merges; or None."""
     added, multiples = tile.inputs
     readers = graph.find_output_consumers(tile.output[0])
     if not multiples.is_const() or [reader.type for reader in readers] != ["Reshape"]:

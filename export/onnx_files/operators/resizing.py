@@ -1,4 +1,4 @@
-"""Resizing of images, where indices and sizes depend on the last bit of a factor."""
+"""Resizing images, where indices and sizes depend on the last bit of a factor."""
 
 import functools
 
@@ -10,7 +10,7 @@ _CUBIC = {"mode": "cubic", "cubic_coeff_a": -0.5, "exclude_outside": 1}
 
 
 def handlers() -> dict:
-    """Returns handlers of tf2onnx for the operators that resize images."""
+    """Returns tf2onnx handlers for the operators that resize images."""
     return {
         "ResizeNearestNeighbor": (_nearest, []),
         "ResizeBilinear": (functools.partial(_smooth, {"mode": "linear"}), []),
@@ -21,8 +21,8 @@ def handlers() -> dict:
 def _nearest(graph, node, _name, _arguments):
     """Gathers rows and columns at the indices that TensorFlow computes in float32.
 
-    ONNX's Resize computes them from the inverse quotient of the sizes, which rounds differently. It
-    is used where it repeats each row and column a whole number of times.
+    ONNX's Resize computes them from the inverse quotient of the sizes, which rounds differently.
+    Resize is used only if it repeats each row and column a whole number of times.
     """
     images, sizes = node.input
     nearest = _NearestRows(
@@ -55,9 +55,9 @@ def _nearest(graph, node, _name, _arguments):
 
 
 def _smooth(attributes, graph, node, _name, _arguments):
-    """Resizes by factors that give exactly the wanted sizes, or to sizes known only in a run.
+    """Resizes by factors that give exactly the wanted sizes, or to sizes known only at run time.
 
-    ONNX rounds the product of size and factor down, and tf2onnx's factor may be too small by a bit.
+    ONNX rounds the product of size and factor down, and tf2onnx's factor may be one bit too small.
     """
     from onnx import TensorProto
 
@@ -83,7 +83,7 @@ def _smooth(attributes, graph, node, _name, _arguments):
 
 
 def _exact_factor(before, after):
-    """Returns the smallest float32 whose product with `before` is `after`, rounded down."""
+    """Returns the smallest float32 whose product with `before`, rounded down, is `after`."""
     factor = np.float32(after) / np.float32(before)
     while int(before) * float(factor) < after:  # runtimes multiply in float32 or more
         factor = np.nextafter(factor, np.float32(np.inf))
@@ -142,7 +142,7 @@ class _NearestRows:
 
 
 def _factor(indices, before):
-    """Returns how often each of `before` rows is repeated, None if that differs."""
+    """Returns how often each of `before` rows is repeated, or None if that differs."""
     if indices is None or len(indices) % before:
         return None
     factor = len(indices) // before

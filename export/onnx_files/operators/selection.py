@@ -6,7 +6,7 @@ from .building import Builder
 
 
 def handlers() -> dict:
-    """Returns handlers of tf2onnx for Select, SelectV2, OneHot and Cast."""
+    """Returns tf2onnx handlers for Select, SelectV2, OneHot and Cast."""
     return {
         "Select": (_select, []),
         "SelectV2": (_select, []),
@@ -16,9 +16,9 @@ def handlers() -> dict:
 
 
 def _cast(graph, node, _name, _arguments):
-    """Replaces a cast to bool by a comparison with 0.
+    """Replaces a cast to bool with a comparison with 0.
 
-    Of two casts in a row, tf2onnx drops the first if the second is to bool: 0.5, cast to an integer
+    tf2onnx drops the first of two casts in a row if the second is to bool: 0.5, cast to an integer
     and then to bool, would become true.
     """
     from onnx import TensorProto, helper
@@ -65,7 +65,7 @@ def _selectable(dtype):
 
 
 def _one_hot(graph, node, _name, _arguments):
-    """Compares the indices with 0, 1, 2, ..., so that those out of range give no hit.
+    """Compares the indices with 0, 1, 2, ..., so indices out of range match nothing.
 
     ONNX's OneHot counts negative indices from the end.
     """

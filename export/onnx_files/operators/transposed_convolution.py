@@ -8,7 +8,7 @@ from .building import Builder
 
 
 def handlers() -> dict:
-    """Returns handlers of tf2onnx for transposed convolutions of two and three axes."""
+    """Returns tf2onnx handlers for transposed convolutions in two and three dimensions."""
     return {
         "Conv2DBackpropInput": (_convert, []),
         "Conv3DBackpropInputV2": (_convert, []),
@@ -16,10 +16,10 @@ def handlers() -> dict:
 
 
 def _convert(graph, node, _name, _arguments):
-    """Crops at both ends and pads at the far end within ConvTranspose, which adds the bias last.
+    """Crops at both ends and pads at the far end inside ConvTranspose, which adds the bias last.
 
-    If an output size is not stride times the input size plus a constant, operators after it cut
-    the result to size, and the bias is added after them.
+    If an output size is not the stride times the input size plus a constant, operators after it
+    cut the result to size, and the bias is added after them.
     """
     sizes, kernel, x, *bias = node.input
     rank = graph.get_rank(kernel)
@@ -78,7 +78,7 @@ class _Line(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """How many entries are cut off at either end of an axis, and how many zeros are added."""
+    """How many entries are cut off at each end of an axis, and how many zeros are added."""
 
     begin: int
     end: int
@@ -86,13 +86,13 @@ class _Span(NamedTuple):
 
 
 def _span(line, size, stride, kernel, same):
-    """Returns the `_Span` of an axis, None if it depends on free sizes."""
+    """Returns the `_Span` of an axis, or None if it depends on free sizes."""
     if line is None:
         return None
     if line.slope == 0 and size > 0:
         line = _Line(stride, line.offset - stride * size)
-    # TensorFlow raises for other offsets, and for another unknown size: the forward convolution
-    # would not give the size of the input.
+    # TensorFlow raises an error for other offsets, and for another unknown size: the forward
+    # convolution would not give the size of the input.
     lowest = 1 - stride if same else kernel - stride
     if line.slope != stride or not lowest <= line.offset < lowest + stride:
         return None
@@ -102,7 +102,7 @@ def _span(line, size, stride, kernel, same):
 
 
 def _lines(node):
-    """Returns the `_Line` of each size in a vector, read from what computes it, or None."""
+    """Returns the `_Line` of each size in a vector, read from the nodes behind it, or None."""
     if node.is_const():
         return [_Line(0, int(size)) for size in node.get_tensor_value()]
     if node.type == "Cast":

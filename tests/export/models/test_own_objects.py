@@ -82,7 +82,7 @@ def test_objects_of_a_module_are_found(made, name, tmp_path):
 @pytest.mark.parametrize("name", FORMATS)
 def test_without_it_the_error_names_layer_and_option(made, name, tmp_path):
     path, _ = save_model(tmp_path, made[0], name)
-    with pytest.raises(ValueError, match=r"imported before it; .* with --import\. Rec") as caught:
+    with pytest.raises(ValueError, match=r"imported first; .* with --import\. Rec") as caught:
         load_keras_file(path)
     message = str(caught.value)
     assert made[1] in message

@@ -96,7 +96,7 @@ def test_what_another_program_wrote_beside_is_kept(tmp_path):
 
 def test_old_file_that_is_no_onnx_is_replaced(tmp_path):
     (tmp_path / "model.onnx").write_text("no protobuf")
-    with pytest.warns(match="Whether clients of .* is not known"):
+    with pytest.warns(match="It is not known whether clients of .* have to change"):
         export_onnx(classifier(), tmp_path / "model.onnx", overwrite=True)
     assert len(contents(tmp_path)) == 2
 

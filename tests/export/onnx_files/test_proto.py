@@ -18,7 +18,7 @@ def test_content_counts_and_not_the_name(name, tmp_path):
 
 def test_damaged_file_is_named(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"no proto")
-    with pytest.raises(ValueError, match=r"damaged.*model.onnx', of which protobuf says: "):
+    with pytest.raises(ValueError, match=r"damaged.*model.onnx'; protobuf says: "):
         read_proto(tmp_path / "model.onnx")
 
 

@@ -97,7 +97,9 @@ def test_file_that_appears_during_the_export_is_kept(model, tmp_path, monkeypatc
 def test_overwrite_replaces_the_file(model, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_text("old")
-    with pytest.warns(UserWarning, match=r"model\.onnx' have to change is not known.*damaged"):
+    with pytest.warns(
+        UserWarning, match=r"not known whether .*model\.onnx' have to change.*damaged"
+    ):
         assert export_onnx(model, path, overwrite=True).path == path
     (x,) = arrays(model, 3)
     np.testing.assert_allclose(run_onnx(path, x), predict(model, [x])[0], rtol=1e-5, atol=1e-5)
@@ -184,6 +186,8 @@ def test_loop_over_a_free_number_of_steps_is_refused_in_words(tmp_path):
     inputs = keras.Input((None, *IMAGE))
     outputs = layers.TimeDistributed(BIN())(inputs)
     model = randomize(keras.Model(inputs, outputs))
-    with pytest.raises(VerificationError, match="ONNX checker must accept the file; tf2onnx has"):
+    with pytest.raises(
+        VerificationError, match="ONNX checker must accept the file; tf2onnx converted"
+    ):
         export_onnx(model, tmp_path / "model.onnx")
     assert contents(tmp_path) == []

@@ -46,10 +46,10 @@ def test_several_inputs_by_name_and_a_fixed_batch(batches, runtime, tmp_path):
     for wrong in (data["right"] + 100, data["right"] / 256):
         with pytest.raises(ValueError, match="values change when they are cast to uint8"):
             quantize_onnx(*files, {**data, "right": wrong}, **given)
-    with pytest.raises(ValueError, match="must map the name of every input to an array where"):
+    with pytest.raises(ValueError, match="must map the name of every input to an array if"):
         quantize_onnx(*files, data["left"], **given)
     if any(batches):
-        with pytest.raises(ValueError, match="of one length, at least 12"):
+        with pytest.raises(ValueError, match="must have the same length, at least 12"):
             quantize_onnx(*files, {name: array[:11] for name, array in data.items()}, **given)
 
 
@@ -96,7 +96,7 @@ def test_file_in_float_is_not_replaced_by_itself(tmp_path):
     before = path.read_bytes()
     (tmp_path / "link.onnx").symlink_to(path)
     for out in (path, tmp_path / "link.onnx"):
-        with pytest.raises(ValueError, match=r"another file than `artifact`.*for both"):
+        with pytest.raises(ValueError, match=r"must not be `artifact`.*another path.*for both"):
             quantized(path, out, overwrite=True)
     assert path.read_bytes() == before
 

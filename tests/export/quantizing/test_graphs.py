@@ -229,7 +229,7 @@ def test_file_of_which_all_would_be_wrong_is_refused(tmp_path):
     text = "c = Conv <pads = [1, 1, 1, 1]> (x, w) m = ReduceMean <axes = [2, 3]> (c) y = Sub(c, m)"
     onnx.save(model_of(text, (16, 8, 8), WEIGHTS), tmp_path / "float.onnx")
     given = (tmp_path / "float.onnx", tmp_path / "int8.onnx", data_of((16, 8, 8)))
-    with pytest.raises(ValueError, match=r"that openvino computes rightly in int8"):
+    with pytest.raises(ValueError, match=r"that openvino computes correctly in int8"):
         quantize_onnx(*given, runtime="openvino", max_error=9, verbose=False)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["float.onnx"]
 

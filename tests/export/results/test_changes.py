@@ -66,5 +66,5 @@ def test_what_cannot_be_read_is_said(error):
     def read(_path):
         raise error
 
-    with pytest.warns(UserWarning, match=rf"'old'.*is not known.*: {error}"):
+    with pytest.warns(UserWarning, match=rf"not known whether .*'old'.*: {error}"):
         warn_of_changes(Path("old"), read, of([A]))

@@ -124,7 +124,7 @@ def test_output_without_elements_is_right():
         (
             DEFAULT,
             "",
-            "4 times its rounding, where that is at most 0.25% of the largest output on 3 rows",
+            "4 times its rounding, if that is at most 0.25% of the largest output on 3 rows",
         ),
         (DEFAULT, "it broke", "is not known, as it broke. If its outputs are large, pass an"),
     ],

@@ -181,7 +181,7 @@ def test_size_that_the_model_cannot_take_asks_for_samples(tmp_path):
     inputs = keras.Input((None, 3), name="x")
     model = randomize(keras.Model(inputs, BIN()(layers.Reshape((-1, 37, 3))(inputs))))
     samples = {"x": np.random.default_rng(0).normal(2, 1, (3, 74, 3))}
-    with pytest.raises(ValueError, match="give inputs that it accepts as `samples`"):
+    with pytest.raises(ValueError, match="pass inputs that it accepts as `samples`"):
         export_saved_model(model, tmp_path)
     assert export_saved_model(model, tmp_path, samples=samples).path.name == "1"
 
