@@ -1,4 +1,4 @@
-"""Runs the command line as `python -m keras_bin`; the library itself does not know it."""
+"""Runs the command line as `python -m keras_bin`; the library itself does not depend on it."""
 
 import runpy
 

@@ -9,9 +9,9 @@ from keras_bin.traces import outside_of_trace
 
 
 def array(value: Any) -> np.ndarray:
-    """Returns the value of a variable or tensor, also while a function is traced."""
+    """Returns the value of a variable or tensor, even while a function is traced."""
     with outside_of_trace():
-        # Of a copy, as the `__array__` of a variable knows no `copy`, and NumPy 2 warns.
+        # Copied first: `__array__` of a variable has no `copy` argument, so NumPy 2 would warn.
         value = keras.ops.copy(value) if isinstance(value, keras.Variable) else value
         return keras.ops.convert_to_numpy(value)
 
@@ -22,5 +22,5 @@ def is_text(values: np.ndarray) -> bool:
 
 
 def float64(variable) -> np.ndarray:
-    """Returns what `array` returns, in float64."""
+    """Returns the result of `array`, in float64."""
     return array(variable).astype("float64")

@@ -14,8 +14,8 @@ class UnitInterval(keras.constraints.Constraint):
     """Clips weights to the closed interval [0, 1].
 
     Formula: `w = min(max(w, 0), 1)`, element by element. Keras applies it after every
-    optimizer step, so a gate that an update pushes outside comes back to the nearer end.
-    NaN stays NaN: a diverged training is not hidden. `keras.constraints.get` finds it by its names,
+    optimizer step, so a gate that an update pushes outside returns to the nearer end.
+    NaN stays NaN, so diverged training is not hidden. `keras.constraints.get` accepts its names,
     `"unit_interval"`, `"UnitInterval"` and `"keras_bin>UnitInterval"`.
 
     Example:
@@ -32,21 +32,21 @@ class UnitInterval(keras.constraints.Constraint):
         return ops.clip(w, 0.0, 1.0)
 
 
-BATCH, INSTANCE = 1.0, 0.0  # where rho leaves one of the two normalizations alone
+BATCH, INSTANCE = 1.0, 0.0  # where rho selects one of the two normalizations
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
 class SettledRho(keras.constraints.Constraint):
     """Sets every weight to one value, after each step of the optimizer.
 
-    It is the `rho_constraint` of a layer whose gates are settled. So they stay where they are under
-    every optimizer, and the layer's config and the `.keras` file say it. They learn again in a
-    model that is built with another constraint. It does not act before the first step: give such a
-    layer the same value as `rho_initializer`.
+    It is the `rho_constraint` of a layer whose gates are settled: they keep this value under every
+    optimizer, and the layer's config and the `.keras` file record it. They learn again in a model
+    that is built with another constraint. The constraint does not act before the first step, so
+    give such a layer the same value as `rho_initializer`.
 
     Args:
-        value: where the gates are: 1 is batch normalization, 0 is instance normalization, and what
-            is between mixes both evenly in all channels.
+        value: value of the gates: 1 is batch normalization, 0 is instance normalization, and a
+            value in between mixes the two in the same proportion in all channels.
 
     Raises:
         ValueError: `value` is not in [0, 1].
@@ -67,7 +67,7 @@ class SettledRho(keras.constraints.Constraint):
         self.value: float = float(value)
 
     def __call__(self, w: Any) -> Any:
-        """Returns a tensor like `w`, of `value` alone."""
+        """Returns a tensor like `w`, filled with `value`."""
         return ops.full_like(ops.convert_to_tensor(w), self.value)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""The error of arguments that do not suit a model."""
+"""The error for arguments that do not fit a model."""
 
 
 class ArgumentError(ValueError):
-    """An argument is wrong for the model beside it, such as samples of other inputs."""
+    """An argument does not fit the model it is passed with, such as samples for other inputs."""

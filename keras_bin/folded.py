@@ -21,30 +21,31 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
         y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset
 
     where `scale`, `instance_scale`, `mean` and `offset` are constants per channel. `mean`
-    is kept apart from `offset` because `offset - scale * mean` loses digits in float32 where
+    is kept separate from `offset` because `offset - scale * mean` loses digits in float32 if
     the mean is large. A layer with one branch has fewer constants:
 
         y = (x - m) * instance_scale / sqrt(v + epsilon) + offset       batch=False, all rho 0
         y = x * scale + offset                                          instance=False, all rho 1
 
-    The last is also what a `keras.layers.BatchNormalization` becomes.
+    A folded `keras.layers.BatchNormalization` also has the last form.
 
     Args:
         axis: the channel axis, positive or negative, never the batch axis.
         epsilon: added to the variance of a sample, above 0.
         batch: whether any channel has rho above 0.
         instance: whether any channel has rho below 1.
-        centered: whether `mean` is already subtracted from the inputs, as by a convolution
-            that took it into its bias; the layer then has no weight `mean`.
-        runtime: for which runtime operators are chosen, see `keras_bin.export.fold`.
+        centered: whether `mean` is already subtracted from the inputs, for example by a
+            convolution whose bias absorbed it; the layer then has no weight `mean`.
+        runtime: the runtime that operators are chosen for; see `keras_bin.export.fold`.
         **kwargs: `name` and `dtype`, as for every Keras layer.
 
     Call arguments:
-        inputs: tensor of rank 3 or more (2 without an instance branch), of any size but a
-            fixed number of channels.
-        training: accepted, so that the layer can stand where a BIN layer stood; the layer is
-            always in inference mode.
-        mask: as for `BatchInstanceNormalization`; statistics skip where it is False.
+        inputs: tensor of rank 3 or more (2 without an instance branch), of any size except for
+            a fixed number of channels.
+        training: accepted so that the layer can replace a BIN layer, but ignored: the layer
+            always runs in inference mode.
+        mask: as for `BatchInstanceNormalization`; elements where it is False are left out of
+            the statistics.
 
     Raises:
         ValueError: an argument is out of its range; at build, the input has no spatial axis

@@ -14,8 +14,8 @@ _form: contextvars.ContextVar[Callable[..., Any] | None] = contextvars.ContextVa
 def inference_form(form: Callable[..., Any]) -> Iterator[None]:
     """Makes BIN layers in inference mode compute `form(layer, x, mask)` inside a `with` block.
 
-    That holds for each `BatchInstanceNormalization` that learns no statistics, and for each
-    `FoldedBatchInstanceNormalization`. The form takes `x` in float32 at least, and returns it
+    This applies to each `BatchInstanceNormalization` that is not learning statistics, and to each
+    `FoldedBatchInstanceNormalization`. The form takes `x` in at least float32, and returns it
     normalized.
     """
     token = _form.set(form)
@@ -26,5 +26,5 @@ def inference_form(form: Callable[..., Any]) -> Iterator[None]:
 
 
 def current_form() -> Callable[..., Any] | None:
-    """Returns the form that is in force, or None if layers compute as usual."""
+    """Returns the current form, or None if layers compute as usual."""
     return _form.get()

@@ -1,4 +1,4 @@
-"""What rho starts at: initializers, numbers and arrays, and a warning of values outside [0, 1]."""
+"""Initial values of rho: initializers, numbers and arrays; a warning about clipped values."""
 
 import numbers
 import statistics
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from keras_bin.arrays import array
 
-# Warned of is an initializer of which a larger share of the gates falls outside [0, 1].
+# The largest share of an initializer's values outside [0, 1] that causes no warning.
 _TOLERATED = 0.01
 _TINY = 1e-30  # a width for distributions of one value
 
@@ -22,7 +22,7 @@ Values = float | Sequence[float] | NDArray[Any]
 
 @keras.saving.register_keras_serializable(package="keras_bin")
 class GateValues(keras.initializers.Initializer):
-    """Starts each gate of a layer at a value of its own.
+    """Starts each gate of a layer at its own value.
 
     Args:
         values: one number per channel.
@@ -35,12 +35,12 @@ class GateValues(keras.initializers.Initializer):
         """Returns the values.
 
         Raises:
-            ValueError: they are not as many as the channels.
+            ValueError: their number is not the number of channels.
         """
         if tuple(shape) != (len(self.values),):
             raise ValueError(
                 "An array as `rho_initializer` must hold one value per channel; give one number "
-                "to start all gates alike. "
+                "to start all gates at the same value. "
                 f"Received: {len(self.values)} values for weights of shape {tuple(shape)}"
             )
         return ops.convert_to_tensor(self.values, dtype)
@@ -51,7 +51,7 @@ class GateValues(keras.initializers.Initializer):
 
 
 def rho_initializer(given: Any) -> Callable[..., Any]:
-    """Makes an initializer of what a layer was given as `rho_initializer`.
+    """Makes an initializer from the `rho_initializer` of a layer.
 
     Raises:
         ValueError: it is None, or a number or array with values outside [0, 1].
@@ -66,7 +66,7 @@ def rho_initializer(given: Any) -> Callable[..., Any]:
             "`rho_initializer` must be a Keras initializer, such as 'ones', or a number or array "
             "in [0, 1]. Received: rho_initializer=None"
         )
-    # A dict is from a config, so it was chosen before.
+    # A dict comes from a config, so the user was warned when the layer was first made.
     if not isinstance(given, dict):
         _warn_of_clipped(given, initializer)
     return initializer
@@ -101,7 +101,7 @@ def _warn_of_clipped(given: Any, initializer: Callable[..., Any]) -> None:
     if at_zero + at_one > _TOLERATED:
         warnings.warn(
             "Values of `rho_initializer` outside [0, 1] are clipped: about "
-            f"{at_zero:.0%} of the gates start at 0 for that, and {at_one:.0%} at 1. Use "
+            f"{at_zero:.0%} of the gates therefore start at 0, and {at_one:.0%} at 1. Use "
             "keras.initializers.RandomUniform(0, 1), or a number or array in [0, 1]. "
             f"Received: rho_initializer={given!r}",
             stacklevel=4,
@@ -109,7 +109,7 @@ def _warn_of_clipped(given: Any, initializer: Callable[..., Any]) -> None:
 
 
 def _clipped_shares(initializer: Any) -> tuple[float, float]:
-    """Returns how many of an initializer's values are below 0, and above 1, if that is known."""
+    """Returns the shares of an initializer's values below 0 and above 1, if they are known."""
     known = keras.initializers
     if isinstance(initializer, known.Constant):
         values = np.asarray(initializer.value)
@@ -123,7 +123,7 @@ def _clipped_shares(initializer: Any) -> tuple[float, float]:
 
 
 def _share_below(initializer: Any) -> Callable[[float], float] | None:
-    """Returns the distribution function of a random initializer that takes its ends or moments."""
+    """Returns the distribution function of a random initializer with known bounds or moments."""
     known = keras.initializers
     if isinstance(initializer, known.RandomUniform):
         low, high = initializer.minval, initializer.maxval
@@ -133,7 +133,7 @@ def _share_below(initializer: Any) -> Callable[[float], float] | None:
         normal = statistics.NormalDist(initializer.mean, max(initializer.stddev, _TINY))
         if isinstance(initializer, known.RandomNormal):
             return normal.cdf
-        # Keras draws again what is more than two standard deviations away.
+        # Keras redraws values more than two standard deviations from the mean.
         low, high = (normal.cdf(normal.mean + deviations * normal.stdev) for deviations in (-2, 2))
         return lambda value: min(max((normal.cdf(value) - low) / (high - low), 0.0), 1.0)
     return None

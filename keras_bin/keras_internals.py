@@ -1,6 +1,6 @@
 """All private names of Keras that keras_bin uses.
 
-Checked on Keras 3.9.2 and 3.15.1. "Public" tells which public name would replace a private one;
+Checked on Keras 3.9.2 and 3.15.1. "Public" gives the public name that would replace a private one;
 "none" means that Keras has none yet. Review this file first for a new release of Keras.
 Attributes without an underscore, such as `lora_enabled` of a layer, are used where they are needed.
 """
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import keras
 
-# Public: none. It holds the call that is going on, in this thread.
+# Public: none. It holds the current call of this thread.
 from keras.src.backend.common.global_state import get_global_attribute
 from keras.src.constraints import ALL_OBJECTS_DICT
 
@@ -21,7 +21,7 @@ from keras.src.utils import naming
 
 # Public: none; `keras.constraints.get` looks names up in it.
 CONSTRAINTS_BY_NAME = ALL_OBJECTS_DICT
-to_snake_case = naming.to_snake_case  # names of layers begin with it; public: none
+to_snake_case = naming.to_snake_case  # makes automatic layer names; public: none
 LAYERS_MODULE = "keras.src.layers."  # where the classes of Keras's own layers are defined
 
 # Attributes that `Layer.__new__` sets on each layer.
@@ -65,13 +65,13 @@ def layers_held(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def outermost_layer() -> keras.layers.Layer | None:
-    """Returns the layer or model whose call led to the one that is going on. Public: none."""
+    """Returns the layer or model whose call led to the current one. Public: none."""
     call = get_global_attribute("current_call_ctx")
     return None if call is None else call.entry_layer
 
 
 def takes_training(layer: keras.layers.Layer) -> bool:
-    """Tells whether `call` has an argument `training`. Public: `inspect.signature`."""
+    """Tells whether `call` has a `training` argument. Public: `inspect.signature`."""
     return bool(layer._call_has_training_arg)
 
 
@@ -80,7 +80,7 @@ class Call(NamedTuple):
 
     Attributes:
         operation: what is called.
-        arguments: the arguments, those in lists, tuples and dicts one by one.
+        arguments: the arguments, with lists, tuples and dicts flattened.
         input_tensors: the tensors among them.
         outputs: the tensors that it returns.
     """
@@ -119,7 +119,7 @@ def take_out_of_graphs(operation: keras.Operation) -> None:
 
 
 def set_own_trainable(layer: keras.layers.Layer, trainable: bool) -> None:
-    """Freezes or unfreezes a layer. Public: `trainable`, which also sets all that is inside it."""
+    """Freezes or unfreezes a layer. Public: `trainable`, which also sets the layers inside it."""
     layer._trainable = trainable
 
 
@@ -129,7 +129,7 @@ def lambda_output_shape(layer: keras.layers.Lambda) -> Any:
 
 
 def fill_in_config(method: Any) -> Any:
-    """Marks a `get_config` that Keras extends for subclasses which do not define one.
+    """Marks a `get_config` that Keras extends for subclasses that do not define one.
 
     Public: none.
     """
@@ -140,7 +140,7 @@ def fill_in_config(method: Any) -> Any:
 def compute_loss(model: keras.Model, **arguments: Any) -> Any:
     """Computes the loss of a train step. Public: `compute_loss`.
 
-    The private one also serves models whose own `compute_loss` takes no `training`.
+    The private one also supports models whose own `compute_loss` takes no `training`.
     """
     return model._compute_loss(**arguments)
 
@@ -153,7 +153,7 @@ def track_loss(model: keras.Model, loss: Any, sample_weight: Any) -> None:
 def tracked_samples(model: keras.Model) -> keras.Variable:
     """Returns the number of samples in the metric `loss` since it was reset.
 
-    Public: `model.metrics`, where a metric of the user may have the same name.
+    Public: `model.metrics`, where one of the user's metrics may have the same name.
     """
     return model._loss_tracker.count
 
@@ -209,9 +209,9 @@ def exclude_too(optimizer: keras.optimizers.Optimizer, variables: list[keras.Var
 
 @contextlib.contextmanager
 def decay_of_nothing(optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-    """Lets an optimizer step, inside a `with` block, whose variables are all excluded from decay.
+    """Lets an optimizer step in a `with` block even if no variable is left to decay.
 
-    Public: none. Keras 3.15 then gives PyTorch an empty list of tensors, and PyTorch raises.
+    Public: none. Keras 3.15 otherwise gives PyTorch an empty list of tensors, and PyTorch raises.
     """
     if keras.backend.backend() != "torch":
         yield
@@ -233,7 +233,7 @@ STEP_OF_ALL = "_parallel_update_step"  # on PyTorch: `update_step` for a list. P
 
 
 def variable_key(optimizer: keras.optimizers.Optimizer, variable: Any) -> Any:
-    """Returns what a variable, or its copy on a replica, is known by. Public: none."""
+    """Returns the optimizer's key for a variable, or for its copy on a replica. Public: none."""
     return optimizer._var_key(variable)
 
 

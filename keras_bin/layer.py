@@ -34,23 +34,23 @@ class BatchInstanceNormalization(keras.layers.Layer):
         x_instance = (x - instance_mean) / sqrt(instance_variance + epsilon)
         y = (rho * x_batch + (1 - rho) * x_instance) * gamma + beta
 
-    The gate `rho` lies in [0, 1]. At 1 the layer is batch normalization and keeps each
-    image's style (its own mean and contrast); at 0 it is instance normalization and removes
-    it. Batch statistics are taken over the batch and the spatial axes, instance statistics
-    over the spatial axes of each sample; variances are biased. Where the spatial extent is
-    a single element the instance branch is exactly zero.
+    The gate `rho` is in [0, 1]. At 1, the layer is batch normalization and keeps each
+    image's style (its own mean and contrast); at 0, it is instance normalization and removes
+    the style. Batch statistics are taken over the batch and the spatial axes, instance statistics
+    over the spatial axes of each sample; variances are biased. If the spatial extent is
+    a single element, the instance branch is exactly zero.
 
-    In training (`training=True`) the batch branch uses the statistics of the batch, and
+    In training (`training=True`), the batch branch uses the statistics of the batch and updates
 
         moving_mean = moving_mean * momentum + batch_mean * (1 - momentum)
 
-    and likewise `moving_variance` follow. Where a batch overflows, a channel keeps both, so that
-    a step which loss scaling skips leaves no trace. In inference the batch branch uses these
-    moving statistics, so that a sample's output does not depend on the rest of its batch. With
-    `trainable = False` the layer runs in inference mode and its statistics stay, as for
-    `keras.layers.BatchNormalization`. All computation is in float32 at least, whatever the
-    compute dtype, and the weights are never autocast. Where Keras calls layers more than once a
-    step (`TimeDistributed`, `RNN`, `RematScope`), docs/limits.md says what that means.
+    and `moving_variance` in the same way. If a batch overflows in a channel, the channel keeps
+    both, so a step that loss scaling skips does not change them. In inference, the batch branch
+    uses the moving statistics, so a sample's output does not depend on the rest of its batch. With
+    `trainable = False`, the layer runs in inference mode and keeps its statistics, as
+    `keras.layers.BatchNormalization` does. All computation is in at least float32, whatever the
+    compute dtype, and the weights are never autocast. docs/limits.md describes what happens if
+    Keras calls a layer more than once per step (`TimeDistributed`, `RNN`, `RematScope`).
 
     rho starts at 1 and learns slowly: train it with `keras_bin.BINModel`, which scales its
     steps.
@@ -72,19 +72,20 @@ class BatchInstanceNormalization(keras.layers.Layer):
         synchronized: whether to take batch statistics over all replicas of a
             `tf.distribute` strategy (TensorFlow backend only).
         rho_initializer: initializer of `rho`, or a number or array in [0, 1], one value per
-            channel. What an initializer draws is clipped to [0, 1]: Keras's `"random_uniform"`,
-            from -0.05 to 0.05, starts half of the gates at 0. Gates drawn from the whole interval
-            come from `keras.initializers.RandomUniform(0, 1)`.
+            channel. The values of an initializer are clipped to [0, 1]: Keras's
+            `"random_uniform"`, from -0.05 to 0.05, starts half of the gates at 0. To draw from the
+            whole interval, use `keras.initializers.RandomUniform(0, 1)`.
         rho_regularizer: regularizer of `rho`.
-        rho_constraint: constraint of `rho`, by default `keras_bin.UnitInterval`, which clips
-            values set from outside to [0, 1] at the next update.
-        **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer; and the `renorm` arguments
-            of `keras.layers.BatchNormalization` at their defaults, as its configs hold them.
+        rho_constraint: constraint of `rho`. The default, `keras_bin.UnitInterval`, clips it to
+            [0, 1] at each update, including values that you have assigned to it.
+        **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer; also the `renorm`
+            arguments of `keras.layers.BatchNormalization`, which its configs contain, but only at
+            their defaults.
 
     Call arguments:
-        inputs: tensor of rank 3 or more; every size but the channels may be unknown.
-        training: whether to use, and update the moving averages with, batch statistics.
-        mask: boolean tensor with one axis less than `inputs` (all but the last axis). Both
+        inputs: tensor of rank 3 or more; every size except the number of channels may be unknown.
+        training: whether to use batch statistics and update the moving statistics with them.
+        mask: boolean tensor with one axis fewer than `inputs` (all but the last axis). Both
             branches take their statistics from the elements where it is True.
 
     Weights, in order, each of shape `(channels,)`: `gamma`, `beta`, `rho`, `moving_mean`,
@@ -104,7 +105,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
     ['gamma', 'beta', 'rho', 'moving_mean', 'moving_variance']
 
     Source: Nam & Kim, NeurIPS 2018, https://arxiv.org/abs/1805.07925, section 3. The moving
-    variance is the biased one, as in Keras; the authors' PyTorch code keeps the unbiased.
+    variance is the biased one, as in Keras; the authors' PyTorch code keeps the unbiased one.
     """
 
     def __init__(
@@ -157,7 +158,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         self.supports_masking = True
         self.gamma: keras.Variable | None = None
         self.beta: keras.Variable | None = None
-        # `build` makes these three.
+        # `build` creates these three.
         self.rho: keras.Variable = None
         self.moving_mean: keras.Variable = None
         self.moving_variance: keras.Variable = None
@@ -210,7 +211,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
         note_call(self.rho)
         # Half precision overflows in squares (float16 ends at 65504), so statistics and the
-        # map itself are computed in float32 at least and cast back once.
+        # map itself are computed in at least float32 and cast back once.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         learns_statistics = training and self.trainable
         form = None if learns_statistics else current_form()
@@ -242,7 +243,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
         """
         if self.built and len(store) in (0, len(self.weights) - 1):
             raise ValueError(
-                "The file must hold all weights of a BatchInstanceNormalization, rho included. "
+                "The file must contain all weights of a BatchInstanceNormalization, including rho. "
                 f"{FROM_BATCH_NORMALIZATION} "
                 f"Received: {len(store)} of {len(self.weights)} weights for layer {self.path!r}"
             )
@@ -277,6 +278,6 @@ class BatchInstanceNormalization(keras.layers.Layer):
 def _check_momentum(momentum: Any) -> None:
     if not (isinstance(momentum, numbers.Real) and 0 <= float(momentum) <= 1):
         raise ValueError(
-            "`momentum` must be between 0 and 1, the share of the old moving statistics that "
-            f"an update keeps. Received: momentum={momentum!r}"
+            "`momentum` must be between 0 and 1: it is the share of the old moving statistics "
+            f"that an update keeps. Received: momentum={momentum!r}"
         )

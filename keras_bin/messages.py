@@ -10,6 +10,6 @@ FROM_BATCH_NORMALIZATION = (
 
 
 def listed(names: Collection[str], limit: int = 8) -> str:
-    """Lists names, the first of them if they are many."""
+    """Lists names, or only the first ones if there are many."""
     shown = ", ".join(repr(name) for name in list(names)[:limit]) or "none"
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

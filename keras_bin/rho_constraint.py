@@ -1,4 +1,4 @@
-"""What stands in a rho's `constraint`: the user's own, and a watch over the optimizer's steps."""
+"""The constraint that is set on rho: the user's own, with a check of the optimizer's steps."""
 
 import contextlib
 import weakref
@@ -12,7 +12,7 @@ from keras_bin.unscaled import warn_of_unscaled_rho
 
 
 class RhoConstraint(keras.constraints.Constraint):
-    """Applies another constraint, and warns where an optimizer's step of rho was not scaled.
+    """Applies another constraint, and warns if an optimizer's step of rho was not scaled.
 
     Keras's optimizers call the constraint of each variable that they have changed, on every
     backend and in every kind of loop. This one also marks its variable as a rho.
@@ -24,11 +24,11 @@ class RhoConstraint(keras.constraints.Constraint):
     def __init__(self, constraint: Callable[[Any], Any] | None):
         self._constraint = constraint
         self._outermost: weakref.ref[keras.layers.Layer] | None = None
-        # A number, as the replicas of a `tf.distribute` strategy are in one step at a time.
+        # A count, as several replicas of a `tf.distribute` strategy may be in a step at once.
         self._scaled_steps = 0
 
     def __call__(self, w: Any) -> Any:
-        """Returns what the other constraint makes of `w`."""
+        """Returns the result of the other constraint for `w`."""
         if not self._scaled_steps:
             warn_of_unscaled_rho(self._outermost and self._outermost(), self)
         return w if self._constraint is None else self._constraint(w)
@@ -44,7 +44,7 @@ class RhoConstraint(keras.constraints.Constraint):
 
     @contextlib.contextmanager
     def scaled(self) -> Iterator[None]:
-        """Says that the steps taken in a `with` block are scaled."""
+        """Marks the steps taken in a `with` block as scaled."""
         self._scaled_steps += 1
         try:
             yield
@@ -66,7 +66,7 @@ def note_call(rho: keras.Variable) -> None:
 
 @contextlib.contextmanager
 def scaled_steps(rhos: Iterable[keras.Variable]) -> Iterator[None]:
-    """Says that the steps which rhos take in a `with` block are scaled."""
+    """Marks the steps that rhos take in a `with` block as scaled."""
     with contextlib.ExitStack() as stack:
         for rho in rhos:
             stack.enter_context(rho.constraint.scaled())

@@ -1,4 +1,4 @@
-"""The runtimes that a trained net can be written for."""
+"""The runtimes that a trained model can be exported for."""
 
 from typing import Any
 
@@ -19,6 +19,6 @@ def check_runtime(runtime: Any) -> None:
     """
     if runtime not in RUNTIMES:
         raise ValueError(
-            f'`runtime` must be one of {list(RUNTIMES)}; "any" is right where you do not know. '
+            f'`runtime` must be one of {list(RUNTIMES)}; use "any" if you do not know. '
             f"Received: runtime={runtime!r}"
         )

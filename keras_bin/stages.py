@@ -1,4 +1,4 @@
-"""Stages of long work, told to whoever wants to know."""
+"""Stages of long-running work, reported to a function or printed."""
 
 import contextlib
 import contextvars
@@ -12,7 +12,7 @@ Tell = Callable[[str, float | None], None]
 
 
 class _Stages:
-    """The stage that work is in."""
+    """The current stage of the work."""
 
     def __init__(self, tell: Tell):
         self._tell = tell
@@ -34,24 +34,24 @@ _current: contextvars.ContextVar[_Stages | None] = contextvars.ContextVar("stage
 
 
 def begin_stage(name: str) -> None:
-    """Ends the stage that work is in, and begins the next; does nothing if nobody is told."""
+    """Ends the current stage and begins the next; does nothing if stages are not reported."""
     if stages := _current.get():
         stages.begin(name)
 
 
 def end_stage() -> None:
-    """Ends the stage that work is in."""
+    """Ends the current stage."""
     if stages := _current.get():
         stages.end()
 
 
 @contextlib.contextmanager
 def stages_told(tell: Tell) -> Iterator[None]:
-    """Tells the stages of what is done in the `with` block, in this thread.
+    """Reports the stages of the work in the `with` block, in this thread.
 
     Args:
         tell: called with the name of a stage and None when it begins, and with its name and
-            seconds when it ends, however that is.
+            seconds when it ends, even with an error.
     """
     stages = _Stages(tell)
     before = _current.set(stages)
@@ -63,7 +63,7 @@ def stages_told(tell: Tell) -> Iterator[None]:
 
 
 def stages_printed(verbose: bool | None) -> contextlib.AbstractContextManager[None]:
-    """Prints the stages of what is done in the `with` block, if that `is_verbose`."""
+    """Prints the stages of the work in the `with` block, if `is_verbose(verbose)`."""
     return stages_told(_print_stage) if is_verbose(verbose) else contextlib.nullcontext()
 
 

@@ -11,11 +11,11 @@ Item = TypeVar("Item")
 
 
 class Table(NamedTuple):
-    """A table of texts.
+    """A table of strings.
 
     Attributes:
         title: what is listed.
-        columns: for each heading, whether the cells below are figures, which are set right.
+        columns: for each heading, whether its cells are figures, which are right-aligned.
         rows: the cells of each row.
     """
 
@@ -24,7 +24,7 @@ class Table(NamedTuple):
     rows: Sequence[tuple[str, ...]]
 
     def html(self) -> str:
-        """Returns it as HTML without colors, so that it gets those of the notebook's theme."""
+        """Returns the table as HTML without colors, so that the notebook's theme sets them."""
         return (
             f'<table><caption style="caption-side: top; text-align: left">{escape(self.title)}'
             f"</caption><thead>{self._html_row('th', self.columns)}</thead>"
@@ -32,7 +32,7 @@ class Table(NamedTuple):
         )
 
     def rich(self, styles: Mapping[str, str] | None = None) -> RichTable:
-        """Returns it for a terminal; `styles` has the style of some texts."""
+        """Returns the table for a terminal; `styles` maps cells to their styles."""
         table = RichTable(title=Text(self.title))
         for heading, is_figure in self.columns.items():
             table.add_column(heading, justify="right" if is_figure else "left", overflow="fold")
@@ -64,7 +64,7 @@ class Table(NamedTuple):
 
 
 class TableList(list[Item]):
-    """A list of results that prints as a table, and shows as one in a notebook."""
+    """A list of results that prints as a table, and displays as one in a notebook."""
 
     def table(self) -> Table:
         """Returns the table."""

@@ -8,7 +8,7 @@ import keras
 
 
 def outside_of_trace() -> AbstractContextManager[None]:
-    """Runs a `with` block outside the function that TensorFlow traces, if it traces one."""
+    """Runs a `with` block outside the function that TensorFlow is tracing, if any."""
     if keras.backend.backend() != "tensorflow":
         return contextlib.nullcontext()
     import tensorflow as tf

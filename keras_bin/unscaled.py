@@ -1,4 +1,4 @@
-"""The warning of a training that takes rho's steps as they come from the optimizer."""
+"""The warning about training that does not scale the optimizer's steps of rho."""
 
 import warnings
 import weakref
@@ -13,14 +13,14 @@ _warned: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class UnscaledRhoWarning(UserWarning):
-    """rho is trained without its ten-fold step: a tenth as fast as the paper trains it.
+    """rho is trained without its tenfold step, a tenth as fast as in the paper.
 
-    The optimizer's weight decay then applies to rho, too. It is given once per model, at the first
-    step of training, wherever neither a `keras_bin.BINModel` trains nor
+    The optimizer's weight decay then applies to rho, too. The warning is given once per model, at
+    the first step of training, unless a `keras_bin.BINModel` trains, or
     `keras_bin.apply_gradients` or `keras_bin.stateless_apply` is called.
 
     Example:
-    Where it is meant, this says so:
+    If this is intended, silence the warning:
     >>> import warnings, keras_bin
     >>> warnings.filterwarnings("ignore", category=keras_bin.UnscaledRhoWarning)
     """
@@ -31,16 +31,16 @@ def warn_of_unscaled_rho(outermost: keras.layers.Layer | None, constraint: Any) 
 
     Args:
         outermost: the outermost layer or model of the last call in which rho took part.
-        constraint: the constraint of that rho, for which it is said once if there is no model.
+        constraint: the constraint of that rho; without a model, it is warned about once.
     """
     trained = constraint if outermost is None else outermost
     if trained in _warned:
         return
     _warned.add(trained)
     warnings.warn(
-        "rho is trained without its ten-fold step: it learns a tenth as fast as in the paper, and "
-        f"the optimizer's weight decay applies to it. {_remedy(outermost)} If it is meant, say "
-        'warnings.filterwarnings("ignore", category=keras_bin.UnscaledRhoWarning). '
+        "rho is trained without its tenfold step: it learns a tenth as fast as in the paper, and "
+        f"the optimizer's weight decay applies to it. {_remedy(outermost)} If this is intended, "
+        'use warnings.filterwarnings("ignore", category=keras_bin.UnscaledRhoWarning). '
         f"Received: {_described(outermost)}",
         UnscaledRhoWarning,
         stacklevel=3,
@@ -50,33 +50,33 @@ def warn_of_unscaled_rho(outermost: keras.layers.Layer | None, constraint: Any) 
 def _remedy(outermost: keras.layers.Layer | None) -> str:
     function = _FUNCTIONS[keras.backend.backend() == "jax"]
     if not isinstance(outermost, keras.Model):
-        return f"In a loop of your own, {function}."
+        return f"In a custom training loop, {function}."
     name = type(outermost).__name__
     own_step = type(outermost).train_step is not keras.Model.train_step
     if _is_bin_model(outermost):
         return (
             "A BINModel scales the steps of its own `train_step` only: let yours call "
-            f"`super().train_step`, or, in a loop of your own, {function}."
+            f"`super().train_step`, or, in a custom training loop, {function}."
         )
     if own_step:
         return f"In the `train_step` of {name}, {function}."
     if not outermost.compiled:
-        return f"In a loop of your own, {function}."
+        return f"In a custom training loop, {function}."
     nested = any(map(_is_bin_model, layers_inside(outermost)))
     return (
         f"{'The BINModel inside does not train here. ' if nested else ''}Train "
-        "`keras_bin.BINModel.from_model(model)` in its place, which shares the layers"
+        "`keras_bin.BINModel.from_model(model)` instead, which shares the layers"
         f"{'' if _has_graph(outermost) else f', or make BINModel the base class of {name}'}; in a "
-        f"loop of your own, {function}."
+        f"custom training loop, {function}."
     )
 
 
 # Without and with JAX's transformations.
 _FUNCTIONS = (
-    "call `keras_bin.apply_gradients(optimizer, zip(gradients, variables))` in place of "
+    "call `keras_bin.apply_gradients(optimizer, zip(gradients, variables))` instead of "
     "`optimizer.apply_gradients`",
     "call `keras_bin.stateless_apply(optimizer, optimizer_variables, gradients, "
-    "trainable_variables)` in place of `optimizer.stateless_apply`",
+    "trainable_variables)` instead of `optimizer.stateless_apply`",
 )
 
 

@@ -1,4 +1,4 @@
-"""What all commands have in common: their options, their help, and what they hand on."""
+"""What all commands have in common: their options, their help, and the requests they return."""
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ EXIT_CODES = """exit codes:
 
 
 class Request(NamedTuple):
-    """A command whose arguments are right, as far as that can be told without the work.
+    """A command whose arguments are right, as far as can be told without doing the work.
 
     Attributes:
         command: its name.
@@ -43,8 +43,8 @@ def command(
     """Returns a command that checks its arguments and returns a `Request`.
 
     Args:
-        name: what it is called by.
-        check: raises a `WrongArguments` where the arguments are wrong; it may change them.
+        name: its name.
+        check: raises `WrongArguments` if the arguments are wrong; it may change them.
         params: its own arguments and options.
         short: what it does, for the list of commands.
         description: what it does, for its own help.
@@ -55,7 +55,7 @@ def command(
     def request(**given):
         options = SimpleNamespace(**given)
         if options.json and options.quiet:
-            raise WrongArguments("--json and --quiet exclude each other")
+            raise WrongArguments("--json and --quiet are mutually exclusive")
         check(options)
         return Request(name, options, is_long)
 
@@ -70,7 +70,7 @@ def command(
 
 
 def as_it_is(*texts: str) -> str:
-    """Returns texts, each from a line of its own, that click does not wrap."""
+    """Returns texts, each starting on its own line, that click does not wrap."""
     return "\n".join(("\b", *(text.rstrip() for text in texts)))
 
 
@@ -80,12 +80,12 @@ def of_every_command() -> list[click.Option]:
         click.Option(
             ["--json"],
             is_flag=True,
-            help="Print one JSON object, errors included, and no other result.",
+            help="Print one JSON object, including errors, and no other result.",
         ),
         click.Option(["--quiet"], is_flag=True, help="Print errors only."),
         click.Option(
             ["--debug"],
             is_flag=True,
-            help="Print the traceback of an error, and what TensorFlow says when it starts.",
+            help="Print the traceback of an error, and TensorFlow's messages at startup.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""What is wrong with a destination, said before any work is done."""
+"""Checks of destinations, made before any work is done."""
 
 import os
 from pathlib import Path
@@ -11,11 +11,11 @@ def check_new_file(path: Path, name: str, overwrite: bool) -> None:
 
     Args:
         path: the file.
-        name: the argument that it is given by.
+        name: the argument that gives it.
         overwrite: whether it may exist.
 
     Raises:
-        WrongArguments: it is a folder, exists, or lies where nothing can be written.
+        WrongArguments: it is a folder, exists, or is in a place where nothing can be written.
     """
     if os.path.isdir(path):
         raise WrongArguments(f"{name} must be a file, not a folder. Received: {str(path)!r}")
@@ -49,13 +49,13 @@ def _check_place(path, name, folder):
     obstacle = _unusable(path) or _obstacle(folder)
     if obstacle:
         raise WrongArguments(
-            f"{name} must lie in a folder that can be written to. "
+            f"{name} must be in a folder that can be written to. "
             f"Received: {str(path)!r}; {obstacle}"
         )
 
 
 def _unusable(path):
-    """Returns why the system takes no such name, or nothing."""
+    """Returns why the system does not accept the name, or an empty string."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -66,7 +66,7 @@ def _unusable(path):
 
 
 def _obstacle(folder):
-    """Returns why a folder can be neither written to nor made, or nothing."""
+    """Returns why a folder can be neither written to nor made, or an empty string."""
     for place in (folder, *folder.absolute().parents):
         if os.path.isdir(place):
             writable = os.access(place, os.W_OK | os.X_OK)

@@ -18,23 +18,23 @@ def loading_options() -> list[click.Option]:
             ["--import", "imports"],
             multiple=True,
             metavar="MODULE_OR_FILE",
-            help="A module, such as my.package, or a file, such as layers.py, with layers and "
-            "functions of the model; repeat it for several.",
+            help="A module, such as my.package, or a file, such as layers.py, that contains layers "
+            "or functions of the model; repeat it for several.",
         ),
         click.Option(
             ["--unsafe"],
             is_flag=True,
-            help="Run Python code that is stored in the model, as that of Lambda layers; only for "
-            "models from those whom you trust.",
+            help="Run Python code that is stored in the model, such as that of Lambda layers; only "
+            "for models from sources that you trust.",
         ),
     ]
 
 
 def check_loading(options: SimpleNamespace) -> None:
-    """Checks that each module or file of `--import` is there; it is not imported.
+    """Checks that each module or file of `--import` exists, without importing it.
 
     Raises:
-        WrongArguments: one is not.
+        WrongArguments: one does not exist.
     """
     for name in options.imports:
         if name.endswith(".py") or "/" in name or os.sep in name:
@@ -46,13 +46,13 @@ def check_loading(options: SimpleNamespace) -> None:
             found, meant = _find_module(name)
         if not found:
             raise WrongArguments(
-                "--import needs the name of a module that Python finds, such as my.package, or a "
-                f"Python file, such as layers.py; check its spelling. Received: {name!r}{meant}"
+                "--import needs the name of a module that Python can find, such as my.package, or "
+                f"a Python file, such as layers.py; check its spelling. Received: {name!r}{meant}"
             )
 
 
 def _find_module(name):
-    """Tells whether Python finds a module, and if not, asks for one of such a name.
+    """Tells whether Python finds a module, and if not, suggests one with a similar name.
 
     No package in its name is imported.
     """

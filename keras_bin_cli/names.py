@@ -28,10 +28,10 @@ def name_options(what: str) -> list[click.Option]:
 
 
 def check_names(options: SimpleNamespace) -> None:
-    """Makes lists of the names, None where there are none.
+    """Turns the names into lists, or into None if there are none.
 
     Raises:
-        WrongArguments: an input or output cannot have a name, or several would have it.
+        WrongArguments: a name is not possible, or is given twice.
     """
     for side, (holds, rule) in _RULES.items():
         given = getattr(options, f"{side}_names")
@@ -58,7 +58,7 @@ _RULES = {
     "input": (
         _is_argument,
         "consist of ASCII letters, digits and '_', begin with a letter, and be neither 'self' nor "
-        "a keyword of Python",
+        "a Python keyword",
     ),
     "output": (_is_text, "be printable text that is not empty"),
 }

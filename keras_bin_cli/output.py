@@ -10,21 +10,21 @@ from keras_bin_cli.errors import WrongArguments
 from keras_bin_cli.process import Process
 from keras_bin_cli.stages import Stages, live, say
 
-# Wide enough for every table, where there is no terminal with a width.
+# Wide enough for every table, if there is no terminal with a width.
 FILE_WIDTH = 160
-CLOSED_PIPE = 141  # as shells tell of a program that a closed pipe has ended
+CLOSED_PIPE = 141  # as shells report a program that a closed pipe has ended
 _EXPECTED = (ImportError, OSError, RuntimeError, TypeError, ValueError)
 
 
 class Output:
-    """Keeps results for standard output until `close`, and prints all else to standard error.
+    """Keeps results for standard output until `close`; prints everything else to standard error.
 
     Args:
         json: whether results are one JSON object.
         quiet: whether to print errors only.
         debug: whether to print the traceback of an error.
-        lines: whether stages of the work are worth a line where there is no terminal.
-        process: this process, if signals are its own.
+        lines: whether stages of the work are worth a line if there is no terminal.
+        process: this process, if it handles signals itself.
 
     Attributes:
         data: what the JSON object holds; commands add to it.
@@ -49,7 +49,7 @@ class Output:
         self._process = process
 
     def show(self, *results) -> None:
-        """Adds texts and tables to what is printed, unless JSON or nothing is."""
+        """Adds texts and tables to the output, unless JSON or nothing is printed."""
         if not (self._json or self._quiet):
             self._results += results
 
@@ -59,10 +59,10 @@ class Output:
             say(f"keras-bin: warning: {message}")
 
     def tell(self, stage: str, seconds: float | None) -> None:
-        """Shows that a stage begins or has ended; see `keras_bin.stages.stages_told`.
+        """Shows that a stage has begun or ended; see `keras_bin.stages.stages_told`.
 
         Raises:
-            Interrupted: a signal came meanwhile; what is published is not interrupted any more.
+            Interrupted: there was a signal; what has been published is no longer interrupted.
         """
         if self._process is not None:
             self._process.hold()
@@ -103,7 +103,7 @@ class Output:
             elif self._results:
                 self._print_results()
             sys.stdout.flush()
-        except SystemExit:  # what rich makes of a closed pipe
+        except SystemExit:  # what rich raises for a closed pipe
             self.code = CLOSED_PIPE
         except OSError as error:  # a full disk, or a closed pipe
             self.fail(error)
@@ -137,7 +137,7 @@ class Output:
 
 
 def _hint(error):
-    """Returns where to read more; an error of ours, and of a value, says what to do."""
+    """Returns where to read more, unless the error itself says what to do."""
     if isinstance(error, WrongArguments) or type(error) is click.BadParameter or error.ctx is None:
         return ""
-    return f" ({error.ctx.command_path} --help tells more)"
+    return f" (see {error.ctx.command_path} --help)"

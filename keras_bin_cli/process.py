@@ -11,8 +11,8 @@ from collections.abc import Iterator
 _SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
-# A signal that is repeated within these seconds does not interrupt what the first one made to be
-# cleaned up.
+# A signal that is repeated within this many seconds does not interrupt the cleanup that the first
+# one started.
 _PATIENCE = 3.0
 _SHOW_CURSOR = "\r\x1b[2K\x1b[?25h"
 
@@ -21,7 +21,7 @@ class Interrupted(KeyboardInterrupt):
     """A signal has interrupted the work.
 
     Attributes:
-        number: of the signal.
+        number: the number of the signal.
     """
 
     def __init__(self, number: int = signal.SIGINT):
@@ -30,15 +30,15 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """What shells expect of a program that the signal has ended."""
+        """The exit code that shells expect of a program that the signal has ended."""
         return _exit_code(self.number)
 
 
 class Process:
     """Signals and standard error of this process.
 
-    While it starts there is nothing to clean up: a signal ends it at once, so that no library can
-    swallow the exception while it is imported. While it works, a signal raises `Interrupted`. After
+    While it starts, there is nothing to clean up: a signal ends it at once, so that no library can
+    swallow the exception during its import. While it works, a signal raises `Interrupted`. After
     that, signals are ignored until the process has ended.
 
     Args:
@@ -52,7 +52,7 @@ class Process:
         self._held = False
         self._open_standard_streams()
         self._errors = os.dup(2)
-        # Python writes to the terminal even while file descriptor 2 leads elsewhere.
+        # Python writes to the terminal even while file descriptor 2 points elsewhere.
         sys.stderr = open(self._errors, "w", buffering=1, errors="backslashreplace")
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
@@ -62,10 +62,10 @@ class Process:
 
     @contextlib.contextmanager
     def starting(self, debug: bool) -> Iterator[None]:
-        """Keeps what C and C++ code prints to standard error, and prints it if the start fails.
+        """Holds back what C and C++ code prints to standard error, unless the start fails.
 
         Args:
-            debug: whether to print it anyway.
+            debug: whether to print it in any case.
         """
         if debug:
             yield
@@ -89,7 +89,7 @@ class Process:
         """Makes signals raise `Interrupted`; they are ignored afterwards.
 
         Raises:
-            Interrupted: there was a signal, whatever has become of the exception meanwhile.
+            Interrupted: there was a signal, whatever has happened to its exception.
         """
         hooks = sys.excepthook, sys.unraisablehook
         sys.excepthook = self._print_error
@@ -100,17 +100,17 @@ class Process:
             if not self._held:
                 self.check()
         except Exception as error:
-            if self._number is not None:  # what C++ makes of the exception
+            if self._number is not None:  # C++ has turned its exception into this one
                 raise Interrupted(self._number) from error
             raise
         finally:
             self._answer(signal.SIG_IGN)
             sys.excepthook = hooks[0]
-            if self._number is None:  # finalizers come until Python ends
+            if self._number is None:  # finalizers run until Python ends
                 sys.unraisablehook = hooks[1]
 
     def hold(self) -> None:
-        """Makes signals wait for the next check, as what was worked for is done."""
+        """Makes signals wait for the next check, because the work is done."""
         self._held = True
 
     def check(self) -> None:
@@ -120,7 +120,7 @@ class Process:
             raise Interrupted(self._number)
 
     def end(self) -> None:
-        """Ignores signals, and leaves nothing to write that would fail when Python ends."""
+        """Ignores signals, and flushes output so that nothing fails when Python ends."""
         self._answer(signal.SIG_IGN)
         try:
             sys.stdout.flush()
@@ -156,17 +156,17 @@ class Process:
             sys.__excepthook__(kind, error, traceback)
 
     def _print_unraisable(self, unraisable):
-        """Repeats a signal whose exception nobody can catch, as in a finalizer.
+        """Repeats a signal whose exception cannot be caught, as in a finalizer.
 
-        After a signal, finalizers may fail as it has interrupted constructors.
+        After a signal, finalizers may fail because it has interrupted constructors.
         """
         if not self._raise_again(unraisable.exc_value) and self._number is None:
             sys.__unraisablehook__(unraisable)
 
     def _raise_again(self, error):
-        """Repeats a signal soon if an error was made of it; returns whether it was.
+        """Repeats a signal soon if an error comes from it; returns whether it does.
 
-        An error that comes up while a signal is dealt with has it as its context, not as its cause.
+        An error that occurs while a signal is handled has it as its context, not as its cause.
         """
         while error is not None and not isinstance(error, Interrupted):
             error = error.__cause__

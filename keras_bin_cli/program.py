@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
 
     Args:
         arguments: the words after the name of the program, by default those of `sys.argv`.
-        process: this process, if it does nothing else than this.
+        process: this process, if it does nothing else.
 
     Returns:
         The exit code, which `keras-bin --help` explains.
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, process: Process | None = None)
         else:  # help or versions, which are printed
             output = Output()
     except SystemExit as end:  # of click: a shell's completion is done, or help met a closed pipe
-        if sys.stdout is not stdout:  # click puts another in its place
+        if sys.stdout is not stdout:  # click has replaced it
             output.fail(BrokenPipeError())
         else:
             output.code = 1 if end.code else 0
@@ -92,7 +92,7 @@ def _program():
                 is_eager=True,
                 expose_value=False,
                 callback=_print_versions,
-                help="Print the versions of keras-bin and of what it needs.",
+                help="Print the versions of keras-bin and of its dependencies.",
             ),
             *(
                 click.Option(
@@ -106,8 +106,8 @@ def _program():
                 for option in of_every_command()
             ),
         ],
-        help="Batch-Instance Normalization for Keras: model files. keras-bin COMMAND --help shows "
-        "the options of a command, and examples.",
+        help="Batch-Instance Normalization for Keras: work with model files. keras-bin COMMAND "
+        "--help shows the options of a command, and examples.",
         no_args_is_help=False,
         epilog=as_it_is(EXIT_CODES),
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -117,7 +117,7 @@ def _program():
 def _refuse_before_command(context, option, given):
     if given:
         name = option.opts[0]
-        raise click.UsageError(f"{name} comes after the command: keras-bin COMMAND {name}", context)
+        raise click.UsageError(f"{name} goes after the command: keras-bin COMMAND {name}", context)
 
 
 def _print_versions(context, _option, asked):

@@ -1,4 +1,4 @@
-"""What is wrong with a file that a command is to read, said before any work is done."""
+"""Checks of the files that a command reads, made before any work is done."""
 
 import difflib
 import os
@@ -9,11 +9,11 @@ from keras_bin_cli.files.kinds import ARTIFACTS, MODELS, Found, Kind, find, is_s
 
 
 def check_model(path: Path, name: str = "MODEL", other: tuple[Path, str] | None = None) -> None:
-    """Checks that a file is one that Keras can load, as far as that can be told at once.
+    """Checks that a file is one that Keras can load, as far as can be told at once.
 
     Args:
         path: the file.
-        name: the argument that it is given by.
+        name: the argument that gives it.
         other: another argument that might be the model, and its name.
 
     Raises:
@@ -38,7 +38,7 @@ def check_artifact(path: Path, name: str, model: Path) -> None:
 
     Args:
         path: the file or folder.
-        name: the argument that it is given by.
+        name: the argument that gives it.
         model: the argument MODEL beside it.
 
     Raises:
@@ -98,7 +98,7 @@ def check_versions(path: Path, name: str) -> None:
     """Checks that a folder holds versions of a SavedModel.
 
     Raises:
-        WrongArguments: it is no folder, holds no version, or is a version itself.
+        WrongArguments: it is not a folder, holds no version, or is a version itself.
     """
     found = find(path)
     if os.path.isdir(path) and is_saved_model(path):
@@ -108,7 +108,7 @@ def check_versions(path: Path, name: str) -> None:
 
 
 def _check_ending(path, name, found):
-    """Keras tells how to read a file by the end of its name."""
+    """Checks the ending of a file name, from which Keras decides how to read the file."""
     endings = (".keras",) if found.kind is Kind.KERAS else (".h5", ".hdf5")
     if not path.name.endswith(endings):
         raise _wrong(f"{name} must end in {endings[0]}; rename it", path, found)
@@ -125,7 +125,7 @@ def _wrong(rule: str, path: Path, found: Found) -> WrongArguments:
 
 
 def neighbour(path: Path) -> str:
-    """Returns a question for the file of the folder whose name is like a path's, or nothing."""
+    """Asks whether a file with a similar name in the same folder was meant, if there is one."""
     try:
         names = [each.name for each in path.parent.iterdir()]
     except OSError:

@@ -12,10 +12,10 @@ def say(text: str) -> None:
 
 
 class Stages:
-    """Shows each stage and its time: while it runs on a terminal, in a line elsewhere.
+    """Shows each stage and its time: live on a terminal, as a line elsewhere.
 
     Args:
-        lines: whether stages are worth a line where there is no terminal.
+        lines: whether stages are worth a line if there is no terminal.
     """
 
     def __init__(self, lines: bool):
@@ -34,7 +34,7 @@ class Stages:
 
 @contextlib.contextmanager
 def live(name: str) -> Iterator[None]:
-    """Shows a stage and its time while it runs, on a terminal alone."""
+    """Shows a stage and its time while it runs, on a terminal only."""
     if not sys.stderr.isatty():
         yield
         return

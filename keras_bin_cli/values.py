@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 # As in keras_bin.export.files.remote: pathlib leaves one slash of two, and a single letter is a
-# drive of Windows.
+# Windows drive.
 _ADDRESS = re.compile(r"[A-Za-z][\w+.-]+:[/\\]")
 
 
@@ -19,7 +19,7 @@ class Number(click.ParamType):
 
     Args:
         kind: int or float.
-        rule: what it must be, as in "must be a finite number from 0 up".
+        rule: what it must be, as in "must be a finite number, 0 or more".
         holds: whether the rule holds for a finite number.
     """
 
@@ -48,14 +48,14 @@ class LocalPath(click.ParamType):
     name = "path"
 
     def convert(self, value, param, ctx):
-        """Returns a `Path`; refuses an empty one, and an address of an object store."""
+        """Returns a `Path`; rejects an empty one, and an address in an object store."""
         if not value:
             self.fail("it must name a file or folder. Received: ''", param, ctx)
         if _ADDRESS.match(value):
             self.fail(
                 "it must be the path of a local file or folder. Copy what is to be read to one "
-                "first; what is written is copied afterwards (gsutil cp -r, or aws s3 cp "
-                f"--recursive), saved_model.pb last. Received: {value}",
+                "first; copy what was written afterwards (gsutil cp -r, or aws s3 cp --recursive), "
+                f"saved_model.pb last. Received: {value}",
                 param,
                 ctx,
             )
@@ -69,11 +69,11 @@ class LocalPath(click.ParamType):
 
 
 class Word(click.Choice):
-    """One of some words; another that is like one of them is taken for a slip.
+    """One of a set of words; a similar word is taken for a typo.
 
     Args:
         words: the words.
-        elsewhere: what to say of words that are wanted, and are to be had in another way.
+        elsewhere: what to say about other words whose results can be had in another way.
     """
 
     def __init__(self, words: tuple[str, ...], elsewhere: dict[str, str] | None = None):
@@ -81,7 +81,7 @@ class Word(click.Choice):
         self._elsewhere = elsewhere or {}
 
     def convert(self, value, param, ctx):
-        """Returns the word; fails with those there are, and the one that was meant."""
+        """Returns the word; fails with the possible words and the one that may be meant."""
         if value in self.choices:
             return value
         hint = self._elsewhere.get(value.lower(), "") or did_you_mean(value, self.choices)
@@ -90,7 +90,7 @@ class Word(click.Choice):
 
 
 def did_you_mean(word: str, words) -> str:
-    """Returns a question, with a space before it, or nothing if no word is like the given one."""
+    """Returns a question, with a space before it, or nothing if no word is similar."""
     lower = {each.lower(): each for each in words}
     close = difflib.get_close_matches(word.lower(), lower, n=1)
     return f" Did you mean {lower[close[0]]}?" if close else ""

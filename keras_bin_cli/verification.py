@@ -7,7 +7,7 @@ import click
 from keras_bin_cli.sources import check_samples
 from keras_bin_cli.values import LocalPath, Number
 
-_TOLERANCE = Number(float, "a finite number from 0 up", lambda value: value >= 0)
+_TOLERANCE = Number(float, "a finite number, 0 or more", lambda value: value >= 0)
 
 
 def verification_options() -> list[click.Option]:
@@ -19,7 +19,7 @@ def verification_options() -> list[click.Option]:
                 type=_TOLERANCE,
                 metavar="X",
                 help=f"{unit} tolerance of the verification. Default: 1e-4; if neither tolerance "
-                "is given, the rounding of the model itself is allowed as well.",
+                "is given, the model's own rounding is allowed as well.",
             )
             for tolerance, unit in (("atol", "Absolute"), ("rtol", "Relative"))
         ),
@@ -33,7 +33,7 @@ def verification_options() -> list[click.Option]:
 
 
 def check_verification(options: SimpleNamespace) -> None:
-    """Checks what can be told of the samples at once.
+    """Checks the samples, as far as can be told at once.
 
     Raises:
         WrongArguments: `--samples` is not an .npz file.

@@ -1,4 +1,4 @@
-"""The versions that a report of a problem needs."""
+"""The versions that a bug report needs."""
 
 import importlib.metadata
 import platform

@@ -89,16 +89,16 @@ def test_array_of_another_length_is_refused():
 @pytest.mark.parametrize(
     ("initializer", "shares"),
     [
-        ("random_uniform", "50% of the gates start at 0 for that, and 0% at 1"),
-        ("random_normal", "50% of the gates start at 0 for that, and 0% at 1"),
-        ("truncated_normal", "50% of the gates start at 0 for that, and 0% at 1"),
-        ("glorot_uniform", "50% of the gates start at 0 for that, and 0% at 1"),
-        (INITIALIZERS.RandomUniform, "50% of the gates start at 0 for that, and 0% at 1"),
-        (INITIALIZERS.RandomUniform(-1, 3), "25% of the gates start at 0 for that, and 50% at 1"),
-        (INITIALIZERS.RandomNormal(0.5, 0.5), "16% of the gates start at 0 for that, and 16% at"),
-        (INITIALIZERS.TruncatedNormal(0.5, 0.5), "14% of the gates start at 0 for that, and 14%"),
-        (INITIALIZERS.Constant(1.5), "0% of the gates start at 0 for that, and 100% at 1"),
-        (INITIALIZERS.Constant([-1, 0.5]), "50% of the gates start at 0 for that, and 0% at 1"),
+        ("random_uniform", "50% of the gates therefore start at 0, and 0% at 1"),
+        ("random_normal", "50% of the gates therefore start at 0, and 0% at 1"),
+        ("truncated_normal", "50% of the gates therefore start at 0, and 0% at 1"),
+        ("glorot_uniform", "50% of the gates therefore start at 0, and 0% at 1"),
+        (INITIALIZERS.RandomUniform, "50% of the gates therefore start at 0, and 0% at 1"),
+        (INITIALIZERS.RandomUniform(-1, 3), "25% of the gates therefore start at 0, and 50% at 1"),
+        (INITIALIZERS.RandomNormal(0.5, 0.5), "16% of the gates therefore start at 0, and 16% at"),
+        (INITIALIZERS.TruncatedNormal(0.5, 0.5), "14% of the gates therefore start at 0, and 14%"),
+        (INITIALIZERS.Constant(1.5), "0% of the gates therefore start at 0, and 100% at 1"),
+        (INITIALIZERS.Constant([-1, 0.5]), "50% of the gates therefore start at 0, and 0% at 1"),
     ],
 )
 def test_initializer_that_is_clipped_is_warned_of_where_it_is_chosen(initializer, shares):

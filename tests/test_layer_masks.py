@@ -120,7 +120,7 @@ def test_fully_masked_sample_does_not_count_in_the_batch():
 @pytest.mark.parametrize("shape", [(4,), (4, 6, 3), (4, 6, 3, 1)], ids=str)
 def test_mask_of_another_rank_is_refused(shape):
     layer = keras_bin.BatchInstanceNormalization()
-    with pytest.raises(ValueError, match="one axis less than the inputs") as error:
+    with pytest.raises(ValueError, match="one axis fewer than the inputs") as error:
         layer(np.ones((4, 6, 3), "float32"), mask=np.ones(shape, bool))
     assert f"mask.shape={shape}, inputs.shape=(4, 6, 3)" in str(error.value)
 

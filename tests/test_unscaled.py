@@ -69,9 +69,9 @@ def loop(model, optimizer=None):
     return lambda: [step(*tiny_batch()) for _ in range(2)]
 
 
-FROM_MODEL = "Train `keras_bin.BINModel.from_model(model)` in its place"
+FROM_MODEL = "Train `keras_bin.BINModel.from_model(model)` instead"
 BASE = "make BINModel the base class of"
-FUNCTION = "call `keras_bin.apply_gradients(optimizer, zip(gradients, variables))` in place of"
+FUNCTION = "call `keras_bin.apply_gradients(optimizer, zip(gradients, variables))` instead of"
 SUPER = "let yours call `super().train_step`"
 KINDS = {
     "Functional": (lambda: trained(plain_model()), [FROM_MODEL, FUNCTION, "'net' of class F"]),
@@ -91,11 +91,14 @@ KINDS = {
         lambda: trained(plain_model(OwnStepOfBIN)),
         [SUPER, FUNCTION, "'net' of class OwnStepOfBIN"],
     ),
-    "loop": (lambda: loop(plain_model())(), ["In a loop of your own", FUNCTION, "'net' of class"]),
+    "loop": (
+        lambda: loop(plain_model())(),
+        ["In a custom training loop", FUNCTION, "'net' of class"],
+    ),
     "loop over a BINModel": (lambda: loop(tiny_model())(), [FUNCTION, "of class BINModel"]),
     "loop over a layer": (
         lambda: loop(Block(name="block"))(),
-        ["In a loop of your own", FUNCTION, "layer='block' of class Block"],
+        ["In a custom training loop", FUNCTION, "layer='block' of class Block"],
     ),
 }
 
@@ -104,7 +107,7 @@ KINDS = {
 def test_message_says_what_is_lost_and_what_to_write(kind):
     train, parts = KINDS[kind]
     (message,) = said(train)
-    for part in ["a tenth as fast as in the paper", "weight decay", "If it is meant", *parts]:
+    for part in ["a tenth as fast as in the paper", "weight decay", "If this is intended", *parts]:
         assert part in message
 
 

@@ -13,10 +13,10 @@ class Comparison(NamedTuple):
     """How the copy of a model compares with its original.
 
     Attributes:
-        ran: whether the original runs on generated inputs, with finite outputs that are the same
-            each time; nothing was compared if not.
+        ran: whether the original runs on generated inputs and gives the same finite outputs each
+            time; if not, nothing was compared.
         differences: one line for each output that differs.
-        uses: paths of layers of the original whose weights the copy reads.
+        uses: paths of the original's layers whose weights the copy reads.
     """
 
     ran: bool
@@ -33,16 +33,16 @@ def compare(
 ) -> Comparison:
     """Compares a copy with its original on one generated batch, in inference or training mode.
 
-    Each runs once, and more often only where they differ: a float may also differ by what rounding
-    the inputs changes in it, and a few integers may differ. If that is not enough in inference
-    mode, the comparison is made on inputs that suit the model: on others, depth may amplify its
-    rounding without limit. Neither model changes.
+    Each runs once, and again only if they differ: a float may then also differ by as much as
+    rounding the inputs changes it, and a few integers may differ. If that is not enough in
+    inference mode, they are compared on inputs that suit the model: on other inputs, depth may
+    amplify rounding without limit. Neither model changes.
 
     Args:
         model: the original.
         copy: the copy, Functional.
         tolerance: see `Tolerance`.
-        state: variables of the original and the values that they have in the comparison.
+        state: variables of the original and their values during the comparison.
         trained: in training mode, the normalization layers of both, in pairs; their moving
             statistics are compared as well. None means inference mode.
     """
@@ -53,8 +53,8 @@ def compare(
     if batch is None:
         return Comparison(ran=False)
     found = _compare_on(batch, expected, original, copy)
-    # In training mode layers normalize whatever they get, and what suits the model hides whether
-    # they take statistics of the batch.
+    # In training mode, layers normalize whatever they get, and inputs that suit the model would
+    # hide whether they use batch statistics.
     if found.differences and trained is None:
         suited, outputs = original.first_outputs(suited=True)
         if suited is not None and not _compare_on(suited, outputs, original, copy).differences:

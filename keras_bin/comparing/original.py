@@ -1,4 +1,4 @@
-"""A model that was copied, beside its copies."""
+"""A model that was copied, and how to run it and its copies."""
 
 import contextlib
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ from keras_bin.sampling.trial import Batch
 from keras_bin.traces import functions_run_eagerly
 
 SMALLEST, SMALLEST_DOUBLE = 1e-6, 1e-15
-# A net that amplifies the rounding of its inputs also amplifies that of its weights, which a copy
-# may round anew in each layer. The limits are shares again: beyond them, errors could hide.
+# A model that amplifies the rounding of its inputs also amplifies that of its weights, which a copy
+# may round again in each layer. The limits are shares, too: beyond them, errors could hide.
 ROUNDING_FACTOR = 10
 LARGEST_ROUNDING, LARGEST_HALF_ROUNDING = 0.01, 0.1
 # Share of the elements of an integer output, such as the class of each pixel.
@@ -32,12 +32,12 @@ Norms = Sequence[tuple[keras.layers.Layer, keras.layers.Layer]]
 
 
 class Tolerance(NamedTuple):
-    """By how much the copy of a model may differ, in shares of the largest value of an output.
+    """How much the copy of a model may differ, as a share of the largest value of an output.
 
     Attributes:
-        half: where something in the model is in half precision.
-        single: elsewhere; float32 rounding is below 1e-5 in most models.
-        double: where all of the model is in float64.
+        half: if any part of the model is in half precision.
+        single: otherwise; float32 rounding is below 1e-5 in most models.
+        double: if the whole model is in float64.
     """
 
     half: float
@@ -51,7 +51,7 @@ class Original:
     Args:
         model: the original.
         tolerance: see `Tolerance`.
-        state: variables and the values that they have in the comparison.
+        state: variables and their values during the comparison.
         trained: see `compare`.
     """
 
@@ -61,8 +61,8 @@ class Original:
         self._half = is_half_precision(self._model)
         self._state = list(state)
         self._trained = trained
-        # Of 1 and 3 rows; in training mode also of 16, as few rows have variances near 0, which
-        # amplify rounding.
+        # 1 and 3 rows; in training mode also 16, because the variances of a few rows may be near 0,
+        # which amplifies rounding.
         self._sizes = 2 if trained is None else 3
         # Keras's own layers cannot reach the weights of the original from their copies.
         self._isolated = not holds_own_code(self._model)
@@ -75,7 +75,7 @@ class Original:
         """Returns the first batch on which the outputs are known and finite, and the outputs.
 
         Args:
-            suited: whether inputs are scaled for the model, which runs several times for that.
+            suited: whether to scale the inputs for the model, which is run several times for that.
         """
         for batch in self._batches(suited):
             outputs = self._outputs(batch)
@@ -111,7 +111,7 @@ class Original:
     def is_random(self, batch: Batch, expected: Outputs) -> bool:
         """Tells whether the outputs change when the model runs again.
 
-        In inference mode it runs from other seeds; in training mode the copy has the same ones.
+        In inference mode it runs with other seeds; in training mode the copy has the same ones.
         """
         if self._trained is not None:
             return bool(self.differences(self._outputs(batch), expected))
@@ -124,7 +124,7 @@ class Original:
         return bool(self.differences(self._outputs(batch, seeds), expected))
 
     def rounding(self, batch: Batch, expected: Outputs) -> dict[str, float]:
-        """Returns by how much each output may differ, given what rounding the inputs changes."""
+        """Returns how much each output may differ, given the effect of rounding the inputs."""
         largest = LARGEST_HALF_ROUNDING if self._half else LARGEST_ROUNDING
         rng = np.random.default_rng(0)
         nudged = {
@@ -156,11 +156,11 @@ class Original:
         ]
 
     def run_copy(self, copy: keras.Model, batch: Batch, without=None) -> Outputs:
-        """Runs the copy while some weights of the original are NaN, by default all it may reach."""
+        """Runs the copy with some weights of the original at NaN, by default all it may reach."""
         if without is None:
             without = [] if self._isolated else self._model.variables
         floats = [variable for variable in without if "float" in variable.dtype]
-        # One array for all variables of a shape, for the sake of memory.
+        # One array for all variables of a shape, to save memory.
         kinds = {(tuple(variable.shape), variable.dtype) for variable in floats}
         nan = {kind: keras.ops.full(kind[0], float("nan"), kind[1]) for kind in kinds}
         replaced = [(each, nan[tuple(each.shape), each.dtype]) for each in floats]
@@ -172,7 +172,7 @@ class Original:
         return self._run(copy, inputs, replaced)
 
     def _run(self, model, batch, state):
-        """Runs a model with other values of some variables, and changes none of them."""
+        """Runs a model with other values for some variables, without changing them."""
         inputs = [batch[info.name] for info in self._signature.inputs]
         eager = contextlib.nullcontext() if self._isolated else functions_run_eagerly()
         with eager, _same_draws(), keras.StatelessScope(state_mapping=state) as scope:
@@ -218,7 +218,7 @@ class Original:
 
 
 def _same_draws():
-    """Makes dropout on PyTorch, which takes no seed of Keras's, draw the same in each run."""
+    """Makes dropout on PyTorch, which does not use Keras's seeds, draw the same in each run."""
     if keras.backend.backend() != "torch":
         return contextlib.nullcontext()
     return _seeded()

@@ -1,4 +1,4 @@
-"""Carrying a conversion out: copy, compare, and make a model of the class that is asked for."""
+"""Carrying out a conversion: copy, compare, and make a model of the requested class."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -29,18 +29,18 @@ TRAINING_TOLERANCE = Tolerance(half=0.3, single=1e-2, double=1e-6)
 
 _NOT_COMPARED = (
     "The model was converted, but its outputs could not be compared{mode}: it does not run on "
-    "generated inputs, or its outputs are random or not finite. Compare them on data of your own."
+    "generated inputs, or its outputs are random or not finite. Compare them on your own data."
 )
 _NOT_BUILT = (
     "The model was compared in inference mode only, as these layers are not built: {layers}. Call "
-    "it in a way that reaches them first."
+    "the model in a way that reaches them before you convert it."
 )
 
 ModelClass = Callable[..., keras.Model] | None
 
 
 class Conversion(NamedTuple):
-    """A converted model, and what is to be said of it.
+    """A converted model, and what to tell the user about it.
 
     Attributes:
         model: the model.
@@ -109,22 +109,22 @@ def _check_converted(planned: Plan, model: keras.Model, where: Where) -> None:
         return
     if not planned.layers:
         raise ValueError(
-            "`model` must hold a BatchNormalization layer; only those are converted. "
-            f"Received: model {model.name!r}, which holds none"
+            "`model` must contain a BatchNormalization layer; only those are converted. "
+            f"Received: model {model.name!r}, which contains none"
         )
     raise (ValueError if where is None else ArgumentError)(
-        "`model` must hold a BatchNormalization layer that can be converted, and that `where` "
-        f"selects. Received: where={where!r} for model {model.name!r}, whose layers are left: "
-        f"{by_reason(planned.report)}"
+        "`model` must contain a BatchNormalization layer that can be converted, and that `where` "
+        f"selects. Received: where={where!r} for model {model.name!r}, whose layers stay as they "
+        f"are: {by_reason(planned.report)}"
     )
 
 
 class _DifferentError(ValueError):
-    """The copy computes something else."""
+    """The copy computes something different."""
 
 
 def _carried_out(model: keras.Model, planned: Plan, conversion: Converted) -> _Copy:
-    """Copies and compares; leaves layers inside custom layers if these do not work with others."""
+    """Copies and compares; if that fails, leaves the layers inside custom layers as they are."""
     graph = as_functional(model)
     try:
         return _copied(graph, planned, conversion)
@@ -170,9 +170,9 @@ def _check_same(graph: keras.Model, found: Comparison, mode: str) -> None:
     if found.differences:
         uses = f"uses the weights of {list(found.uses)} and " if found.uses else ""
         raise _DifferentError(
-            f"A converted model must compute in {mode} mode what the model computes; a custom "
+            f"A converted model must compute the same as the original in {mode} mode; a custom "
             "layer that calls another layer through a function or a global name, or that depends "
-            "on the class of its layers, breaks that. Hold layers in attributes, and call them. "
+            "on the class of its layers, breaks that. Keep layers in attributes, and call them. "
             f"Received: model {graph.name!r}, whose copy {uses}differs in: "
             f"{'; '.join(found.differences)}"
         )
@@ -181,20 +181,20 @@ def _check_same(graph: keras.Model, found: Comparison, mode: str) -> None:
 def _finished(
     model: keras.Model, copy: _Copy, model_class: ModelClass, default: type[keras.Model]
 ) -> Conversion:
-    """Makes a model of the class that was asked for, and says what is to be said."""
+    """Makes a model of the requested class, and collects the notes for the user."""
     notes = list(copy.notes)
     if copy.plan.refused:
         notes.append(f"These layers were left as they are: {by_reason(copy.plan.refused)}")
     if model_class is None and is_graph(model) and not _is_plain(model):
         notes.append(
-            f"The model's class, {type(model).__name__}, became {default.__name__}: methods of its "
-            "own, such as `train_step`, are gone. Pass `model_class` to keep them."
+            f"The model's class, {type(model).__name__}, became {default.__name__}: its own "
+            "methods, such as `train_step`, are gone. Pass `model_class` to keep them."
         )
     return Conversion(_of_class(model, copy, model_class, default), copy.plan.report, notes)
 
 
 def _is_plain(model: keras.Model) -> bool:
-    """Tells whether a Functional or Sequential model has no class of its own."""
+    """Tells whether a Functional or Sequential model does not have its own class."""
     plain = (Functional, keras.Sequential, keras.Model)
     return type(model) in plain or BINModel in type(model).__bases__
 
@@ -208,10 +208,10 @@ def _of_class(
     new = make(copy.model.input, copy.model.output, name=model.name)
     if not isinstance(new, keras.Model):
         raise TypeError(
-            "`model_class` must make a keras.Model of inputs, outputs and a name, such as "
+            "`model_class` must make a keras.Model from inputs, outputs and a name, such as "
             f"keras_bin.BINModel. Received: model_class={model_class!r}, which made {new!r}"
         )
-    # A function, such as a `functools.partial`, may have set a scale of its own.
+    # A function, such as a `functools.partial`, may have set its own scale.
     if isinstance(model, BINModel) and isinstance(make, type) and issubclass(make, BINModel):
         new.rho_gradient_scale = model.rho_gradient_scale
     set_own_trainable(new, model.trainable)

@@ -23,41 +23,42 @@ def convert_batch_normalization(
 ) -> keras.Model:
     """Returns a copy of a model with BIN layers in place of batch normalization.
 
-    With rho = 1, BIN is batch normalization: the copy computes what `model` computes, in inference
-    and in training, and its moving statistics follow as before. From there rho learns.
+    With rho = 1, BIN is batch normalization: the copy computes the same as `model`, in inference
+    and in training, and updates its moving statistics in the same way. rho learns from there.
 
     Each `keras.layers.BatchNormalization` becomes a `BatchInstanceNormalization` with its gamma,
     beta, moving statistics, axis, epsilon, momentum, center, scale, synchronized, initializers,
-    regularizers, constraints, dtype policy and name, and as much of it frozen. All other layers are
-    copied with their weights, and shared layers stay shared. Layers are found in nested models,
-    wrappers, custom layers and subclassed models, whether they are attributes, in lists or in
+    regularizers, constraints, dtype policy and name, and with the same parts frozen. All other
+    layers are copied with their weights, and shared layers stay shared. Layers are found in nested
+    models, wrappers, custom layers and subclassed models, whether they are in attributes, lists or
     dicts. A custom layer or a subclassed model is copied attribute by attribute, not from its
-    `get_config`: it cannot be loaded from a `.keras` file, whose config knows nothing of the
-    conversion. Save its weights, and load them into another conversion.
+    `get_config`. If it contains converted layers, it cannot be loaded from a `.keras` file, because
+    its config does not record the conversion. Save its weights instead, and load them into a model
+    that is converted in the same way.
 
-    A layer that cannot be converted exactly is left, and a warning lists it with the reason:
-    one without a spatial axis (after Dense), with `renorm=True`, that shares a weight with another
-    layer, or of a subclass with methods of its own, such as `call`. So are those in a custom layer
-    that does more with them than call them.
-    `conversion_report` lists all layers.
+    A layer that cannot be converted exactly is left as it is, and a warning gives the reason: it
+    has no spatial axis (after Dense), has `renorm=True`, shares a weight with another layer, or is
+    of a subclass with its own methods, such as `call`. A layer is also left if the custom layer
+    that contains it does more than call it. `conversion_report` lists all layers.
 
-    Before anything is returned, the outputs of the copy, at rho = 1, are compared with those of
-    `model` on one generated batch, in inference mode. Where `model` holds custom layers or
-    functions, they are compared in training mode as well, and so are the moving statistics after
-    it. `model` does not change.
+    Before the copy is returned, its outputs at rho = 1 are compared with those of `model` on one
+    generated batch, in inference mode. If `model` contains custom layers or functions, the outputs
+    in training mode, and the moving statistics after it, are compared as well. `model` does not
+    change.
 
     Args:
         model: a built model; a subclassed one must take one argument.
-        rho: the gates that the new layers start with, in [0, 1]: a number, an array with one for
-            each channel, or a function that returns such for a layer of `model`. A function that
-            needs a second argument gets the depth, too: 0 for the first layer that is converted, 1
-            for the last.
-        where: which layers to convert: a name pattern such as `"stage1_*"` for their names or
-            paths, or a function that is true for them. `"first"` is the one that is called first,
-            where style enters: it alone gives a large share of what BIN gives everywhere, and
-            costs little when it is served. None means all.
-        model_class: makes the result, as `model_class(inputs, outputs, name=...)`. The default is
-            `BINModel`; a subclassed model keeps its class.
+        rho: initial gates of the new layers, in [0, 1]: a number, an array with one value per
+            channel, or a function that takes a layer of `model` and returns either. A function with
+            a second required argument also gets the depth: 0 for the first converted layer, 1 for
+            the last.
+        where: which layers to convert: a pattern such as `"stage1_*"` that matches their names or
+            paths, or a function that returns True for them. `"first"` is the layer that is called
+            first, where style enters: converting it alone gives much of the benefit of converting
+            all layers, and costs little to serve. None means all.
+        model_class: class of the result, or a function that makes it, called as
+            `model_class(inputs, outputs, name=...)`. The default is `BINModel`; a subclassed model
+            keeps its class.
 
     Returns:
         An uncompiled model with the inputs, outputs and name of `model`.
@@ -65,7 +66,7 @@ def convert_batch_normalization(
     Raises:
         TypeError: `model` is not a Keras model, or `where` is of another type.
         ValueError: `model` is not built, no layer is converted, a gate is outside [0, 1], a layer
-            cannot be copied, or the copy computes something else.
+            cannot be copied, or the copy computes something different.
 
     Example:
     >>> import keras, keras_bin
@@ -87,9 +88,9 @@ def revert_to_batch_normalization(
     """Returns a copy of a model with batch normalization in place of BIN layers whose rho is 1.
 
     A BIN layer whose rho is 1 in every channel becomes a `keras.layers.BatchNormalization` with its
-    weights and arguments; the rest is as in `convert_batch_normalization`, the comparison included.
-    Other layers are left, and a warning lists each with the reason; without BIN layers the result
-    is a copy.
+    weights and arguments. Other BIN layers are left as they are, and a warning lists each with the
+    reason; a model without BIN layers is just copied. Everything else is as in
+    `convert_batch_normalization`, including the comparison.
 
     Args:
         model: a built model.
@@ -102,7 +103,7 @@ def revert_to_batch_normalization(
     Raises:
         TypeError: `model` is not a Keras model.
         ValueError: `model` is not built, a layer cannot be copied, or the copy computes something
-            else.
+            different.
 
     Example:
     >>> import keras, keras_bin
@@ -116,18 +117,18 @@ def revert_to_batch_normalization(
 
 
 def conversion_report(model: keras.Model, where: Where = None) -> list[LayerConversion]:
-    """Tells what `convert_batch_normalization` makes of each batch normalization layer, and why.
+    """Lists what `convert_batch_normalization` would do with each batch normalization layer.
 
-    Nothing is copied. The conversion itself may leave more layers, inside custom layers that do
-    more with them than call them.
+    Nothing is copied. The conversion itself may leave more layers as they are: those inside custom
+    layers that do more than call them.
 
     Args:
         model: as for `convert_batch_normalization`.
         where: as for `convert_batch_normalization`.
 
     Returns:
-        A `LayerConversion` for each layer, in the order of computation, in a list that prints and
-        shows as a table.
+        A list with a `LayerConversion` for each layer, in the order of computation. It prints, and
+        displays in a notebook, as a table.
 
     Raises:
         TypeError: `model` is not a Keras model, or `where` is of another type.

@@ -18,7 +18,7 @@ from keras_bin.sampling.trial import Trial
 
 _NOT_SELECTED = "`where` does not select it"
 _SHARES = "it shares a weight with another layer"
-_USED_OTHERWISE = "the layer that holds it does more with it than call it"
+_USED_OTHERWISE = "the layer that contains it does more than call it"
 
 
 class Plan(NamedTuple):
@@ -26,7 +26,7 @@ class Plan(NamedTuple):
 
     Attributes:
         layers: those of one class, in the order of computation.
-        reasons: for each, why it is left, or an empty string.
+        reasons: why each of them is left as it is, or an empty string.
     """
 
     layers: list[keras.layers.Layer]
@@ -41,7 +41,7 @@ class Plan(NamedTuple):
 
     @property
     def refused(self) -> list[LayerConversion]:
-        """The layers that are left although they were selected."""
+        """The selected layers that are left as they are."""
         return [each for each in self.report if each.reason not in ("", _NOT_SELECTED)]
 
     @property
@@ -53,7 +53,7 @@ class Plan(NamedTuple):
         ]
 
     def without_inner(self, graph: keras.Model) -> "Plan":
-        """Returns a plan that leaves the layers which custom layers hold."""
+        """Returns a plan that leaves layers inside custom layers as they are."""
         called = {id(layer) for layer, owner in layers_in_order(graph) if owner is None}
         reasons = [
             reason or ("" if id(layer) in called else _USED_OTHERWISE)
@@ -95,10 +95,10 @@ def plan(
 def layers_in_order(
     graph: keras.Model,
 ) -> Iterator[tuple[keras.layers.Layer, keras.layers.Layer | None]]:
-    """Yields the layers of a graph, each once, and the layer that holds each, if there is one.
+    """Yields each layer of a graph once, with the layer that contains it, if there is one.
 
     The order is that of computation; layers inside another layer come in the order in which
-    that one lists them.
+    it lists them.
     """
     seen = set()
     for called in layers_of_graphs(graph):

@@ -1,4 +1,4 @@
-"""The layers that stand for normalization layers in a converted model."""
+"""The layers that replace normalization layers in a converted model."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ class Converted:
         return new
 
     def set_weights(self, layer: keras.layers.Layer, new: Any) -> None:
-        """Sets the weights that both have, and what of them is frozen."""
+        """Sets the weights that both have, and freezes the same ones."""
         set_own_trainable(new, layer.trainable)
         for name in _SHARED_WEIGHTS:
             source, target = getattr(layer, name), getattr(new, name)

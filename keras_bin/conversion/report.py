@@ -1,4 +1,4 @@
-"""What a conversion makes of each normalization layer."""
+"""What a conversion does with each normalization layer."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class LayerConversion(NamedTuple):
         kind: its class.
         channels: number of its channels, or None if it is not built.
         became: `"converted"` or `"left"`.
-        reason: why it was left, else an empty string.
+        reason: why it was left as it is, or an empty string.
 
     Example:
     >>> import keras, keras_bin
@@ -62,7 +62,7 @@ class ConversionReport(TableList[LayerConversion]):
 
 
 def by_reason(layers: Iterable[LayerConversion]) -> str:
-    """Names layers by the reason that they were left for, the first few of each."""
+    """Lists the reasons why layers were left, each with the first few layers."""
     names: dict[str, list[str]] = {}
     for each in layers:
         names.setdefault(each.reason, []).append(each.layer)

@@ -32,7 +32,7 @@ def why_not_bin(layer: keras.layers.BatchNormalization) -> str:
     try:
         TO_BIN.new(layer)
     except ValueError as error:
-        return f"BatchInstanceNormalization does not take its arguments: {error}"
+        return f"BatchInstanceNormalization does not accept its arguments: {error}"
     return ""
 
 
@@ -51,10 +51,10 @@ def why_not_batch_normalization(layer: BatchInstanceNormalization) -> str:
 
 
 def own_methods(layer: keras.layers.Layer, base: type) -> list[str]:
-    """Returns the methods that a layer has in place of those of `base`, or in addition to them.
+    """Returns the methods of a layer that override those of `base` or add to them.
 
-    A constructor and the methods of configs do not count: they decide what the arguments are, not
-    what is done with them.
+    A constructor and config methods do not count: they determine the arguments, not what the layer
+    does with them.
     """
     kinds, known = inspect.getmro(type(layer)), inspect.getmro(base)
     found = [

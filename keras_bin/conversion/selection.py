@@ -1,4 +1,4 @@
-"""Which layers a user selects, and the gates that these start with."""
+"""Which layers the user selects, and the gates they start with."""
 
 import fnmatch
 import inspect
@@ -80,7 +80,7 @@ def _checked(layer: keras.layers.Layer, rho: Any) -> NDArray[np.float64]:
     if gates.shape not in ((), (channels,)) or not ((gates >= 0) & (gates <= 1)).all():
         raise ValueError(
             "`rho` must be a number from 0 (instance normalization) to 1 (batch normalization), an "
-            "array with one for each channel, or a function of a layer that returns such. "
+            "array with one for each channel, or a function of a layer that returns either. "
             f"Received: rho={rho!r} for layer {layer.path!r} with {channels} channels"
         )
     return gates

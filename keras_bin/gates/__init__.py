@@ -1,1 +1,1 @@
-"""Gates: finding, summing up, drawing and recording them."""
+"""Gates: finding, summarizing, plotting and recording them."""

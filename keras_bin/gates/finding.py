@@ -65,7 +65,7 @@ def is_settled(layer: BatchInstanceNormalization) -> bool:
 
 
 def named_gates(model: keras.layers.Layer) -> dict[str, NDArray[Any]]:
-    """Returns the gates of every built BIN layer of a model, from input to output, by its path.
+    """Returns the gates of every built BIN layer of a model by its path, from input to output.
 
     Layers in two nested models may have equal paths; the second is then called `path_1`.
 
@@ -73,7 +73,7 @@ def named_gates(model: keras.layers.Layer) -> dict[str, NDArray[Any]]:
         model: a model, or a layer that contains BIN layers.
 
     Returns:
-        Copies of the gates, arrays of float64 of shape `(channels,)`.
+        Copies of the gates, float64 arrays of shape `(channels,)`.
 
     Raises:
         TypeError: `model` is neither a model nor a layer.

@@ -24,15 +24,16 @@ class RhoHistory(keras.callbacks.Callback):
 
     The progress bar and `fit`'s History show them, and so does every callback that comes after
     this one in `callbacks=[...]`: TensorBoard, CSVLogger, EarlyStopping. `<layer>` is the path of
-    the layer, with a number where another layer has the same path.
+    the layer, with a number if another layer has the same path.
 
-    `fit` with the `initial_epoch` at which an earlier one ended goes on where that ended; what was
-    recorded after `initial_epoch` is replaced. A model with other BIN layers begins anew.
+    If `fit` is called with the `initial_epoch` at which an earlier call ended, the record
+    continues; anything recorded after `initial_epoch` is replaced. A model with other BIN layers
+    starts a new record.
 
     Args:
-        by_layer: False logs three numbers for the whole model, `rho/mean` and so on, over
-            the gates of all layers: the progress bar of a deep net stays readable. The gates that
-            are recorded are the same.
+        by_layer: False logs three numbers for the whole model, `rho/mean` and so on, over the
+            gates of all layers, so the progress bar of a deep model stays readable. The same
+            gates are recorded.
 
     Attributes:
         epochs: list of the number of finished epochs at each record; the first is the state
@@ -97,7 +98,7 @@ class RhoHistory(keras.callbacks.Callback):
             logs.update(_logs(gates, self.by_layer))
 
     def _record(self, epochs: int) -> dict[str, NDArray[Any]]:
-        # On JAX, `self.model` brings the state of the training into the model's variables.
+        # On JAX, reading `self.model` copies the training state into the model's variables.
         gates = named_gates(self.model)
         kept = sum(each < epochs for each in self.epochs) if self._holds(gates) else 0
         self.epochs = [*self.epochs[:kept], epochs]
@@ -115,8 +116,8 @@ class RhoHistory(keras.callbacks.Callback):
 
         Returns:
             A `matplotlib.figure.Figure`, for `figure.savefig(path)`: a line for each gate, over
-            the number of epochs, and their mean in black; the title says how many gates were ever
-            NaN or outside [0, 1]. A notebook shows it by itself.
+            the number of epochs, and their mean in black. The title says how many gates were ever
+            NaN or outside [0, 1]. A notebook displays the figure automatically.
 
         Raises:
             ImportError: matplotlib is missing.
@@ -124,7 +125,7 @@ class RhoHistory(keras.callbacks.Callback):
         """
         if not self._records:
             raise ValueError(
-                "RhoHistory must have recorded a training to plot it; pass it to `fit` in "
+                "RhoHistory must have recorded training before it can plot; pass it to `fit` in "
                 "`callbacks`. Received: no records"
             )
         return plot_paths(self.epochs, self.rho)

@@ -1,4 +1,4 @@
-"""A figure that notebooks show by themselves. Importing this module needs matplotlib."""
+"""A figure that notebooks display automatically. Importing this module requires matplotlib."""
 
 import io
 
@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 
 
 class NotebookFigure(Figure):
-    """A Matplotlib figure that a notebook shows where neither pyplot nor a magic command was used.
+    """A Matplotlib figure that a notebook displays even without pyplot or a magic command.
 
-    IPython knows how to show Matplotlib's own class only once pyplot has drawn with it. After
-    that, or after `%matplotlib inline`, that way goes first, and the figure is shown once.
+    IPython can display Matplotlib's own class only once pyplot has drawn with it. After that, or
+    after `%matplotlib inline`, its own way takes precedence, so the figure is displayed once.
     """
 
     def _repr_png_(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Pictures of the path that each gate took in training."""
+"""Plots of the path that each gate took in training."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _EPOCHS = "epochs   (blue: each gate, black: mean of the layer)"
 _MOST_COLUMNS = 4
-# Inches, where text has its default size.
+# Inches, for text of the default size.
 _MOST_WIDTH = 13
 _PANEL_WIDTH, _PANEL_HEIGHT = 2.3, 1.25
 _LEFT, _RIGHT, _TOP, _BOTTOM = 0.7, 0.2, 0.3, 0.6
@@ -57,7 +57,7 @@ def plot_paths(epochs: Sequence[int], paths: Mapping[str, NDArray[Any]]) -> "Fig
 
 
 def _panels(figure: "Figure", heading: str, names: Sequence[str]) -> list["Axes"]:
-    """Returns a panel for each name, in a figure that is as large as the text in it needs."""
+    """Returns a panel for each name, in a figure that is large enough for its text."""
     scale = font_scale()
     top_line = figure.suptitle(heading, fontsize="medium", va="top")
     bottom_line = figure.supxlabel(_EPOCHS, fontsize="medium", va="bottom")

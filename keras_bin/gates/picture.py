@@ -1,4 +1,4 @@
-"""What the pictures of gates have in common: their figure, the names in it, and its measures."""
+"""What all plots of gates share: the figure, the names in it, and its measurements."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,10 @@ _DEFAULT_FONT_SIZE = 10
 
 
 def new_picture(needed_by: str) -> "Figure":
-    """Returns an empty figure that notebooks show by themselves, without a layout engine.
+    """Returns an empty figure without a layout engine, which notebooks display automatically.
 
     Args:
-        needed_by: what draws the picture, for the message.
+        needed_by: what draws the plot, for the error message.
 
     Raises:
         ImportError: matplotlib is missing.
@@ -44,12 +44,12 @@ def layer_names(gates: Mapping[str, NDArray[Any]]) -> list[str]:
 
 
 def title_of(text: str, gates: Mapping[str, NDArray[Any]]) -> str:
-    """Returns the title of a picture, with the number of gates that are not in it, if any.
+    """Returns the title of a plot, with the number of gates that are not in it, if any.
 
     Args:
-        text: what the picture shows.
-        gates: by layer, arrays of shape `(..., channels)`. A layer without `UnitInterval`, or a
-            training that diverged, leaves values outside [0, 1] or NaN, which are not drawn.
+        text: what the plot shows.
+        gates: by layer, arrays of shape `(..., channels)`. Without `UnitInterval`, or if training
+            diverged, values may be outside [0, 1] or NaN; these are not drawn.
     """
     missing = sum(
         int((~((rho >= 0) & (rho <= 1))).reshape(-1, rho.shape[-1]).any(0).sum())
@@ -59,7 +59,7 @@ def title_of(text: str, gates: Mapping[str, NDArray[Any]]) -> str:
 
 
 def font_scale() -> float:
-    """Returns how many times as large as by default the user's settings make text."""
+    """Returns the user's font size as a multiple of the default."""
     import matplotlib
 
     return float(matplotlib.rcParams["font.size"]) / _DEFAULT_FONT_SIZE

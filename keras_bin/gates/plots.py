@@ -1,4 +1,4 @@
-"""Pictures of how rho is distributed."""
+"""Plots of the distribution of rho."""
 
 from collections.abc import Mapping
 from numbers import Integral
@@ -30,7 +30,7 @@ def plot_rho(
 ) -> "Figure":
     """Draws the distribution of rho, layer by layer or in the lower, middle and upper layers.
 
-    Gates that are NaN or outside [0, 1] fall into no interval; the title says how many those are.
+    Gates that are NaN or outside [0, 1] fall into no interval; the title says how many there are.
 
     Args:
         model: a model with at least one built BIN layer.
@@ -41,14 +41,14 @@ def plot_rho(
             middle and upper third of the BIN layers, counted from the input.
 
     Returns:
-        A `matplotlib.figure.Figure`, for `figure.savefig(path)`. A notebook shows it by itself, as
-        the last value of a cell.
+        A `matplotlib.figure.Figure`, for `figure.savefig(path)`. A notebook displays it
+        automatically as the last value of a cell.
 
     Raises:
         ImportError: matplotlib is missing.
         TypeError: `model` is neither a model nor a layer.
         ValueError: the model has no built BIN layer, or fewer than three and `by` is "depth";
-            `bins` is no whole number or below 1, or `by` is something else.
+            `bins` is not an integer above 0; or `by` is neither "layer" nor "depth".
 
     Example:
     >>> import keras, keras_bin
@@ -67,12 +67,12 @@ def plot_rho(
     gates = named_gates(model)
     if not gates:
         raise ValueError(
-            "`model` must hold at least one built BatchInstanceNormalization layer to plot; "
+            "`model` must contain at least one built BatchInstanceNormalization layer to plot; "
             f"build it first, or check that it is the BIN model. Received: model={model.name!r}"
         )
     if not isinstance(bins, Integral) or bins < 1:
         raise ValueError(
-            f"`bins` must be a whole number, at least 1; the default is 20. Received: bins={bins!r}"
+            f"`bins` must be an integer, at least 1; the default is 20. Received: bins={bins!r}"
         )
     if by == "layer":
         return _by_layer(gates, bins)
@@ -138,6 +138,6 @@ def _by_depth(gates: Mapping[str, NDArray[Any]], bins: int) -> "Figure":
 
 
 def _shares(rho: NDArray[Any], bins: int) -> NDArray[Any]:
-    """Returns how many per cent of the gates fall into each interval."""
+    """Returns the percentage of the gates in each interval."""
     counts: NDArray[Any] = np.histogram(rho, bins=bins, range=(0, 1))[0]
     return 100 * counts / rho.size

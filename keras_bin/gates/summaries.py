@@ -13,15 +13,15 @@ class RhoSummary(NamedTuple):
     """The gates of one BIN layer.
 
     Attributes:
-        layer: path of the layer, with a number where another layer has the same path.
+        layer: path of the layer, with a number if another layer has the same path.
         channels: number of its channels, one gate each.
         mean: mean of its gates, from 0 (instance normalization) to 1 (batch normalization).
         minimum: the smallest gate.
         maximum: the largest gate.
         at_zero: number of gates that are exactly 0.
         at_one: number of gates that are exactly 1.
-        near_zero: number of gates below 0.1, those at 0 included.
-        near_one: number of gates above 0.9, those at 1 included.
+        near_zero: number of gates below 0.1, including those at 0.
+        near_one: number of gates above 0.9, including those at 1.
 
     Example:
     >>> import keras, keras_bin
@@ -45,13 +45,14 @@ class RhoSummary(NamedTuple):
 
 
 def rho_summary(model: keras.layers.Layer) -> list[RhoSummary]:
-    """Sums up the gates of every built BIN layer of a model, from input to output.
+    """Summarizes the gates of every built BIN layer of a model, from input to output.
 
     Args:
         model: a model, or a layer that contains BIN layers.
 
     Returns:
-        A `RhoSummary` for each layer, of plain numbers, in a list that prints and shows as a table.
+        A list with a `RhoSummary` of plain numbers for each layer. It prints, and displays in a
+        notebook, as a table.
 
     Raises:
         TypeError: `model` is neither a model nor a layer.

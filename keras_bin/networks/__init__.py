@@ -1,1 +1,1 @@
-"""Keras models of any kind: their graphs, names, copies, and comparisons of these."""
+"""Keras models of any kind: their graphs, names and copies."""

@@ -1,4 +1,4 @@
-"""Names that Keras makes up for what has none, which change with what a process made before."""
+"""Names that Keras makes up where none is given; they depend on what the process made before."""
 
 import re
 from collections.abc import Iterable
@@ -9,16 +9,16 @@ from keras_bin.keras_internals import calls_in_order, to_snake_case
 from keras_bin.networks.signature import named_tensors
 from keras_bin.networks.tensor_names import Names
 
-# In the process that made the input, and once it was loaded from a file.
+# In the process that made the input, and after loading from a file.
 _OF_INPUTS = ("keras_tensor", "input_layer")
 
 
 def automatic_inputs(model: keras.Model, given: Names | None = None) -> list[str]:
-    """Returns the names of inputs that Keras has made up.
+    """Returns the input names that Keras has made up.
 
     Args:
         model: a Functional model.
-        given: names that a caller gives or replaces, which are not among them; see
+        given: names that the caller gives or replaces, which are left out; see
             `keras_bin.networks.tensor_names.renamed`.
     """
     if isinstance(model.input, dict):
@@ -29,9 +29,9 @@ def automatic_inputs(model: keras.Model, given: Names | None = None) -> list[str
 
 
 def automatic_outputs(model: keras.Model, given: Names | None = None) -> list[str]:
-    """Returns the names of outputs that look as if Keras had made them up.
+    """Returns the output names that look as if Keras had made them up.
 
-    They consist of the name of the layer's class, and maybe a number. A model does not tell
+    They consist of the name of the layer's class, and possibly a number. A model does not record
     whether a name was given: that of `Dense(1, name="dense")` is among them.
 
     Args:
@@ -58,7 +58,7 @@ def _is_made_up(name: str, stems: Iterable[str]) -> bool:
 
 
 def _left(names: list[str], made_up: list[bool], given: Names | None) -> list[str]:
-    """Returns the names that are made up, without those that a caller gives or replaces."""
+    """Returns the made-up names, without those that the caller gives or replaces."""
     if isinstance(given, (list, tuple)):
         return []
     pairs = zip(names, made_up, strict=True)

@@ -34,10 +34,10 @@ from keras_bin.networks.shared_variables import (
 
 
 class Replacement(Protocol):
-    """What stands for a layer in a copy of a model."""
+    """What replaces a layer in a copy of a model."""
 
     def new(self, layer: keras.layers.Layer, copier: "Copier") -> Callable:
-        """Makes what stands for `layer`: a layer, or a function that is called like one."""
+        """Makes what replaces `layer`: a layer, or a function that is called like one."""
 
     def set_weights(self, layer: keras.layers.Layer, new: Callable) -> None:
         """Sets the weights of what `new` made, once the copy of the model has built it."""
@@ -52,8 +52,8 @@ def copy_model(
 
     Args:
         model: a built Functional or Sequential model, or one that `as_functional` takes.
-        replacements: what stands for a layer in the copy, by the `id` of the layer.
-        inference: whether the copy is for inference alone: its batch axis is free, half precision
+        replacements: what replaces a layer in the copy, by the `id` of the layer.
+        inference: whether the copy is for inference only: its batch axis is free, half precision
             becomes float32, and a `training=True` in the graph is left out. Otherwise it trains
             as `model` does.
 
@@ -73,8 +73,8 @@ class Copier:
         graph: a Functional model.
         replacements: see `copy_model`.
         inference: see `copy_model`.
-        of_kind: returns the copy of a graph as a model of the kind of the original, which it gets
-            first.
+        of_kind: takes an original graph and its copy, and returns the copy as a model of the
+            original's kind.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Copier:
         return model
 
     def copy_of(self, layer: keras.layers.Layer) -> Any:
-        """Returns what stands for a layer in the copy, at any depth."""
+        """Returns the counterpart of a layer in the copy, at any depth."""
         if id(layer) in self._copies:
             return self._copies[id(layer)][1]
         return self._deep.copy_of(layer)
@@ -130,7 +130,7 @@ class Copier:
     def _new_input(self, tensor, layer):
         if not self._inference:
             new = keras.layers.InputLayer.from_config(layer.get_config()).output
-            new.name = tensor.name  # which differs from the layer's if the user gave none
+            new.name = tensor.name  # differs from the layer's if the user gave none
             return new
         return keras.Input(
             shape=tensor.shape[1:], dtype=self._converted(tensor.dtype), name=tensor.name
@@ -158,7 +158,7 @@ class Copier:
         return self._deep.of(layer)
 
     def _has_faithful_config(self, layer):
-        """Tells whether all that a layer holds is of Keras or of keras_bin, and is copied."""
+        """Tells whether the configs of a layer and of those inside it fully describe its copy."""
         return (
             all(map(_is_known, all_layers(layer)))
             and not any(id(each) in self._replacements for each in layers_inside(layer))
@@ -166,13 +166,13 @@ class Copier:
         )
 
     def _standing_inside(self, layer):
-        """Returns what stands for a layer that is inside another one, or None for a deep copy."""
+        """Returns the counterpart of a layer inside another one, or None for a deep copy."""
         if id(layer) not in self._copies and id(layer) not in self._replacements:
             return None
         return self._built(layer, self._copy_layer(layer))
 
     def _rebuilt_graph(self, model):
-        """Copies a model that a layer holds, and whose layers are copied already."""
+        """Copies a model inside a layer; the model's own layers are already copied."""
         if id(model) in self._copies:
             return self._copies[id(model)][1]
         if not isinstance(model, keras.Sequential):
@@ -185,7 +185,7 @@ class Copier:
         return keras.Sequential([start, *map(self._copy_layer, model.layers)], name=model.name)
 
     def rebuilt(self, layer: keras.layers.Layer, config: dict[str, Any]) -> keras.layers.Layer:
-        """Makes a layer of the class and the name of `layer` from a config; see `rebuilt`."""
+        """Makes a layer with the class and name of `layer` from a config; see `rebuilt`."""
         return rebuilt(layer, config, "float32" if self._single else layer.dtype_policy)
 
     def _new_operation(self, operation):
@@ -197,10 +197,10 @@ class Copier:
         return new
 
     def config(self, layer: keras.layers.Layer) -> dict[str, Any]:
-        """Returns the config that the copy of a layer has.
+        """Returns the config for the copy of a layer.
 
         Raises:
-            CopyError: Keras cannot write an argument of the layer.
+            CopyError: Keras cannot serialize an argument of the layer.
         """
         try:
             return self._converted(layer.get_config())
@@ -208,7 +208,7 @@ class Copier:
             raise not_rebuildable(layer, "get_config", error) from error
 
     def dtype(self, layer: keras.layers.Layer) -> Any:
-        """Returns the dtype policy that the copy of a layer has, as a config holds it."""
+        """Returns the serialized dtype policy for the copy of a layer."""
         return self._converted(keras.dtype_policies.serialize(layer.dtype_policy))
 
     def _converted(self, config):
@@ -233,7 +233,7 @@ class Copier:
             ) from error
 
     def _argument(self, value):
-        """Returns what stands for an argument of a call: another variable for a variable."""
+        """Returns the counterpart of a call's argument: for a variable, its copy."""
         if not isinstance(value, keras.Variable):
             return value
         owners = (layer for layer in layers_of_graphs(self._graph) if holds(layer, [id(value)]))
@@ -255,21 +255,21 @@ class Copier:
         return new
 
     def _set_state(self, layer, new):
-        """Sets weights and assets as loading a saved file would, and what is frozen."""
+        """Sets weights and assets as loading a saved file would, and freezes the same parts."""
         if id(layer) in self._replacements:
             self._replacements[id(layer)].set_weights(layer, new)
         elif is_graph(layer):
             set_own_trainable(new, layer.trainable)
         elif layer not in self._deep:
             for source, target in zip(all_layers(layer), all_layers(new), strict=True):
-                copy_attributes(source, target)  # of those that were made when it was built
+                copy_attributes(source, target)  # of layers that `build` made
                 copy_own_state(source, target)
                 if not self._inference:
                     copy_training(source, target)
 
 
 def holds_own_code(model: keras.Model) -> bool:
-    """Tells whether a model has code in it that is neither of Keras nor of keras_bin."""
+    """Tells whether a model contains code that is from neither Keras nor keras_bin."""
     own_layer = any(
         isinstance(layer, keras.layers.Lambda) or not (is_graph(layer) or _is_known(layer))
         for layer in all_layers(model)

@@ -1,4 +1,4 @@
-"""Copying custom layers as they are, with everything that they hold."""
+"""Copying custom layers as they are, with everything they hold."""
 
 import copy
 from collections.abc import Callable
@@ -26,15 +26,15 @@ from keras_bin.networks.half_precision import in_single_precision
 class DeepCopies:
     """Copies layers without their configs: attribute by attribute, weights and states included.
 
-    Keras's own `copy.deepcopy` saves and loads a layer, so it depends on the layer's
-    `get_config`. Here each object that a layer holds is copied once: an object under two names,
-    in a dict, or in a helper object is in the same places of the copy.
+    For a Keras layer, `copy.deepcopy` saves and loads it, so it depends on the layer's
+    `get_config`. Here, each object that a layer holds is copied once: an object under two names,
+    in a dict, or in a helper object is in the same places in the copy.
 
     Args:
         single: whether half precision becomes float32.
-        replacement: returns what stands for an inner layer in place of a deep copy, or None.
-        rebuilt_graph: returns the copy of a model that is a graph, whose layers are copied
-            already.
+        replacement: returns what to use for an inner layer instead of a deep copy, or None.
+        rebuilt_graph: returns the copy of a model that is a graph, whose layers are already
+            copied.
     """
 
     def __init__(self, single: bool, replacement: Callable, rebuilt_graph: Callable):
@@ -49,7 +49,7 @@ class DeepCopies:
         return id(layer) in self._begun
 
     def copy_of(self, layer: keras.layers.Layer) -> keras.layers.Layer:
-        """Returns the copy of a layer that was copied, itself or inside another one."""
+        """Returns the copy of a layer that was copied on its own or inside another one."""
         return self._memo[id(layer)]
 
     def of(self, layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -69,7 +69,7 @@ class DeepCopies:
     def _begin(self, layer):
         """Makes an empty copy, to which references to the layer are mapped."""
         self._begun.add(id(layer))
-        # The class may override __new__, to take arguments or to count what it makes.
+        # The class may override __new__, to take arguments or to count its instances.
         new = self._memo[id(layer)] = keras.layers.Layer.__new__(type(layer))
         self._memo[id(tracker_of(layer))] = tracker_of(new)
         for name, tracked in tracked_lists(layer).items():
@@ -137,7 +137,7 @@ class DeepCopies:
         return keras.dtype_policies.deserialize(in_single_precision(config))
 
     def _convert(self, variable):
-        """Copies a half-precision variable as float32; others are copied when they are met."""
+        """Copies a half-precision variable as float32; others are copied when they are reached."""
         dtype = in_single_precision(variable.dtype) if self._single else variable.dtype
         if dtype != variable.dtype and id(variable) not in self._memo:
             self._memo[id(variable)] = keras.Variable(

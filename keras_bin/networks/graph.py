@@ -117,7 +117,7 @@ def calls_of_graphs(graph: keras.Model) -> Iterator[Call]:
 
 
 def layers_of_graphs(graph: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Yields the layers that a graph and the graphs nested in it call, in that order."""
+    """Yields the layers that a graph and its nested graphs call, in the order of the calls."""
     for call in calls_of_graphs(graph):
         if isinstance(call.operation, keras.layers.Layer):
             yield call.operation

@@ -31,7 +31,7 @@ def in_single_precision(config: Any) -> Any:
 
 @contextlib.contextmanager
 def global_policy(dtype: str | keras.DTypePolicy) -> Iterator[None]:
-    """Sets the global dtype policy, which layers that a constructor makes get."""
+    """Sets the global dtype policy in a `with` block, for layers that a constructor makes."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype)
     try:

@@ -27,7 +27,7 @@ def copy_own_state(source: keras.layers.Layer, target: keras.layers.Layer) -> No
 
 
 def copy_attributes(source: keras.layers.Layer, target: keras.layers.Layer) -> None:
-    """Copies what a config says wrongly or not at all: functions by their names, and switches."""
+    """Copies what a config gets wrong or leaves out: functions, held by name, and flags."""
     target.supports_masking, target.autocast = source.supports_masking, source.autocast
     for name in inspect.signature(type(source).__init__).parameters:
         value = vars(source).get(name)
@@ -39,7 +39,7 @@ def copy_training(source: keras.layers.Layer, target: keras.layers.Layer) -> Non
     """Copies how one layer trains: its variables, what is frozen and penalized, and its seeds."""
     set_own_trainable(target, source.trainable)
     for old, new in _pairs(own_variables(source), own_variables(target)):
-        new.assign(keras.ops.copy(old))  # files hold LoRA's matrices as part of the kernel
+        new.assign(keras.ops.copy(old))  # files hold LoRA's matrices merged into the kernel
         copy_variable_training(old, new)
     for old, new in zip(seed_generators(source), seed_generators(target), strict=True):
         new.state.assign(keras.ops.copy(old.state))  # JAX would share the array
@@ -54,7 +54,7 @@ def copy_variable_training(source: keras.Variable, target: keras.Variable) -> No
 
 
 def _pairs(sources, targets):
-    """Pairs variables by name if that is possible: layers that change after build reorder them."""
+    """Pairs variables by name if possible, as layers that change after build reorder them."""
     named, others = ({each.name: each for each in variables} for variables in (sources, targets))
     if len(named) == len(sources) and named.keys() == others.keys():
         return [(named[name], others[name]) for name in named]

@@ -1,4 +1,4 @@
-"""Which layers normalize with running statistics, and which of them can become constants."""
+"""Which layers normalize with moving statistics, and which of them can become constants."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""Making a layer anew from its config."""
+"""Rebuilding a layer from its config."""
 
 import contextlib
 import inspect
@@ -18,7 +18,7 @@ class CopyError(ValueError):
 def rebuilt(
     layer: keras.layers.Layer, config: dict[str, Any], policy: str | keras.DTypePolicy
 ) -> keras.layers.Layer:
-    """Makes a layer of the class and the name of `layer` from a config.
+    """Makes a layer with the class and name of `layer` from a config.
 
     Args:
         layer: the original.
@@ -26,7 +26,7 @@ def rebuilt(
         policy: the dtype policy, for a layer whose constructor takes none.
 
     Raises:
-        CopyError: its class cannot.
+        CopyError: its class cannot be made from the config.
     """
     if isinstance(layer, keras.layers.Lambda):
         # From its config a Lambda would get marshalled bytecode without its globals.
@@ -54,15 +54,15 @@ def rebuilt(
 def not_rebuildable(layer: keras.layers.Layer, method: str, error: Exception) -> CopyError:
     """Makes the error for a layer that cannot be made from a config."""
     return CopyError(
-        "A layer without a bias that is to absorb a normalization layer must be rebuildable from "
-        "its get_config(), to get a bias; give it `use_bias=True`. "
+        "A layer without a bias must be rebuildable from its get_config() to get one when it "
+        "absorbs a normalization layer; give it `use_bias=True`. "
         f"Received: layer {layer.name!r} of type {type(layer).__name__}, whose {method} failed "
         f"with: {error}"
     )
 
 
 def _taken_by_constructor(layer, config):
-    """Leaves out what Keras adds to a config but the constructor of the layer does not take."""
+    """Leaves out what Keras adds to a config but the layer's constructor does not accept."""
     parameters = inspect.signature(type(layer).__init__).parameters.values()
     names = {parameter.name for parameter in parameters}
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):

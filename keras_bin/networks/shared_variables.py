@@ -1,4 +1,4 @@
-"""Variables that more than their layer uses: other layers, or operations of the graph."""
+"""Variables that are used outside their layer: by other layers, or by operations of the graph."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ def variables_of_several_layers(model: keras.layers.Layer) -> set[int]:
 
 
 def holds(layer: keras.layers.Layer, variables: Iterable[int]) -> bool:
-    """Tells whether a layer, or one inside it, has one of some variables, given by `id`."""
+    """Tells whether a layer, or one inside it, has any of the variables, given by `id`."""
     wanted = set(variables)
     return any(
         id(variable) in wanted for each in all_layers(layer) for variable in own_variables(each)
@@ -27,7 +27,7 @@ def holds(layer: keras.layers.Layer, variables: Iterable[int]) -> bool:
 def copied_variable(
     variable: keras.Variable, layer: keras.layers.Layer, new: keras.layers.Layer
 ) -> keras.Variable | None:
-    """Returns what stands for a variable of a layer in a copy of the layer.
+    """Returns the counterpart of a layer's variable in a copy of the layer.
 
     Args:
         variable: belongs to `layer`, or to a layer inside it.

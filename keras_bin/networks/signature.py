@@ -14,7 +14,7 @@ class TensorInfo(NamedTuple):
     """One input or output.
 
     Attributes:
-        name: the key to feed or read it by.
+        name: the key under which it is fed or read.
         shape: sizes, the batch axis first; None for a free size.
         dtype: name of the dtype, such as `"float32"`.
     """
@@ -38,7 +38,7 @@ def model_signature(
 
     Inputs and outputs in a dict are named by their keys, joined by `_` if nested. Other inputs
     have the names of their `keras.Input`, other outputs those of their layers, numbered if one
-    layer has several. TensorFlow makes the names of inputs arguments, so that every character but
+    layer has several. TensorFlow uses input names as argument names, so every character except
     ASCII letters, digits and `_` becomes `_`, as in Keras's own export. The batch axis is free,
     and half precision becomes float32.
 
@@ -75,7 +75,7 @@ def model_signature(
 
 
 def named_tensors(model: keras.Model) -> Signature:
-    """Names inputs and outputs as `model_signature` does, but changes and checks no name."""
+    """Names inputs and outputs as `model_signature` does, without changing or checking names."""
     return Signature(
         _named(model.input, [tensor.name for tensor in model.inputs]),
         _named(model.output, model.output_names),

@@ -21,7 +21,7 @@ def variables_of(model: keras.Model) -> list[keras.Variable]:
 @contextlib.contextmanager
 def restored(model: keras.Model) -> Iterator[None]:
     """Restores weights and states, such as seeds and metrics of layers, after a `with` block."""
-    # TensorFlow assigns to other memory while an old value is held, so these are not overwritten.
+    # TensorFlow assigns to new memory while an old value is held, so these are not overwritten.
     before = [(variable, keras.ops.copy(variable)) for variable in variables_of(model)]
     try:
         yield

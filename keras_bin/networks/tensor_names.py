@@ -1,4 +1,4 @@
-"""Names of inputs and outputs: made distinct, made arguments of TensorFlow, given by a caller."""
+"""Names of inputs and outputs: unique, valid as TensorFlow arguments, or given by the caller."""
 
 import itertools
 import keyword
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from keras_bin.errors import ArgumentError
 
-# A name for each tensor, or new names by those so far.
+# A name for each tensor, or a mapping from current names to new ones.
 Names: TypeAlias = list[str] | tuple[str, ...] | Mapping[str, str]
 
 
@@ -24,18 +24,18 @@ def unique(names: Sequence[str]) -> list[str]:
 
 
 def argument_name(name: str) -> str:
-    """Returns a name that an argument can have."""
+    """Makes a name valid as the name of an argument."""
     name = re.sub("[^A-Za-z0-9_]", "_", name)
     starts_right = re.match("[A-Za-z]", name) and name != "self"
     return name if starts_right and not keyword.iskeyword(name) else f"input_{name}"
 
 
 def renamed(names: Sequence[str], given: Names | None, side: str) -> list[str]:
-    """Returns names with those that a caller gives in their place.
+    """Returns names, replaced by those that the caller gives.
 
     Args:
-        names: the names so far, in the order in which Keras flattens inputs or outputs.
-        given: a name for each of them, or a mapping from names so far to new ones, or None.
+        names: the current names, in the order in which Keras flattens inputs or outputs.
+        given: a name for each of them, or a mapping from current names to new ones, or None.
         side: `"input"` or `"output"`.
 
     Raises:
@@ -50,26 +50,27 @@ def renamed(names: Sequence[str], given: Names | None, side: str) -> list[str]:
     if isinstance(given, Mapping):
         if unknown := [name for name in given if name not in names]:
             raise ArgumentError(
-                f"`{argument}` must map names that the {side}s have so far to new ones; they are "
-                f"{list(names)}. {received}, of which {unknown} are unknown"
+                f"`{argument}` must map current names of the {side}s to new ones; the current "
+                f"names are {list(names)}. {received}, of which {unknown} are unknown"
             )
         found = [given.get(name, name) for name in names]
     elif isinstance(given, (list, tuple)):
         if len(given) != len(names):
             raise ArgumentError(
-                f"`{argument}` must hold a name for each {side}; so far they are {list(names)}. "
-                f"To rename some of them, pass a dict from old names to new ones. {received}"
+                f"`{argument}` must contain a name for each {side}; the current names are "
+                f"{list(names)}. To rename only some, pass a dict from old names to new ones. "
+                f"{received}"
             )
         found = list(given)
     else:
         raise TypeError(
             f"`{argument}` must be a list with a name for each {side}, or a dict from old names "
-            f"to new ones; so far they are {list(names)}. {received}"
+            f"to new ones; the current names are {list(names)}. {received}"
         )
     if wrong := [name for name in found if not _is_possible(name, side)]:
         rule = (
             "text of ASCII letters, digits and '_' that starts with a letter and is not 'self' "
-            "or a keyword of Python, as TensorFlow makes arguments of them"
+            "or a Python keyword, as TensorFlow uses them as argument names"
             if side == "input"
             else "printable text that is not empty"
         )
@@ -78,7 +79,7 @@ def renamed(names: Sequence[str], given: Names | None, side: str) -> list[str]:
         )
     if doubled := sorted({name for name in found if found.count(name) > 1}):
         raise ArgumentError(
-            f"Names of {side}s must differ. {received}, with which {doubled} would name several"
+            f"Names of {side}s must differ. {received}, which would use {doubled} more than once"
         )
     return found
 

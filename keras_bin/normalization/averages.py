@@ -1,4 +1,4 @@
-"""Averages over the spatial axes, in sums so short that float32 keeps its digits, and counts."""
+"""Averages over the spatial axes, in sums short enough for float32 to keep its digits; counts."""
 
 import math
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from keras import ops
 
 _PILOT_DIVISOR = 16
 
-# TensorFlow's kernels and its XLA for CPUs add one element after the other, so a long mean is
-# taken of parts of at most 16 neighbours, and then of the parts. XLA's code for that is several
+# TensorFlow's kernels and its XLA for CPUs add one element after another, so a long mean is first
+# taken of parts of at most 16 neighbors, and then of the parts. XLA's code for that is several
 # times faster, unless there are fewer than 33 parts: it then fuses both into one long sum.
 _LARGEST_PART, _FEWEST_PARTS = 16, 33
 _LONGEST_SUM = _LARGEST_PART * _FEWEST_PARTS - 1
@@ -38,8 +38,8 @@ def spatial_mean(x: Any, axes: Sequence[int]) -> Any:
 def _factors(elements: int) -> tuple[int, ...]:
     """Splits a number of elements into factors, or returns () if that is not possible.
 
-    The last factor is the number of neighbours that are added up first; the first is the number
-    of parts that are added up last. The first is at most 527, all others at most 16.
+    The last factor is the number of neighbors that are summed first; the first is the number
+    of parts that are summed last. The first is at most 527, all others at most 16.
     """
     factors: list[int] = []
     while elements > _LONGEST_SUM or not factors:
@@ -72,7 +72,7 @@ def element_count(x: Any, axes: Sequence[int]) -> Any:
 
 
 def at_least_one(count: Any) -> Any:
-    """Returns `count` where it is not 0, else 1."""
+    """Returns `count`, but 1 where it is 0."""
     return max(count, 1) if isinstance(count, int) else ops.maximum(count, 1)
 
 

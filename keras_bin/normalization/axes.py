@@ -42,16 +42,16 @@ class Axes(NamedTuple):
         return ops.reshape(ops.cast(values, dtype), self.channel_shape)
 
     def valid(self, mask: Any | None, x: Any) -> Any | None:
-        """Broadcasts a mask of one axis less than `x` to the shape of `x`, or returns None.
+        """Broadcasts a mask with one axis fewer than `x` to the shape of `x`, or returns None.
 
         Raises:
-            ValueError: the mask has another rank.
+            ValueError: the mask has a different rank.
         """
         if mask is None:
             return None
         if len(mask.shape) != self.rank - 1:
             raise ValueError(
-                "`mask` must have one axis less than the inputs (it covers all but the last "
+                "`mask` must have one axis fewer than the inputs (it covers all but the last "
                 "axis); reduce or expand it. "
                 f"Received: mask.shape={tuple(mask.shape)}, inputs.shape={tuple(x.shape)}"
             )

@@ -7,8 +7,8 @@ the statistics `M`, `V` of the batch branch, and `e` for epsilon:
     instance_scale = gamma * (1 - rho)
     y = (x - m) * (batch_scale + instance_scale / sqrt(v + e)) + batch_scale * (m - M) + beta
 
-Training and inference differ only in where `M` and `V` come from. How the statistics keep their
-digits is the matter of `keras_bin.normalization.moments`.
+Training and inference differ only in where `M` and `V` come from. The module
+`keras_bin.normalization.moments` describes how the statistics keep their digits.
 """
 
 import math
@@ -72,11 +72,11 @@ def blend(
         mean_difference: each sample's mean minus the mean of the batch branch.
         batch_scale: first result of `branch_scales`.
         instance_scale: second result of `branch_scales`.
-        beta: learned summand, one value per channel, or 0.
+        beta: learned offset, one value per channel, or 0.
         epsilon: float above 0.
 
     Returns:
-        The normalized tensor, the shape of the input.
+        The normalized tensor, with the shape of the input.
 
     Source: Nam & Kim 2018, section 3, with the terms of the formula in another order.
     """
@@ -93,7 +93,7 @@ def apply_constants(
     mask: Any | None = None,
     runtime: str = ANY,
 ) -> Any:
-    """Computes a layer at inference, when all but the statistics of the sample is constant.
+    """Computes a layer at inference, where everything but the sample's statistics is constant.
 
         y = (x - m) * (scale + instance_scale / sqrt(v + epsilon)) + scale * (m - mean) + offset
 
@@ -104,8 +104,8 @@ def apply_constants(
             `scale` of 0, an `instance_scale` of 0 or a `mean` of 0.
         axes: the `keras_bin.normalization.axes.Axes` of `x`.
         epsilon: float above 0, added to the variance of a sample.
-        mask: boolean tensor with one axis less than `x`, or None.
-        runtime: for which of `keras_bin.runtimes.RUNTIMES` the operators are chosen.
+        mask: boolean tensor with one axis fewer than `x`, or None.
+        runtime: which of `keras_bin.runtimes.RUNTIMES` the operators are chosen for.
     """
     scale, offset, instance_scale, mean = (
         None if values is None else axes.per_channel(values, x.dtype) for values in constants
@@ -137,7 +137,7 @@ def _normalize_first(
     axes: Axes,
     epsilon: float,
 ) -> Any:
-    """Computes the same in an order that OpenVINO recognizes, and makes one operator (MVN) of."""
+    """Computes the same in an order that OpenVINO recognizes and fuses into one operator (MVN)."""
     if mean is not None:
         x = x - mean
     centered = x - ops.mean(x, axes.spatial, keepdims=True)

@@ -9,7 +9,7 @@ Its gradients need two sums over the spatial elements of each sample and channel
 
     sum(dy)   and   sum(dy * (x - m))
 
-and from there on only tensors of the size of the statistics. The sums over the whole batch
+and after that only tensors of the size of the statistics. The sums over the whole batch
 `A = sum(dy)`, `B = sum(dy * xB) = R * sum(dy * (x - m) + dy * (m - M))` and `I = sum(dy * xI)`
 follow from them. Let `a` and `i` be A and I for one sample, w its number of elements (under a
 mask, of valid ones) and W the sum of all w. Then
@@ -22,15 +22,15 @@ mask, of valid ones) and W the sum of all w. Then
     k      = gamma * ((1 - rho) * r**2 * i / w + rho * R**2 * B / W)
     q      = gamma * ((1 - rho) * r * a / w + rho * R * (A + (m - M) * R * B) / W)
 
-The terms over W come from the batch's statistics. Where a loss depends on M and V directly, its
-gradients by them, dM and dV, add `(dM + 2 * (x - M) * dV) / W` to dx. In inference M and V are
-given and there are no terms over W, but
+The terms over W come from the batch's statistics. If a loss depends on M and V directly, its
+gradients with respect to them, dM and dV, add `(dM + 2 * (x - M) * dV) / W` to dx. In inference,
+M and V are given and there are no terms over W, but
 
     dM = -gamma * rho * R * A
     dV = -gamma * rho * R**2 * B / 2
 
-An element that a mask excludes takes part in no statistic, so k and q are 0 there. Over several
-replicas A, B, dM and dV are summed up for dx; the other gradients stay those of a replica.
+An element that a mask excludes is not in any statistic, so k and q are 0 there. Over several
+replicas, A, B, dM and dV are summed for dx; the other gradients stay those of each replica.
 Where these formulas have `x - m`, the code takes `x - pilot` and corrects for `m - pilot`.
 
 The code consists of differentiable operations on tensors of the forward pass, so second
@@ -48,13 +48,13 @@ from keras_bin.normalization.moments import BatchMoments, InstanceMoments
 
 
 class ForwardPass(NamedTuple):
-    """What a forward pass was called with and computed, as its gradient needs it.
+    """The inputs and results of a forward pass that its gradient needs.
 
     Attributes:
         axes: the axes of the input.
-        epsilon: as added to the variances.
+        epsilon: added to the variances.
         valid: boolean tensor, False where an element does not count in the statistics, or None.
-        replica_sum: adds tensors up over the replicas of a distributed step, or None.
+        replica_sum: sums tensors over the replicas of a distributed step, or None.
         gamma: shape `(1, ..., channels, ..., 1)`; likewise `rho`, `batch_scale` and
             `instance_scale`, which are the results of `branch_scales`.
         rho: see `gamma`.
@@ -77,23 +77,23 @@ class ForwardPass(NamedTuple):
 
 
 def gradients(forward: ForwardPass, dy: Any, dmean: Any, dvariance: Any) -> tuple[Any, ...]:
-    """Computes the gradients by the inputs of a forward pass from those by its results.
+    """Computes the gradients of a forward pass's inputs from those of its results.
 
     Args:
         forward: the forward pass.
-        dy: gradient by its output.
-        dmean: gradient by the mean of the batch branch.
-        dvariance: gradient by the variance of the batch branch.
+        dy: gradient with respect to its output.
+        dmean: gradient with respect to the mean of the batch branch.
+        dvariance: gradient with respect to the variance of the batch branch.
 
     Returns:
-        The gradients by `x`, `gamma`, `beta` and `rho`, and in inference by the given mean and
-        variance.
+        The gradients with respect to `x`, `gamma`, `beta` and `rho`, and in inference also to the
+        given mean and variance.
     """
     instance, batch, gamma, rho = forward.instance, forward.batch, forward.gamma, forward.rho
     batch_scale, instance_scale = forward.batch_scale, forward.instance_scale
     instance_rstd = ops.rsqrt(instance.variance + forward.epsilon)
     batch_rstd = ops.rsqrt(batch.variance + forward.epsilon)
-    # All sums are divided by the number of elements of a sample, which makes means of them.
+    # All sums are divided by the number of elements of a sample, which turns them into means.
     spatial = forward.axes.spatial
     elements = element_count(dy, spatial)
     dy_sums = spatial_mean(dy, spatial)
@@ -111,7 +111,8 @@ def gradients(forward: ForwardPass, dy: Any, dmean: Any, dvariance: Any) -> tupl
 
     instance_slope = instance_scale * instance_rstd
     slope = batch_scale + instance_slope
-    # It divides below, its square in second derivatives: float32 must tell both from 0.
+    # The slope is a divisor below, and its square is one in second derivatives: float32 must be
+    # able to tell both from 0.
     slope = slope + ops.cast(ops.where(slope < 0, -1e-18, 1e-18), slope.dtype)
     if instance.masked:
         instance_slope = instance_slope * (elements / at_least_one(instance.count))

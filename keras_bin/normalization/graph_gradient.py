@@ -1,4 +1,4 @@
-"""A gradient of one's own that TensorFlow frees with the graph it belongs to."""
+"""A custom gradient that TensorFlow frees with the graph it belongs to."""
 
 import itertools
 import weakref
@@ -9,15 +9,16 @@ _numbers = itertools.count()
 
 
 def with_gradient(function: Callable[..., Any], inputs: list[Any]) -> tuple[Any, ...]:
-    """Does in a graph of TensorFlow what `tf.custom_gradient(function)(*inputs)` does.
+    """Does in a TensorFlow graph what `tf.custom_gradient(function)(*inputs)` does.
 
-    That one puts the gradient into a registry, which holds it, and with it the graph, for ever
-    (TensorFlow 2.21). Here the graph holds the gradient, and the registry only refers to it.
+    `tf.custom_gradient` puts the gradient into a registry, which keeps it, and the graph with it,
+    forever (TensorFlow 2.21). Here the graph holds the gradient, and the registry only refers to
+    it.
 
     Args:
-        function: returns a tuple of tensors, and the function of their gradients that returns those
-            of the inputs.
-        inputs: tensors of the graph that is traced; no tape may be open inside of that graph.
+        function: returns a tuple of tensors, and a function that takes their gradients and returns
+            those of the inputs.
+        inputs: tensors of the graph that is being traced; no tape may be open inside that graph.
     """
     import tensorflow as tf
 

@@ -1,17 +1,17 @@
-"""Means and variances of samples and of a batch, with the digits that float32 could lose.
+"""Means and variances of samples and of a batch, without losing digits in float32.
 
 A pilot, the average of the first 16th of the rows (under a mask, of all valid elements), is
 subtracted from each sample before anything is scaled or summed: otherwise digits would cancel
-where the mean is large beside the standard deviation. With `d = x - pilot`, the shifted input,
+if the mean is much larger than the standard deviation. With `d = x - pilot`, the shifted input,
 
     mean     = pilot + mean(d)
     variance = mean(d**2) - mean(d)**2
 
 The difference loses four binary digits at worst, as long as the pilot's own rounding error is
-small beside the standard deviation: the average of a fraction f of the elements is within
+small compared with the standard deviation: the average of a fraction f of the elements is within
 `sqrt(1 / f - 1)` standard deviations of their mean, and f is at least 1 / 16.
 
-The pilot is a constant for differentiation: nothing depends on its choice. Means are
+For differentiation, the pilot is a constant: nothing depends on its choice. Means are
 differentiated everywhere; `tf.nn.moments` stops the gradient at the mean inside the variance,
 which leaves first derivatives right and BIN's second derivatives wrong.
 """
@@ -30,7 +30,7 @@ class InstanceMoments(NamedTuple):
     Attributes:
         shifted: `x - pilot`, the shape of `x`.
         pilot: a value near the mean, in input units.
-        shifted_mean: `mean - pilot`, to more digits than a large mean itself has.
+        shifted_mean: `mean - pilot`, with more digits than a large mean itself has.
         variance: biased, input units squared, never negative.
         count: number of elements behind a statistic: an integer or a scalar tensor; under a
             mask, one for each statistic.
@@ -43,12 +43,12 @@ class InstanceMoments(NamedTuple):
     count: Any
 
     def mean_minus(self, mean: Any) -> Any:
-        """Returns each sample's mean minus `mean`, to more digits than large means have."""
+        """Returns each sample's mean minus `mean`, with more digits than large means have."""
         return self.shifted_mean + (self.pilot - mean)
 
     @property
     def masked(self) -> bool:
-        """Whether samples may differ in their number of elements."""
+        """Whether samples may have different numbers of elements."""
         return len(getattr(self.count, "shape", ())) > 0
 
 
@@ -71,7 +71,7 @@ class BatchMoments(NamedTuple):
 
 
 def instance_moments(x: Any, axes: Sequence[int], valid: Any | None = None) -> InstanceMoments:
-    """Computes mean and biased variance of every sample and channel over `axes`.
+    """Computes the mean and biased variance of every sample and channel over `axes`.
 
     Args:
         x: float tensor, at least float32.
@@ -114,8 +114,8 @@ def moments_about(x: Any, pilot: Any, axes: Sequence[int]) -> InstanceMoments:
     """Computes what `instance_moments` does without a mask, with a given pilot.
 
     It averages over the last axis first, and over the others by the law of total variance:
-    TensorFlow is faster at that, and sums stay short. The variance is taken about the mean, in
-    two passes, so that the pilot may be any element of the sample.
+    TensorFlow does this faster, and sums stay short. The variance is taken about the mean, in
+    two passes, so the pilot may be any element of the sample.
 
     Args:
         x: float tensor, at least float32.
@@ -134,14 +134,14 @@ def moments_about(x: Any, pilot: Any, axes: Sequence[int]) -> InstanceMoments:
 def batch_moments(
     instance: InstanceMoments, replica_sum: Callable[[Any], Any] | None = None
 ) -> BatchMoments:
-    """Computes mean and biased variance of the batch without a second look at `x`.
+    """Computes the mean and biased variance of the batch without reading `x` again.
 
     By the law of total variance, with `m` and `v` the statistics of the samples, weighted by
     their numbers of elements: `M = mean(m)` and `V = mean(v + (m - M)**2)` over the samples.
 
     Args:
         instance: the statistics of the samples.
-        replica_sum: adds tensors up over the replicas of a distributed step, or None.
+        replica_sum: sums tensors over the replicas of a distributed step, or None.
 
     Returns:
         The `BatchMoments`.

@@ -12,8 +12,8 @@ def update_moving_statistics(
 ) -> None:
     """Updates moving statistics by `moving * momentum + batch * (1 - momentum)`.
 
-    A channel whose new mean or variance would not be finite keeps both: they would never be
-    finite again, and loss scaling skips steps that overflow, but not their updates.
+    A channel whose new mean or variance would not be finite keeps both. Otherwise they would never
+    be finite again, because loss scaling skips steps that overflow, but not these updates.
 
     Args:
         moving: the variables `moving_mean` and `moving_variance`, of shape `(channels,)`.

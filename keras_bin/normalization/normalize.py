@@ -1,4 +1,4 @@
-"""Batch-instance normalization of a tensor, with the gradient of `gradient`."""
+"""Batch-instance normalization of a tensor, with the gradient from the module `gradient`."""
 
 import functools
 import weakref
@@ -25,7 +25,7 @@ def normalize(
     valid: Any | None = None,
     replica_sum: Callable[[Any], Any] | None = None,
 ) -> tuple[Any, Any, Any]:
-    """Normalizes `x`, in training with the statistics of the batch, else with those given.
+    """Normalizes `x` with the statistics of the batch in training, otherwise with given ones.
 
     Args:
         x: float tensor, at least float32.
@@ -33,11 +33,11 @@ def normalize(
             beta may be None.
         axes: the `keras_bin.normalization.axes.Axes` of `x`.
         epsilon: float above 0, added to the variances.
-        moving: `(mean, variance)` of the batch branch in inference, as `weights`; None in
-            training.
+        moving: `(mean, variance)` of the batch branch in inference, in the form of `weights`;
+            None in training.
         valid: boolean tensor of the shape of `x`, False where an element must not count in
             the statistics, or None if all count.
-        replica_sum: adds tensors up over the replicas of a distributed step, or None.
+        replica_sum: sums tensors over the replicas of a distributed step, or None.
 
     Returns:
         `(y, mean, variance)`: the normalized tensor, and the statistics of the batch branch,
@@ -71,8 +71,8 @@ def _in_tensorflow_graph() -> bool:
     return bool(tf.inside_function())
 
 
-# A function lives as long as one of the graphs that call it. Keyed by shapes as well: each is freed
-# apart, and one that a graph keeps does not keep those of others.
+# A function lives as long as any of the graphs that call it. Functions are keyed by shape, too, so
+# that each is freed on its own: a graph that keeps one does not keep those for other shapes.
 _functions: weakref.WeakValueDictionary[Any, Callable[..., Any]] = weakref.WeakValueDictionary()
 _functions_of_graphs: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
 
@@ -136,7 +136,7 @@ def _normalize(
         y, results = forward(*inputs)
 
         def gradient(*upstream: Any) -> Any:
-            # TensorFlow gives one argument for each output, JAX one tuple of them.
+            # TensorFlow passes one argument for each output, JAX one tuple of them.
             return gradients(results, *keras.tree.flatten(upstream))
 
         return (y, results.batch.mean, results.batch.variance), gradient
@@ -145,7 +145,7 @@ def _normalize(
     values = [1 if gamma is None else gamma, 0 if beta is None else beta, rho, *(moving or ())]
     inputs = [x, *(axes.per_channel(each, x.dtype) for each in values)]
     if keras.backend.backend() == "torch":
-        # Keras's custom gradients are torch.autograd.Functions with one output, inside of which
+        # Keras's custom gradients are torch.autograd.Functions with one output, inside which
         # PyTorch records nothing, so second derivatives would lack terms.
         y, results = forward(*inputs)
         mean, variance = results.batch.mean, results.batch.variance

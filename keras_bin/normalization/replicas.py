@@ -4,7 +4,7 @@ from typing import Any
 
 
 def replica_sum(values: Any) -> Any:
-    """Adds `values` up over the replicas of the current `tf.distribute` strategy."""
+    """Sums `values` over the replicas of the current `tf.distribute` strategy."""
     import tensorflow as tf
 
     replica = tf.distribute.get_replica_context()

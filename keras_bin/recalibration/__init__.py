@@ -1,1 +1,1 @@
-"""Moving statistics anew from data."""
+"""Recomputing moving statistics from data."""

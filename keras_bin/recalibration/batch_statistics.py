@@ -13,7 +13,7 @@ from keras_bin.normalization.axes import Axes, input_axes
 from keras_bin.normalization.moments import batch_moments, instance_moments
 
 NOT_READABLE = (
-    "What reaches a normalization layer can be read where the model calls it directly, not in a "
+    "The inputs of a normalization layer can be read only if the model calls it directly, not in a "
     "loop or compiled function inside the model: give RNN layers `unroll=True` and inputs of "
     "TimeDistributed a fixed number of steps; build the model without `tf.function` on its "
     "layers, and outside keras.RematScope."
@@ -21,7 +21,7 @@ NOT_READABLE = (
 
 
 class Statistics(NamedTuple):
-    """Statistics of what a layer was called on, each of shape `(calls, channels)`.
+    """Statistics of the inputs that a layer was called on, each of shape `(calls, channels)`.
 
     Attributes:
         mean: in input units.
@@ -46,7 +46,7 @@ _recorder: contextvars.ContextVar[_Recorder | None] = contextvars.ContextVar(
 
 @contextlib.contextmanager
 def measured(layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
-    """Makes normalization layers ready for `record` inside a `with` block."""
+    """Prepares normalization layers for `record` inside a `with` block."""
     kinds = [type(layer) for layer in layers]
     try:
         for layer, kind in zip(layers, kinds, strict=True):
@@ -62,8 +62,8 @@ def record(
 ) -> tuple[Any, list[Statistics | None]]:
     """Calls a function in which `measured` layers normalize with the statistics of the batch.
 
-    These are mean and variance of what a layer is called on, whether it is frozen or not. No
-    variable of the layer changes. Other threads' calls are as usual.
+    These are the mean and variance of the layer's inputs, whether it is frozen or not. No variable
+    of the layer changes. Calls from other threads are not affected.
 
     Returns:
         What the function returned, and for each layer the statistics of its calls, or None if
@@ -79,12 +79,12 @@ def record(
 
 
 def _set_class(layer: keras.layers.Layer, kind: type) -> None:
-    # Past Keras's own `__setattr__`, which tracks what is set.
+    # This bypasses Keras's own `__setattr__`, which tracks what is set.
     object.__setattr__(layer, "__class__", kind)
 
 
 def _measured_class(kind: Any) -> type:
-    """Returns a subclass that measures, also what a `call` of `kind` passes on to `super()`."""
+    """Returns a subclass that measures its inputs, or what `call` of `kind` passes to `super()`."""
     base: Any = next(base for base in NORMALIZATIONS if issubclass(kind, base))
 
     class Measured(base):
@@ -94,7 +94,7 @@ def _measured_class(kind: Any) -> type:
                 return super().call(inputs, training=training, mask=mask)
             return _call_with_batch_statistics(super().call, self, recorder, inputs, mask)
 
-    Measured.__name__ = kind.__name__  # which errors of Keras name
+    Measured.__name__ = kind.__name__  # the name in Keras's errors
     return Measured if kind is base else type(kind.__name__, (kind, Measured), {})
 
 
@@ -106,7 +106,7 @@ def _call_with_batch_statistics(
     axes = input_axes(inputs.shape, layer.axis, spatial=False)
     statistics = _statistics(inputs, axes, mask)
     recorder.calls[id(layer)].append(statistics)
-    # A scope hides the values of the scope around it, so this one holds all that the layer reads.
+    # A scope hides the values of the scope around it, so this one holds all the layer reads.
     values = {id(variable): (variable, variable.value) for variable in layer.variables}
     moving = (layer.moving_mean, layer.moving_variance)
     for variable, value in zip(moving, statistics[:2], strict=True):
@@ -116,7 +116,7 @@ def _call_with_batch_statistics(
 
 
 def _statistics(inputs: Any, axes: Axes, mask: Any | None) -> Statistics:
-    """Computes the statistics of a batch in float32 at least."""
+    """Computes the statistics of a batch in at least float32."""
     x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
     valid = axes.valid(mask, x)
     row = (1, axes.channels)

@@ -34,7 +34,7 @@ def normalization_layers(model: keras.Model) -> list[keras.layers.Layer]:
     }
     if not found:
         raise ValueError(
-            "`model` must hold a built BatchInstanceNormalization or BatchNormalization layer; "
+            "`model` must contain a built BatchInstanceNormalization or BatchNormalization layer; "
             "check that it is the model that was trained. "
             f"Received: model={model.name!r}, with none"
         )
@@ -59,12 +59,12 @@ def pooled_statistics(
 ) -> "dict[keras.layers.Layer, Pool]":
     """Runs a model on data; returns a `Pool` for each of the layers that it called.
 
-    The layers normalize with the statistics of each batch. Nothing of the model changes.
+    The layers normalize with the statistics of each batch. The model does not change.
 
     Args:
         model: the model.
         layers: what `normalization_layers` returns, or some of them.
-        data: as `keras.Model.predict` takes it.
+        data: as for `keras.Model.predict`.
         **options: arguments of `predict`.
     """
     statistics = _StatisticsModel(model, layers)
@@ -74,7 +74,7 @@ def pooled_statistics(
 
 
 class Pool:
-    """Mean and biased variance of all elements that were added, float64, by channel."""
+    """Mean and biased variance of all elements that were added, float64, per channel."""
 
     def __init__(self, channels: int):
         self.count, self.mean, self.variance = np.zeros((3, channels))
@@ -125,8 +125,8 @@ class _StatisticsModel(keras.Model):
             raise ValueError(f"{NOT_READABLE} Received: model={self._model.name!r}") from error
         if not self._batches:
             raise ValueError(
-                "`data` must hold at least one batch; check its size, and that a generator was "
-                f"not used up before. Received: data={data!r}"
+                "`data` must contain at least one batch; check its size, and that a generator was "
+                f"not already exhausted. Received: data={data!r}"
             )
 
     # In the model's own order, in which JAX passes their values to its predict step.
@@ -142,7 +142,7 @@ class _StatisticsModel(keras.Model):
         return self._model.non_trainable_variables
 
     def call(self, inputs: Any) -> Any:
-        """Calls the model; on JAX, `predict` builds layers so that are not built yet."""
+        """Calls the model; on JAX, `predict` builds layers in this way if they are not built."""
         return self._model(inputs)
 
     def predict_step(self, *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Moving statistics anew from data."""
+"""Recomputing moving statistics from data."""
 
 import itertools
 import warnings
@@ -23,47 +23,48 @@ def recalibrate(
     steps: int | None = None,
     verbose: str | int = "auto",
 ) -> None:
-    """Computes the moving statistics of a model's normalization layers anew from data.
+    """Recomputes the moving statistics of a model's normalization layers from data.
 
-    They are wrong where weights did not come from the last steps of training: after averaging
-    weights (SWA, EMA), after rho was set or settled, in another domain, and after a training so
-    short that they still remember its start. For each `BatchInstanceNormalization` and
-    `keras.layers.BatchNormalization` this sets, per channel,
+    Moving statistics are wrong if the weights do not come from the last steps of training: after
+    averaging weights (SWA, EMA), and after rho was set or settled. They are also wrong in another
+    domain, and after training so short that they still reflect its start. For each
+    `BatchInstanceNormalization` and `keras.layers.BatchNormalization`, this sets, per channel,
 
         moving_mean     = mean of x
         moving_variance = mean of (x - moving_mean)**2
 
-    over all elements `x` that reach the layer: those of all batches, all calls of a shared layer,
-    where its mask is True. Batches are combined in float64, each weighted by its number of
+    over all elements `x` that reach the layer: in all batches, in all calls of a shared layer, and
+    only where its mask is True. Batches are combined in float64, each weighted by its number of
     elements.
 
     The model runs in inference mode, without dropout, but its normalization layers use the
-    statistics of each batch, as in training. So old statistics do not matter, even where they
-    are NaN; the first layer's result does not depend on how data are split into batches, and
-    that of deeper layers nears its limit as batches grow. Batches of 32 do for most models.
+    statistics of each batch, as in training. The old statistics do not matter, even if they are
+    NaN. The first layer's result does not depend on how the data are split into batches; that of
+    deeper layers approaches its limit as batches grow. Batches of 32 are enough for most models.
 
-    Layers inside others are found at any depth; frozen ones are recalibrated too. Those that the
-    model does not call in inference mode keep their statistics, with a warning. A subclass is
-    measured at what its `call` passes on to `super().call`. Nothing else changes: weights, rho,
-    seeds, metrics, optimizer, `trainable`, `momentum`. On any error the statistics stay as well.
+    Layers are found at any depth; frozen ones are recalibrated, too. Layers that the model does not
+    call in inference mode keep their statistics, with a warning. For a subclass, the inputs are
+    those that its `call` passes to `super().call`. Nothing else changes: not the weights, rho,
+    seeds, metrics, optimizer, `trainable` or `momentum`. If an error is raised, the statistics do
+    not change, either.
 
-    It takes longer than `predict` and less than an epoch of training, and memory for a copy of the
+    It takes longer than `predict`, but less than an epoch of training, and memory for a copy of the
     model's variables.
 
     Args:
         model: a built model, compiled or not.
-        data: inputs, as `keras.Model.predict` takes them: arrays, or a `tf.data.Dataset`,
+        data: inputs, as for `keras.Model.predict`: arrays, or a `tf.data.Dataset`,
             `keras.utils.PyDataset`, `torch.utils.data.DataLoader` or generator of batches.
             Targets and sample weights in batches are ignored.
-        batch_size: samples in a batch, for arrays; 32 by default.
+        batch_size: samples per batch, for arrays; 32 by default.
         steps: number of batches to use; all by default.
         verbose: as for `predict`: 0 is silent, 1 shows a progress bar.
 
     Raises:
         TypeError: `model` is not a `keras.Model`.
-        ValueError: the model is not built, or has no normalization layer that was built; there is
-            no batch, or no element that a mask leaves; a result is not finite; or a layer is
-            called in a loop or compiled function inside the model.
+        ValueError: the model is not built or has no built normalization layer; there is no batch,
+            or masks exclude every element; a result is not finite; or a layer is called in a loop
+            or compiled function inside the model.
 
     Example:
     >>> import keras, keras_bin
@@ -99,12 +100,12 @@ def recalibrate(
 def _check_elements(pools: dict[keras.layers.Layer, Pool]) -> None:
     if not pools:
         raise ValueError(
-            "`model` must call a normalization layer in inference mode, and not in a compiled "
-            "function of its own; take `tf.function` off its layers. Received: no call"
+            "`model` must call a normalization layer in inference mode, and not in its own "
+            "compiled function; remove `tf.function` from its layers. Received: no call"
         )
     if empty := [layer.path for layer, pool in pools.items() if not pool.count.all()]:
         raise ValueError(
-            "`data` must hold an element that no mask leaves out, for each layer; check masks. "
+            "`data` must contain an element that no mask excludes, for each layer; check masks. "
             f"Received: none for {', '.join(empty)}"
         )
 
@@ -131,5 +132,5 @@ def _check_finite(values: dict[keras.layers.Layer, list[tuple[keras.Variable, An
     if bad:
         raise ValueError(
             "Moving statistics must be finite; check `data` for NaN, infinity and values that the "
-            f"dtype of the layers cannot hold. Received: others in {', '.join(bad)}"
+            f"dtype of the layers cannot hold. Received: non-finite values in {', '.join(bad)}"
         )

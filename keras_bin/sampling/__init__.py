@@ -1,1 +1,1 @@
-"""Inputs on which a model and what was made of it are compared."""
+"""Inputs for comparing a model with its copies and artifacts."""

@@ -1,4 +1,4 @@
-"""Batches of inputs that an artifact and its model are compared on, given or generated."""
+"""Batches of inputs, given or generated, for comparing an artifact with its model."""
 
 import warnings
 from collections.abc import Mapping
@@ -20,24 +20,24 @@ def sample_batches(
 ) -> list[Batch]:
     """Returns batches of several sizes, each with an array for every input.
 
-    Of `samples`, those are the first row, the first 3 rows, and all of them, at most 64.
+    With `samples`, these are the first row, the first 3 rows, and all rows, at most 64.
 
-    Without `samples` inputs are generated, the same each time: batches of 1, 3 and 16, and where
-    sizes are free batches of 1 and 3 at further sizes, which are odd, oblong and tiny. Floats
-    are normal with mean 1.5 and standard deviation 2, so that a fold which is right only around
-    zero is detected, and the last rows of 16 are blank images: zeros, constant, nearly constant
-    and saturated ones. Integers and booleans are 0 or 1.
+    Without `samples`, inputs are generated, the same each time: batches of 1, 3 and 16 rows, and
+    if sizes are free, batches of 1 and 3 rows at other sizes, which are odd, oblong and tiny.
+    Floats are normal with mean 1.5 and standard deviation 2, so that a fold that is right only
+    around zero is detected. The last of the 16 rows are blank images: zeros, constant, nearly
+    constant and saturated ones. Integers and booleans are 0 or 1.
 
-    With `model`, floats are scaled so that what reaches the first normalization layer has
-    about its moving mean and variance, and integers are positive and negative, up to 1000 or as
-    far as the model runs: an Embedding gets all of its indices. Sizes on which the model does not
-    run, and blank images on which its outputs are not finite, are left out. The model
-    runs for that, and is left as it was. A row of several integers never starts with 0 where others
-    are allowed, as a row of zeros would be all padding.
+    With `model`, floats are scaled so that the inputs of the first normalization layer have about
+    its moving mean and variance. Integers are positive and negative, up to 1000 or as far as the
+    model runs; an Embedding gets all of its indices. Sizes at which the model does not run, and
+    blank images for which its outputs are not finite, are left out. The model is run for this, and
+    does not change. A row of several integers never starts with 0 if others are allowed, because a
+    row of zeros would be all padding.
 
     Args:
         signature: the model's.
-        samples: maps the name of every input to an array, all of one length of 3 or more.
+        samples: maps the name of every input to an array, all of the same length, 3 or more.
         model: the Functional model that the inputs are for.
 
     Raises:
@@ -60,13 +60,13 @@ def rows(batch: Batch) -> int:
 def given_arrays(
     signature: Signature, given: Mapping, argument: str, fewest: int
 ) -> dict[str, np.ndarray]:
-    """Returns the arrays that somebody gave for the inputs of a model, with the inputs' dtypes.
+    """Returns the arrays that were given for the inputs of a model, with the inputs' dtypes.
 
     Args:
         signature: the model's, or the artifact's.
-        given: maps the name of every input to an array, all of one length.
+        given: maps the name of every input to an array, all of the same length.
         argument: the name of the argument, for errors.
-        fewest: rows that are needed.
+        fewest: smallest number of rows.
 
     Raises:
         ArgumentError: they do not fit the inputs.
@@ -88,17 +88,17 @@ def given_arrays(
     shapes = {name: array.shape for name, array in arrays.items()}
     if len({shape[:1] for shape in shapes.values()}) != 1 or min(shapes.values()) < (fewest,):
         raise ArgumentError(
-            f"The arrays of `{argument}` must be of one length, at least {fewest}. "
+            f"The arrays of `{argument}` must have the same length, at least {fewest}. "
             f"Received: shapes={shapes}"
         )
     return arrays
 
 
 def _as_dtype(values, dtype):
-    """Returns an array of a dtype that holds the values that were given, whole.
+    """Returns the given values as an array of a dtype, unchanged except for the rounding of floats.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: the dtype cannot hold them.
     """
     array = np.asarray(values)
     if dtype == "string":

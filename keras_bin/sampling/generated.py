@@ -32,7 +32,7 @@ LARGE_BATCH = 16
 
 
 class GeneratedInputs:
-    """Generates inputs for a signature, on which the model runs if it can be tried.
+    """Generates inputs for a signature; with a trial, inputs on which the model runs.
 
     Args:
         signature: the model's.
@@ -111,7 +111,7 @@ class GeneratedInputs:
         return _integers(rng, shape, BINARY, info.dtype)
 
     def _put_probes(self, rng, batch, sizes):
-        """Puts probe images in place of the last rows, those on which the model is finite."""
+        """Replaces the last rows with the probe images for which the model's outputs are finite."""
         others = {name: values[0] for name, values in batch.items()}
         probes = [others | images for images in self._probes(rng, sizes)]
         if self._trial is not None and not self._are_finite(probes):
@@ -142,8 +142,8 @@ class GeneratedInputs:
 def _check_dtype(info):
     if not (is_float(info.dtype) or is_integer(info.dtype) or info.dtype == "bool"):
         raise ValueError(
-            "Verification samples can be generated for number and boolean inputs only; move "
-            "preprocessing of text out of the model. "
+            "Verification samples can be generated for numeric and boolean inputs only; move "
+            "text preprocessing out of the model. "
             f"Received: input {info.name!r} of dtype {info.dtype!r}"
         )
 
@@ -160,16 +160,16 @@ def _filled(info, sizes):
 
 
 def _integers(rng, shape, allowed, dtype):
-    """Returns integers of a range, half of them small; rows of several do not start with 0.
+    """Returns integers in a range, half of them small; rows of several do not start with 0.
 
-    A row of zeros would be all padding. From 3 rows on, 0 and both ends of the range are there.
+    A row of zeros would be all padding. With 3 rows or more, 0 and both ends of the range occur.
     """
     low, high = allowed
     values = rng.integers(low, high + 1, (shape[0], math.prod(shape[1:])))
     small = rng.integers(max(low, -NARROW), min(high, NARROW) + 1, values.shape)
     values = np.where(rng.random(values.shape) < 0.5, values, small)
     if shape[0] >= 3:
-        # In the last column, which is the first one of rows of one.
+        # In the last column, which is the only one in rows of one.
         values[-3:, -1:] = [[np.clip(0, low, high)], [low], [high]]
     if values.shape[1] > 1:
         nonzero = 1 if high > 0 else max(low, -1)

@@ -1,4 +1,4 @@
-"""Probe images: constant, nearly constant or clipped, where a fold may fail unnoticed."""
+"""Probe images: constant, nearly constant or clipped, on which a fold may fail unnoticed."""
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ def probe_image(
     - `"zeros"`: all 0; also for vectors of floats.
     - `"mean"`: in each channel the mean of the input.
     - `"white"`: all 255, for inputs that hold pixels.
-    - `"nearly constant"`: the mean, and noise of a thousandth of the deviation.
+    - `"nearly constant"`: the mean, with noise of a thousandth of the deviation.
     - `"saturated"`: noise, most of which is clipped.
 
     Args:

@@ -35,17 +35,17 @@ def is_integer(dtype: str) -> bool:
 def integer_ranges(
     trial: Trial, signature: Signature, generate: Callable[[Ranges], Batch], ranges: Ranges
 ) -> Ranges:
-    """Widens the range of one integer input after the other as far as the model runs.
+    """Widens the range of one integer input after another as far as the model runs.
 
     An input that an Embedding reads gets all of its indices. Others get negative numbers, zero
-    and positive ones, or where the model fails, as TensorFlow's gather does beyond a table,
-    those from 0 up to the largest bound that it takes.
+    and positive ones. If the model fails on these, as TensorFlow's gather does beyond a table,
+    they get numbers from 0 to the largest bound on which it runs.
 
     Args:
         trial: runs the model.
         signature: the model's.
         generate: makes a batch of integers in given ranges, including both ends of each.
-        ranges: what the model is known to run on, by name of input.
+        ranges: ranges on which the model is known to run, by input name.
     """
     tables = [layer for layer in trial.layers if isinstance(layer, keras.layers.Embedding)]
     for info in signature.inputs:
@@ -72,7 +72,7 @@ def _candidates(trial, info, batch, tables):
 
 
 def _rows_read(trial, name, batch, tables, mark):
-    """Returns the rows of the smallest Embedding that reads an input as it is, or None."""
+    """Returns the row count of the smallest Embedding that reads an input as it is, or None."""
     marked = {**batch, name: np.full_like(batch[name], mark)}
     calls = trial.inputs_of(tables, marked) if tables else []
     return min((table.input_dim for table, ids in calls if np.all(ids == mark)), default=None)

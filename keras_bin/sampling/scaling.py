@@ -1,4 +1,4 @@
-"""Finding the scale of inputs that gives the first normalization its running statistics."""
+"""Finding the scale of inputs at which the first normalization gets its moving statistics."""
 
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ def is_float(dtype: str) -> bool:
 
 
 def scaled(rng: np.random.Generator, info: TensorInfo, shape: tuple, scale: Scale) -> np.ndarray:
-    """Returns noise of a scale; the mean and the contrast of each row are somewhat off it."""
+    """Returns noise of a scale; the mean and the contrast of each row differ somewhat from it."""
     per_row = (shape[0], *scale.mean.shape[1:])
     means = rng.normal(0, ROW_MEANS, per_row)
     contrasts = rng.uniform(0.6, 1.2, (shape[0],) + (1,) * (len(shape) - 1))
@@ -55,20 +55,20 @@ def scaled(rng: np.random.Generator, info: TensorInfo, shape: tuple, scale: Scal
 def find_scales(trial: Trial, signature: Signature, batch: Batch) -> Scales:
     """Fits the scale of every float input to the normalization layer that is called first.
 
-    That is a layer with `moving_mean` and `moving_variance`. If it reads an input as it is,
-    they are the scale. Otherwise its input is taken to be linear in the inputs' channels:
-    constant images show by how much its mean moves with each, noise how its variance does.
-    Means follow by least squares, variances by non-negative least squares. Where that brings
-    what reaches the layer no nearer to its statistics than `batch` is, or the statistics are at
-    their initial values, there are no scales.
+    Such a layer has `moving_mean` and `moving_variance`. If it reads an input as it is, they are
+    the scale. Otherwise its input is assumed to be linear in the inputs' channels: constant images
+    show how much its mean moves with each channel, and noise shows how its variance does. Means
+    are then fitted by least squares, variances by non-negative least squares. There are no scales
+    if these bring the layer's input no closer to its statistics than `batch` does, or if the
+    statistics are at their initial values.
 
     Args:
         trial: runs the model.
         signature: the model's.
-        batch: of two rows or more, on which the model runs.
+        batch: a batch of two rows or more on which the model runs.
 
     Returns:
-        Scales by names of inputs, of those that reach the layer.
+        Scales by input name, for the inputs that reach the layer.
     """
     layers = [layer for layer in trial.layers if _has_statistics(layer)]
     called = trial.first_input(layers, batch)
@@ -97,7 +97,7 @@ def _has_statistics(layer):
 
 
 class _Target:
-    """The statistics that a normalization layer is to meet, float64, by channel."""
+    """The statistics that a normalization layer's input should have, float64, per channel."""
 
     def __init__(self, layer, rank):
         self.layer = layer
@@ -144,7 +144,7 @@ class _Fit:
         self._channels = ends[-1] if infos else 0
 
     def scales(self) -> Scales:
-        """Returns what was fitted, or nothing if that is no better than the batch is."""
+        """Returns the fitted scales, or none if they are no better than the batch."""
         if not self._channels:
             return {}
         means = self._means()
@@ -161,7 +161,7 @@ class _Fit:
             if info.name in scales
         }
         before, after = (self._seen({**self._batch, **new}) for new in ({}, noise))
-        # A comparison that is also false for what is not finite.
+        # This comparison is also False if a value is not finite.
         return scales if self._target.mismatch(after) < self._target.mismatch(before) else {}
 
     def _means(self):
@@ -207,7 +207,7 @@ class _Fit:
         return deviations, alive
 
     def _constant(self, means, deviations=None):
-        """Returns what the layer gets for rows of constant images, with noise if there is any."""
+        """Returns the layer's input for rows of constant images, with noise if there is any."""
         rows = len(means)
         batch = {name: np.repeat(values[:1], rows, axis=0) for name, values in self._batch.items()}
         for info in self._infos:
@@ -228,7 +228,7 @@ class _Fit:
 
 
 def _channel_shape(info, target):
-    """Returns the shape of one value per channel, or of one in all where they are many."""
+    """Returns the shape of one value per channel, or of a single value if there are many."""
     rank = len(info.shape)
     shape = [1] * rank
     axis = target.axis if rank == target.rank else -1
@@ -239,9 +239,9 @@ def _channel_shape(info, target):
 
 
 def _non_negative(matrix, wanted):
-    """Solves `matrix @ x = wanted` by least squares for `x` that are not too near to 0.
+    """Solves `matrix @ x = wanted` by least squares, with no element of `x` too close to 0.
 
-    All of `matrix` is at least 0, so each step is towards the solution and none across 0.
+    No element of `matrix` is negative, so each step is toward the solution and none crosses 0.
     """
     x = np.full(matrix.shape[1], np.mean(wanted) / matrix.shape[1])
     least = LEAST_SHARE * x

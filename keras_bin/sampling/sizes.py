@@ -1,4 +1,4 @@
-"""Which sizes are tried where a model leaves sizes free."""
+"""Which sizes to try if a model leaves sizes free."""
 
 import itertools
 from collections.abc import Callable, Container, Iterator
@@ -6,15 +6,15 @@ from collections.abc import Callable, Container, Iterator
 Sizes = tuple[int, ...]
 
 FIRST = ((32,), (48,), (40,), (60,), (96,), (160,), (224,))
-# Odd, oblong and tiny ones, each followed by what comes next to it that some models need, such as
-# multiples of 16 in a U-Net. As many axes are used as are free. 40 is one of the few sizes at which
-# float32 rounds the steps of nearest-neighbour resizing to 6 in ONNX differently from TensorFlow.
+# Odd, oblong and tiny sizes, each followed by similar ones that some models need, such as multiples
+# of 16 in a U-Net. Only as many axes are used as are free. 40 is one of the few sizes at which
+# float32 rounds the steps of nearest-neighbor resizing to 6 in ONNX differently from TensorFlow.
 FURTHER = (
     ((33, 47, 21), (48, 80, 16), (60, 45, 30), (96, 64, 32), (48,), (96,)),
     ((40, 31, 9), (80, 48, 32), (96, 160, 32), (75, 60, 15)),
     ((7, 5, 9), (11, 14, 13), (17, 22, 19), (20, 24, 16)),
 )
-# What comes before each of these rows from three free axes on, as volumes have many elements.
+# What comes before each of these rows if three or more axes are free: volumes have many elements.
 VOLUMES = (((16,),), ((17, 23, 11),), ((20, 15, 9),), ())
 LARGEST = {1: 16384, 2: 512}
 LARGEST_OF_MORE = 96
@@ -22,7 +22,7 @@ LARGEST_STEP = 8
 
 
 def free_axes(shapes: list[tuple[int | None, ...]]) -> int:
-    """Returns the largest number of free sizes in one of `shapes`, the batch axis left out."""
+    """Returns the largest number of free sizes in one of `shapes`, without the batch axis."""
     return max((shape[1:].count(None) for shape in shapes), default=0)
 
 
@@ -31,12 +31,12 @@ def sizes_to_try(
 ) -> list[Sizes]:
     """Chooses sizes for free axes: about 32 first, or 16 in volumes, then odd, oblong, tiny ones.
 
-    Sizes that are a number of channels are avoided, as Keras 3.15 on TensorFlow adds a bias of
-    channels-first data along the wrong axis where the width equals the channels. If a model
+    Sizes that equal a number of channels are avoided, because Keras 3.15 on TensorFlow adds the
+    bias of channels-first data along the wrong axis if the width equals the channels. If a model
     accepts none of the others, they are tried too, and then larger ones.
 
     Args:
-        axes: number of free axes of the input that has most.
+        axes: number of free axes of the input that has the most.
         channels: numbers of channels in the model.
         accepts: tells whether the model runs at given sizes.
 
@@ -71,7 +71,7 @@ def _beside(sizes, channels, accepts):
 
 
 def _suited(sizes, axes, avoided):
-    """Returns `axes` sizes of which none is avoided, different ones unless all are the same."""
+    """Returns `axes` sizes, none of them avoided: all different, or one size for all axes."""
     if len(sizes) == 1:
         return (_next(sizes[0], avoided),) * axes
     suited = []

@@ -14,7 +14,7 @@ Batch = dict[str, np.ndarray]
 
 
 class Trial:
-    """A Functional model that is run on generated inputs; see `restored` for what calls assign.
+    """A Functional model that is run on generated inputs; `restored` undoes what calls assign.
 
     Args:
         model: a Functional model.
@@ -37,9 +37,9 @@ class Trial:
     def first_input(
         self, layers: Sequence[keras.layers.Layer], batch: Batch
     ) -> tuple[keras.layers.Layer, np.ndarray] | None:
-        """Returns the layer among `layers` that is called first, and what on; None if none is.
+        """Returns the layer among `layers` that is called first, and its input; None if none is.
 
-        The model is run as far as that layer.
+        The model is run only as far as that layer.
         """
 
         def stop(layer, value):
@@ -54,7 +54,7 @@ class Trial:
     def inputs_of(
         self, layers: Sequence[keras.layers.Layer], batch: Batch
     ) -> list[tuple[keras.layers.Layer, np.ndarray]]:
-        """Returns which of `layers` are called before the model ends or fails, and what on."""
+        """Returns which of `layers` are called before the model ends or fails, and their inputs."""
         seen = []
         self._watch(layers, batch, lambda *call: seen.append(call))
         return seen
@@ -70,7 +70,7 @@ class Trial:
 
 
 class _CalledError(BaseException):
-    """Ends a run. Keras makes other exceptions of those that are an `Exception`."""
+    """Ends a run. It is not an `Exception`, because Keras turns those into other exceptions."""
 
 
 @contextlib.contextmanager
@@ -84,7 +84,7 @@ def _watched(layer, tell):
         tell(layer, np.array(value))
         return call(*args, **kwargs)
 
-    # Past Keras's own `__setattr__`, which tracks what is set.
+    # This bypasses Keras's own `__setattr__`, which tracks what is set.
     object.__setattr__(layer, "call", telling)
     try:
         yield

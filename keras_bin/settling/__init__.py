@@ -1,1 +1,1 @@
-"""Gates that settle: layers that end wholly as batch or as instance normalization."""
+"""Settling: all gates of a layer are fixed at one value, such as 1 for batch normalization."""

@@ -29,52 +29,53 @@ if TYPE_CHECKING:
 
 
 class SettleRho(keras.callbacks.Callback):
-    """Settles the gates of layers while a model trains, so that little is left to serve.
+    """Settles the gates of layers while a model trains, so that the model costs little to serve.
 
     A layer with a gate below 1 computes statistics of each sample when it is served; one with all
-    gates at 1 costs next to nothing, as the convolution before it takes it in. After each epoch
-    between `start` and `stop`, the callback measures what every layer loses with all its gates at
-    1. It keeps the layers that are worth most for what they cost (`keras_bin.rho_worth`), as far as
-    the cost that the round may leave goes, which falls in equal steps from 1 to `max_cost`, and
-    puts the others at 1. All other weights, and the gates that are left, go on to learn. In the
-    last round the gates that are left are settled, too, at `keep`. Layers whose rho is frozen are
-    left alone.
+    gates at 1 costs next to nothing, because the convolution before it absorbs it. There is a round
+    of settling after each epoch between `start` and `stop`: the callback measures how the loss
+    changes with all gates of one layer at 1, for each layer. It keeps the layers that are worth
+    most for their cost (`keras_bin.rho_worth`), up to the cost that the round allows, and sets the
+    gates of the others to 1. The allowed cost falls in equal steps from 1 to `max_cost`. All other
+    weights and the remaining gates keep learning. In the last round, the remaining gates are
+    settled, too, at `keep`. Layers whose rho is frozen are left alone.
 
-    Settled gates stay where they are under every optimizer, as the layer's `rho_constraint` becomes
-    `keras_bin.SettledRho`; so the saved model says it, too. (Where a plain `keras.Model` averages
-    weights, `use_ema=True`, Keras averages before it applies constraints; this callback puts
-    settled gates back at the end of each `fit` that it is passed to.) A training that goes on from
+    Settled gates stay where they are under every optimizer, because the layer's `rho_constraint`
+    becomes `keras_bin.SettledRho`, which is saved with the model. (If a plain `keras.Model`
+    averages weights, `use_ema=True`, Keras averages before it applies constraints; this callback
+    resets settled gates at the end of each `fit` that it is passed to.) Training that resumes from
     a backup, or from `initial_epoch`, settles again what was settled before, and first makes up for
-    a round that is due. Callbacks that bring back earlier weights, such as EarlyStopping with
-    `restore_best_weights`, must not go back behind the last round: use their `start_from_epoch`.
+    a round that is due. Callbacks that restore earlier weights, such as EarlyStopping with
+    `restore_best_weights`, must not go back to before the last round: use their `start_from_epoch`.
 
     Args:
-        data: on which it is measured what layers are worth: `(x, y)`, `(x, y, sample_weight)`, or
+        data: data for measuring what layers are worth: `(x, y)`, `(x, y, sample_weight)`, or
             batches of these as a finite `tf.data.Dataset`, `keras.utils.PyDataset` or
-            `torch.utils.data.DataLoader`; a few hundred samples, drawn like those that are learnt.
-        max_cost: what the layers with a gate below 1 may cost at the end, a share of the elements
-            that reach all BIN layers, from 0 to 1. Frozen layers, and those that `max_increase`
-            keeps, come on top. None means 0.1, but allows the layer that is worth most for its cost
-            whatever that is, so that shallow nets may keep one.
-        max_increase: no layer is settled that alone raises the loss, penalties of weights included,
-            by more than this share of it.
-        free_increase: a layer that raises the loss by no more than this share is settled at 1 in
-            the last round in any case, so that a net that does not need the branch keeps none.
-        keep: where the gates of the layers that stay are settled in the last round, from 0 to 1, or
-            None to let them learn on. Any mixture costs the same, and 0, instance normalization
-            alone, slightly less. docs/settling.md says why ½.
-        start: after which share of the epochs settling begins, from 0 to below 1.
-        stop: after which share of the epochs it ends, from `start` to below 1.
-        batch_size: samples in a batch, for arrays; 32 by default.
+            `torch.utils.data.DataLoader`; a few hundred samples, drawn like the training data.
+        max_cost: what the layers with a gate below 1 may cost at the end, as a share of the
+            elements that reach all BIN layers, from 0 to 1. Frozen layers, and those that
+            `max_increase` keeps, may push the cost above it. None means 0.1, but the layer that is
+            worth most for its cost may cost more, so that shallow models can keep one.
+        max_increase: a layer that alone raises the loss, including weight penalties, by more than
+            this share of it is not settled at 1.
+        free_increase: a layer that raises the loss by no more than this share is always settled at
+            1 in the last round, so that a model that does not need the branch keeps none.
+        keep: value at which the gates of the layers that stay are settled in the last round, from 0
+            to 1, or None to let them keep learning. Any mixture costs the same; 0, instance
+            normalization alone, costs slightly less. docs/settling.md explains why ½.
+        start: share of the epochs after which settling begins, from 0 to below 1.
+        stop: share of the epochs after which it ends, from `start` to below 1.
+        batch_size: samples per batch, for arrays; 32 by default.
         verbose: whether to print what is settled.
 
     Attributes:
         settled: a list of what was settled, which prints as a table.
-        steps: the cost and the metrics before and after each round. Both lists begin anew with each
-            `fit`, and hold what happened in this process.
+        steps: the cost and the metrics before and after each round. Each `fit` resets both lists;
+            they cover only this process.
 
     Raises:
-        TypeError: `data` is a generator, which can be read once, has no targets, or never ends.
+        TypeError: `data` is a generator, which can be read only once, has no targets, or never
+            ends.
         ValueError: an argument is out of its range; when training begins, the model has no built
             BIN layer or calls one in a loop or compiled function inside it, or `start` and `stop`
             leave no epoch after which to settle; in a round, the loss is not finite.
@@ -127,7 +128,7 @@ class SettleRho(keras.callbacks.Callback):
         self.steps: list[Step] = []
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Checks that there is something to settle, and an epoch to do it after."""
+        """Checks that there is something to settle, and an epoch after which to settle it."""
         model = self.model
         self._rounds = self._planned()
         normalization_layers(model)
@@ -136,7 +137,7 @@ class SettleRho(keras.callbacks.Callback):
         self.settled, self.steps = SettledLayers(), []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Goes on with what a training that began before has settled, or was to settle."""
+        """Continues with what earlier training has settled, or should have settled."""
         if not self._training_begins:
             return
         self._training_begins = False
@@ -157,7 +158,7 @@ class SettleRho(keras.callbacks.Callback):
             self._settle(model, due[-1])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Settles layers, if a round is due, and adds the cost that is left to the logs."""
+        """Settles layers if a round is due, and adds the remaining cost to the logs."""
         model, finished = self.model, epoch + 1
         if finished in self._rounds:
             self._settle(model, finished)
@@ -165,7 +166,7 @@ class SettleRho(keras.callbacks.Callback):
             logs["rho/cost"] = cost_left(self._costs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Puts settled gates back where averages of weights have moved them."""
+        """Resets settled gates if weight averaging has moved them."""
         for layer in filter(is_settled, self._costs):
             put_back(layer, self.model.optimizer)
         if not self._done:
@@ -177,10 +178,10 @@ class SettleRho(keras.callbacks.Callback):
             )
 
     def plot(self, metric: str = "loss") -> "Figure":
-        """Draws the loss or another metric, with the statistics of batches, over the serving cost.
+        """Plots the loss or another metric, with batch statistics, over the serving cost.
 
         Args:
-            metric: what `model.evaluate` returns by this name, such as "accuracy".
+            metric: name of a metric that `model.evaluate` returns, such as "accuracy".
 
         Returns:
             A `matplotlib.figure.Figure`: two points for each round, before and after it.
@@ -192,7 +193,7 @@ class SettleRho(keras.callbacks.Callback):
         return plot_steps(self.steps, metric)
 
     def _planned(self) -> dict[int, Goal]:
-        """Returns what each round may leave, by the number of epochs that are finished then."""
+        """Returns the goal of each round, by the number of finished epochs at that time."""
         epochs = self.params["epochs"]
         # Rounded, as 0.28 * 25 is a little more than 7.
         first = max(1, math.ceil(round(self._start * epochs, 6)))
@@ -200,7 +201,7 @@ class SettleRho(keras.callbacks.Callback):
         numbers = range(first, last + 1) or range(first, min(first + 1, epochs))
         if not numbers:
             raise ValueError(
-                "There must be an epoch to learn before gates settle, and one after; lower "
+                "There must be an epoch of learning before gates settle, and one after; lower "
                 "`start`, or train for 2 epochs or more. "
                 f"Received: start={self._start!r}, epochs={epochs}"
             )

@@ -1,4 +1,4 @@
-"""Checking what is given to settle gates with."""
+"""Checking the arguments for settling gates."""
 
 import math
 from collections.abc import Iterator
@@ -26,18 +26,18 @@ def check_compiled(model: keras.Model) -> None:
 
 
 def check_data(data: Any) -> None:
-    """Checks that data are of a kind that can be evaluated on more than once.
+    """Checks that a model can be evaluated on data more than once.
 
     Raises:
         TypeError: they are a generator, have no targets, or never end.
-        ValueError: they are a tuple of another length.
+        ValueError: they are a tuple of the wrong length.
     """
     if isinstance(data, tuple) and len(data) not in (2, 3):
         raise ValueError(
             "A tuple must be `(x, y)` or `(x, y, sample_weight)`. "
             f"Received: data of {len(data)} parts"
         )
-    cardinality = getattr(data, "cardinality", int)  # -1 is that of a dataset without an end
+    cardinality = getattr(data, "cardinality", int)  # -1 is that of an infinite dataset
     endless = int(cardinality()) == -1 or getattr(data, "num_batches", 0) is None
     if (
         isinstance(data, (Iterator, list, dict))
@@ -47,8 +47,8 @@ def check_data(data: Any) -> None:
     ):
         raise TypeError(
             "`data` must be `(x, y)`, `(x, y, sample_weight)`, or batches of them that end and can "
-            "be read more than once, such as a tf.data.Dataset or keras.utils.PyDataset; make "
-            f"arrays of a generator. Received: {'endless ' * endless}data of type "
+            "be read more than once, such as a tf.data.Dataset or keras.utils.PyDataset; convert "
+            f"a generator to arrays. Received: {'endless ' * endless}data of type "
             f"{type(data).__name__}"
         )
 

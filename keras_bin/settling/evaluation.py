@@ -16,16 +16,16 @@ Evaluate = Callable[[], dict[str, float]]
 
 @contextlib.contextmanager
 def evaluation(model: keras.Model, data: Any, batch_size: int | None = None) -> Iterator[Evaluate]:
-    """Yields a function that evaluates a model, whose normalization layers use batch statistics.
+    """Yields a function that evaluates a model whose normalization layers use batch statistics.
 
-    So the moving statistics need not follow what is changed meanwhile, such as rho. Otherwise the
-    model runs in inference mode. After the `with` block, weights and states are as before.
+    So the moving statistics need not match what changes in the meantime, such as rho. Otherwise,
+    the model runs in inference mode. After the `with` block, weights and states are as before.
 
     Args:
         model: a compiled model.
-        data: `(x, y)` or `(x, y, sample_weight)`, or what `keras.Model.evaluate` takes as `x` and
-            can be read more than once.
-        batch_size: samples in a batch, for arrays.
+        data: `(x, y)` or `(x, y, sample_weight)`, or anything that `keras.Model.evaluate` accepts
+            as `x` and that can be read more than once.
+        batch_size: samples per batch, for arrays.
 
     Raises:
         TypeError: `model` is not a `keras.Model`.
@@ -53,7 +53,7 @@ def evaluation(model: keras.Model, data: Any, batch_size: int | None = None) -> 
         return {name: float(value) for name, value in results.items()}
 
     with restored(model), _metrics_restored(model), measured(layers):
-        # Past Keras's own `__setattr__`, which tracks what is set.
+        # This bypasses Keras's own `__setattr__`, which tracks what is set.
         object.__setattr__(model, "test_step", test_step)
         model.test_function = None
         try:
@@ -67,7 +67,7 @@ def evaluation(model: keras.Model, data: Any, batch_size: int | None = None) -> 
 
 @contextlib.contextmanager
 def _metrics_restored(model: keras.Model) -> Iterator[None]:
-    """Restores the model's own metrics, the tracker of its loss among them."""
+    """Restores the model's own metrics, including its loss tracker."""
     variables = [variable for metric in model.metrics for variable in metric.variables]
     before = [array(variable) for variable in variables]
     try:
@@ -78,11 +78,11 @@ def _metrics_restored(model: keras.Model) -> Iterator[None]:
 
 
 def passed_as(data: Any) -> dict[str, Any]:
-    """Returns the arguments of `fit` and `evaluate` that data are."""
+    """Returns data as arguments of `fit` and `evaluate`."""
     parts = data if isinstance(data, tuple) else (data,)
     return dict(zip(("x", "y", "sample_weight")[: len(parts)], parts, strict=True))
 
 
 def inputs_of(data: Any) -> Any:
-    """Returns what `keras.Model.predict` takes, of data for an evaluation."""
+    """Returns the part of evaluation data that `keras.Model.predict` takes."""
     return data[0] if isinstance(data, tuple) else data

@@ -13,11 +13,12 @@ class Goal(NamedTuple):
 
     Attributes:
         max_cost: what the layers that are not settled at 1 may cost, from 0 to 1.
-        at_least_one: whether the layer that is worth most for what it costs may cost more.
-        max_increase: never a layer that alone raises the loss by more than this share of it.
-        free_increase: in any case a layer that raises it by no more than this share.
-        keep: where the gates of the layers that stay are settled in the last round, from 0 to 1,
-            or None if they learn on.
+        at_least_one: whether the layer that is worth most for its cost may cost more.
+        max_increase: a layer that alone raises the loss by more than this share of it is never
+            settled at 1.
+        free_increase: a layer that raises it by no more than this share is always settled at 1.
+        keep: value at which the gates of the layers that stay are settled in the last round, from
+            0 to 1, or None if they keep learning.
     """
 
     max_cost: float
@@ -27,7 +28,7 @@ class Goal(NamedTuple):
     keep: float | None
 
     def in_rounds(self, number: int) -> "list[Goal]":
-        """Returns the goals of a number of rounds: what may be left falls in equal steps.
+        """Returns the goals of a number of rounds: the allowed cost falls in equal steps.
 
         All but the last settle no more than they must.
         """
@@ -41,7 +42,7 @@ class Goal(NamedTuple):
 
 
 def make_goal(max_cost: Any, max_increase: Any, free_increase: Any, keep: Any) -> Goal:
-    """Makes a goal of the arguments of `keras_bin.SettleRho`.
+    """Makes a goal from the arguments of `keras_bin.SettleRho`.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -64,7 +65,7 @@ def make_goal(max_cost: Any, max_increase: Any, free_increase: Any, keep: Any) -
         )
     if keep is not None and not (is_number(keep) and 0 <= keep <= 1):
         raise ValueError(
-            "`keep` must be a value of rho in [0, 1], or None to let gates learn on. "
+            "`keep` must be a value of rho in [0, 1], or None to let gates keep learning. "
             f"Received: keep={keep!r}"
         )
     return Goal(

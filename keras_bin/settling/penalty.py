@@ -1,4 +1,4 @@
-"""A regularizer that draws gates towards batch normalization, which costs nothing when served."""
+"""A regularizer that pulls gates toward batch normalization, which costs nothing to serve."""
 
 import math
 from typing import Any
@@ -11,19 +11,20 @@ from keras_bin.settling.checks import is_number
 
 @keras.saving.register_keras_serializable(package="keras_bin")
 class InstancePenalty(keras.regularizers.Regularizer):
-    """Adds what the instance branch of a layer is to cost to the loss: `strength * sum(1 - rho)`.
+    """Adds a cost for a layer's instance branch to the loss: `strength * sum(1 - rho)`.
 
-    Its gradient is `-strength` for each gate, wherever that is: a gate rises to 1 if the loss would
-    fall by less than `strength` for each unit that it goes down. `keras_bin.BINModel` multiplies
-    rho's whole step, and so both parts of its gradient, by `rho_gradient_scale`: gates move ten
-    times as fast, and come to rest where they would without it.
+    Its gradient is `-strength` for each gate, whatever the gate's value: a gate rises to 1 if
+    lowering it would reduce the loss by less than `strength` per unit. `keras_bin.BINModel`
+    multiplies rho's whole step, and so both parts of its gradient, by `rho_gradient_scale`: by
+    default, gates move ten times as fast, and come to rest where they would without it.
 
-    A layer pays when it is served as long as one gate is below 1, and a penalty rarely takes the
-    last ones there: `keras_bin.SettleRho` does. The two can be used together.
+    A layer has its serving cost as long as one of its gates is below 1, and a penalty rarely moves
+    the last ones to 1; `keras_bin.SettleRho` does. The two can be used together.
 
     Args:
-        strength: in units of the loss per gate, finite and 0 or more. To weigh layers by what they
-            cost, multiply it by `cost / channels` of `keras_bin.rho_worth`; docs/settling.md does.
+        strength: in units of the loss per gate, finite and 0 or more. To weight layers by their
+            cost, multiply it by `cost / channels` of `keras_bin.rho_worth`; docs/settling.md shows
+            how.
 
     Raises:
         ValueError: `strength` is out of its range.

@@ -1,4 +1,4 @@
-"""A picture of what settling saves and costs."""
+"""A plot of what settling saves and costs."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 def plot_steps(steps: Sequence[Step], metric: str) -> "Figure":
-    """Draws a metric over the cost of serving; see `keras_bin.SettleRho.plot`."""
+    """Plots a metric over the serving cost; see `keras_bin.SettleRho.plot`."""
     if not steps:
         raise ValueError(
-            "A round of settling must be finished in this process to be plotted; train past "
+            "A round of settling must have finished in this process to be plotted; train past "
             "`start`. Received: no round"
         )
     if metric not in steps[0].metrics:
         raise ValueError(
-            "`metric` must be what `evaluate` returns; compile the model with it, or choose "
+            "`metric` must be one that `evaluate` returns; compile the model with it, or choose "
             f"another. Received: metric={metric!r}, with {sorted(steps[0].metrics)}"
         )
     figure = new_picture("SettleRho.plot")

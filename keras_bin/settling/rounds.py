@@ -1,4 +1,4 @@
-"""One round of settling: which layers go to an end, and what that does."""
+"""One round of settling: which layers are settled, and what that changes."""
 
 import math
 from collections.abc import Mapping
@@ -22,13 +22,12 @@ class SettledLayer(NamedTuple):
     """A BIN layer whose gates were settled.
 
     Attributes:
-        epoch: number of epochs that were finished then.
-        layer: path of the layer, with a number where another layer has the same path.
+        epoch: number of finished epochs at that time.
+        layer: path of the layer, with a number if another layer has the same path.
         cost: share of the elements of all BIN layers that reach this one, from 0 to 1.
         mean: mean of its gates before, from 0 to 1.
-        change: change of the loss with the gates of this layer alone at that value, when it was
-            settled.
-        value: where they are settled, from 0 to 1.
+        change: change in the loss, measured then, if only this layer's gates have that value.
+        value: value at which the gates are settled, from 0 to 1.
 
     Example:
     >>> import keras_bin
@@ -46,7 +45,7 @@ class SettledLayer(NamedTuple):
 
 
 class SettledLayers(TableList[SettledLayer]):
-    """A list of the layers that were settled, in the order in which they were."""
+    """A list of the settled layers, in the order in which they were settled."""
 
     def table(self) -> Table:
         """Returns the table."""
@@ -69,12 +68,12 @@ class SettledLayers(TableList[SettledLayer]):
 
 
 class Step(NamedTuple):
-    """What a model is and costs at one time of its settling.
+    """The cost and metrics of a model at one point of its settling.
 
     Attributes:
         epoch: number of finished epochs.
         cost: share of the elements that reach a layer with a gate below 1, from 0 to 1.
-        metrics: what `evaluate` returns, with the statistics of batches.
+        metrics: what `evaluate` returns, with batch statistics.
     """
 
     epoch: int
@@ -95,10 +94,10 @@ def settle_layers(
     last: bool,
     batch_size: int | None,
 ) -> tuple[list[Step], SettledLayers]:
-    """Settles the layers at 1 whose instance branch is worth least for what it costs.
+    """Settles at 1 the layers whose instance branch is worth least for its cost.
 
-    In the last round, those that stay are settled, too, at `goal.keep`. Layers whose rho is frozen
-    are left alone.
+    In the last round, the others are settled, too, at `goal.keep`. Layers whose rho is frozen are
+    left alone.
 
     Args:
         model: a compiled model; the gates of some of its layers change.
@@ -155,7 +154,7 @@ def cost_left(costs: Costs) -> float:
 def _check_finite(loss: float, model: keras.Model) -> None:
     if not math.isfinite(loss):
         raise ValueError(
-            "The loss must be finite to tell what layers are worth; training has diverged, so "
+            "The loss must be finite to measure what layers are worth; training has diverged, so "
             f"lower the learning rate. Received: loss={loss}, of model {model.name!r}"
         )
 
@@ -163,13 +162,13 @@ def _check_finite(loss: float, model: keras.Model) -> None:
 def _not_kept(
     changes: Mapping[BatchInstanceNormalization, float], costs: Costs, goal: Goal, scale: float
 ) -> list[BatchInstanceNormalization]:
-    """Returns what to settle at 1, first what is worth least for what it costs."""
+    """Returns the layers to settle at 1, those worth least for their cost first."""
     order = sorted(changes, key=lambda layer: changes[layer] / costs[layer])
     cost = 0.0
     kept: set[BatchInstanceNormalization] = set()
     for layer in reversed(order):
         increase = changes[layer] / scale
-        # With a little room for the rounding of sums of shares.
+        # With a little room for rounding in the sum of shares.
         fits = cost + costs[layer] <= goal.max_cost + 1e-9 or (goal.at_least_one and not kept)
         if increase > goal.max_increase or (increase > goal.free_increase and fits):
             kept.add(layer)
@@ -178,7 +177,7 @@ def _not_kept(
 
 
 def described(steps: list[Step], settled: SettledLayers) -> str:
-    """Says in lines what a round did."""
+    """Describes what a round did, in lines of text."""
     before, after = steps
     changes = [
         f"{name} {value:.4g} to {after.metrics[name]:.4g}" for name, value in before.metrics.items()

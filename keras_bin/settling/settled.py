@@ -1,4 +1,4 @@
-"""Layers whose gates are settled: all at one value, where training leaves them."""
+"""Layers whose gates are settled: all at one value, which training does not change."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from keras_bin.training.rho_update import leaf_optimizers
 
 
 def is_at(layer: BatchInstanceNormalization, value: float) -> bool:
-    """Tells whether all gates of a layer have a value, in their own precision."""
+    """Tells whether all gates of a layer equal a value, in their own precision."""
     rho = array(layer.rho)
     return bool(np.all(rho == np.asarray(value, rho.dtype)))
 
@@ -24,12 +24,12 @@ def settle(
 ) -> None:
     """Sets the gates of a layer to one value, and keeps them there.
 
-    A train function that was made before does not know it: make it anew.
+    A train function that was made before does not know about this: make a new one.
 
     Args:
         layer: the layer.
         value: from 0 to 1.
-        optimizer: what trains the layer, whose moving average of rho follows at once.
+        optimizer: the optimizer that trains the layer; its moving average of rho is set, too.
     """
     layer.rho_constraint = SettledRho(value)
     layer.rho.constraint = RhoConstraint(layer.rho_constraint)
@@ -39,7 +39,7 @@ def settle(
 def put_back(
     layer: BatchInstanceNormalization, optimizer: keras.optimizers.Optimizer | None
 ) -> None:
-    """Sets the gates of a settled layer, and their moving average, to where they are settled."""
+    """Resets the gates of a settled layer, and their moving average, to their settled value."""
     value = np.array(layer.rho_constraint(array(layer.rho)))
     layer.rho.assign(value)
     for leaf in leaf_optimizers(optimizer) if optimizer is not None else ():

@@ -30,33 +30,33 @@ def settle_rho(
     batch_size: int | None = None,
     verbose: bool = True,
 ) -> SettledLayers:
-    """Settles the gates of a trained model, so that little is left to serve.
+    """Settles the gates of a trained model, so that it costs little to serve.
 
     It does what `keras_bin.SettleRho` does while a model trains: round by round, the layers whose
-    instance branch is worth least for what it costs get gates of 1. After each round that settles
+    instance branch is worth least for its cost get gates of 1. After each round that settles
     something, the model is trained for `epochs`, so that all other weights adapt, and the moving
-    statistics are computed anew (`keras_bin.recalibrate`). It changes the model;
-    `keras_bin.rho_worth` tells before what each layer is worth.
+    statistics are recomputed (`keras_bin.recalibrate`). The model itself changes; call
+    `keras_bin.rho_worth` first to see what each layer is worth.
 
-    Compile the model with the learning rate for that: a tenth of the one it was trained with is a
-    start. One that a schedule has brought to 0 changes nothing.
+    Compile the model with a learning rate for this: a tenth of the one it was trained with is a
+    good start. A rate that a schedule has brought to 0 changes nothing.
 
     Args:
         model: a trained and compiled model; its weights change.
-        data: on which it is measured what layers are worth; see `keras_bin.SettleRho`.
+        data: data for measuring what layers are worth; see `keras_bin.SettleRho`.
         max_cost: see `keras_bin.SettleRho`.
         max_increase: see `keras_bin.SettleRho`.
         free_increase: see `keras_bin.SettleRho`.
-        keep: see `keras_bin.SettleRho`; by default gates that are left stay as they learned.
-        rounds: in how many steps the cost falls to `max_cost`, at least 1.
-        epochs: passes over `training_data` after each round; 0 leaves the weights.
-        training_data: to adapt to, and to compute statistics from; the same kinds as `data`, which
-            it is by default.
-        batch_size: samples in a batch, for arrays; 32 by default.
+        keep: see `keras_bin.SettleRho`; by default, the remaining gates are not settled.
+        rounds: number of steps in which the cost falls to `max_cost`, at least 1.
+        epochs: passes over `training_data` after each round; 0 means no training.
+        training_data: data for training and for the moving statistics, of the same kinds as `data`;
+            by default `data` itself.
+        batch_size: samples per batch, for arrays; 32 by default.
         verbose: whether to print what is settled, and the progress of training.
 
     Returns:
-        What was settled, in a list that prints and shows as a table.
+        A list of what was settled. It prints, and displays in a notebook, as a table.
 
     Raises:
         TypeError: `model` is not a `keras.Model`, or data are a generator, have no targets, or

@@ -20,13 +20,13 @@ class RhoWorth(NamedTuple):
     """What the branches of one BIN layer are worth, and what its statistics cost to serve.
 
     Attributes:
-        layer: path of the layer, with a number where another layer has the same path.
+        layer: path of the layer, with a number if another layer has the same path.
         channels: number of its channels, one gate each.
         mean: mean of its gates, from 0 (instance normalization) to 1 (batch normalization).
         cost: share of the elements of all BIN layers that reach this one, from 0 to 1. A layer with
-            a gate below 1 reads them for statistics of each sample, when it is served.
-        without_instance: change of the metric if all gates of this layer were 1.
-        without_batch: change of the metric if all gates of this layer were 0.
+            a gate below 1 reads them for the statistics of each sample when it is served.
+        without_instance: change in the metric if all gates of this layer were 1.
+        without_batch: change in the metric if all gates of this layer were 0.
 
     Example:
     >>> import keras_bin
@@ -46,7 +46,7 @@ class RhoWorths(TableList[RhoWorth]):
     """A list with a `RhoWorth` for each BIN layer, from input to output.
 
     Attributes:
-        metric: what the changes are changes of.
+        metric: name of the metric whose changes are listed.
         value: the metric of the model as it is.
     """
 
@@ -78,17 +78,17 @@ class RhoWorths(TableList[RhoWorth]):
 def rho_worth(
     model: keras.Model, data: Any, *, metric: str = "loss", batch_size: int | None = None
 ) -> RhoWorths:
-    """Measures what each branch of each BIN layer is worth, and leaves the model as it is.
+    """Measures what each branch of each BIN layer is worth, without changing the model.
 
-    The model is evaluated with the gates of one layer at 1, where it is batch normalization, then
-    at 0, where it is instance normalization; then those of the next. It runs in inference mode, but
-    normalization layers use the statistics of each batch, as in training: moving statistics would
-    be wrong for what the layers before one then compute. The loss
-    includes penalties of weights.
+    The model is evaluated with the gates of one layer at 1 (batch normalization), then at 0
+    (instance normalization), then with those of the next layer, and so on. It runs in inference
+    mode, but normalization layers use the statistics of each batch, as in training: their moving
+    statistics would not match the changed outputs of earlier layers. The loss includes weight
+    penalties.
 
     The cost of a layer is the number of elements of a sample that reach it, as a share of those of
-    all BIN layers. A layer with all gates at 1 costs nothing when it is served: the convolution
-    before it takes it in, or costs a multiply-add.
+    all BIN layers. A layer with all gates at 1 costs next to nothing to serve: the convolution
+    before it absorbs it, or it remains as a multiply-add.
 
     It takes as long as `2 * layers + 1` evaluations.
 
@@ -96,16 +96,16 @@ def rho_worth(
         model: a compiled model with BIN layers that are built.
         data: `(x, y)` or `(x, y, sample_weight)`, or batches of these as a `tf.data.Dataset`,
             `keras.utils.PyDataset` or `torch.utils.data.DataLoader`; a few hundred samples.
-        metric: what `model.evaluate` returns by this name.
-        batch_size: samples in a batch, for arrays; 32 by default.
+        metric: name of a metric that `model.evaluate` returns.
+        batch_size: samples per batch, for arrays; 32 by default.
 
     Returns:
-        A `RhoWorth` for each BIN layer that the model calls, from input to output, in a list that
-        prints and shows as a table.
+        A list with a `RhoWorth` for each BIN layer that the model calls, from input to output. It
+        prints, and displays in a notebook, as a table.
 
     Raises:
-        TypeError: `model` is not a `keras.Model`, or `data` is a generator, which can be read once,
-            has no targets, or never ends.
+        TypeError: `model` is not a `keras.Model`, or `data` is a generator, which can be read only
+            once, has no targets, or never ends.
         ValueError: the model is not compiled, has no built BIN layer, or calls one in a loop or
             compiled function inside the model; or it has no such metric.
 
@@ -141,11 +141,11 @@ def rho_worth(
 def serving_costs(
     model: keras.Model, data: Any, batch_size: int | None = None
 ) -> dict[BatchInstanceNormalization, float]:
-    """Returns for each BIN layer that is called its share of the elements of all, in order."""
+    """Returns each called BIN layer's share of the elements of all of them, in order."""
     layers = [layer for layer in bin_layers(model) if layer.built]
     if not layers:
         raise ValueError(
-            "`model` must hold at least one built BatchInstanceNormalization layer; build it "
+            "`model` must contain at least one built BatchInstanceNormalization layer; build it "
             f"first, or check that it is the BIN model. Received: model={model.name!r}"
         )
     pools = pooled_statistics(
@@ -155,8 +155,8 @@ def serving_costs(
     elements = {layer: count for layer, count in counts.items() if count}
     if not elements:
         raise ValueError(
-            "`model` must call a BIN layer in inference mode, on elements that no mask leaves out; "
-            "check that the layers are part of what it computes, and masks. "
+            "`model` must call a BIN layer in inference mode, on elements that no mask excludes; "
+            "check the masks, and that the layers are part of what it computes. "
             f"Received: model={model.name!r}, which calls none"
         )
     total = sum(elements.values())
@@ -164,7 +164,7 @@ def serving_costs(
 
 
 def layer_names(model: keras.Model) -> dict[BatchInstanceNormalization, str]:
-    """Returns the name of each built BIN layer, as `keras_bin.rho_summary` has it."""
+    """Returns the name of each built BIN layer, as in `keras_bin.rho_summary`."""
     layers = [layer for layer in bin_layers(model) if layer.rho is not None]
     return dict(zip(layers, named_gates(model), strict=True))
 
@@ -172,7 +172,7 @@ def layer_names(model: keras.Model) -> dict[BatchInstanceNormalization, str]:
 def evaluated_at(
     evaluate: Evaluate, layer: BatchInstanceNormalization, end: float
 ) -> dict[str, float]:
-    """Evaluates with the gates of a layer at an end, and puts them back."""
+    """Evaluates with the gates of a layer at one value, and restores them."""
     rho = array(layer.rho)
     layer.rho.assign(np.full_like(rho, end))
     try:
@@ -184,7 +184,7 @@ def evaluated_at(
 def _metric(results: dict[str, float], metric: str) -> float:
     if metric not in results:
         raise ValueError(
-            "`metric` must be what `evaluate` returns; compile the model with it, or choose "
+            "`metric` must be one that `evaluate` returns; compile the model with it, or choose "
             f"another. Received: metric={metric!r}, with {sorted(results)}"
         )
     return results[metric]

@@ -1,1 +1,1 @@
-"""Weights of PyTorch's normalizations in Keras layers."""
+"""Weights of PyTorch's normalization layers in Keras layers."""

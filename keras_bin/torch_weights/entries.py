@@ -24,8 +24,8 @@ class ChannelWeights(NamedTuple):
 def normalizations(state_dict: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns the entries of each normalization by their names below its prefix.
 
-    A normalization is a module with running statistics or a gate. Branches of their own, `bat_n`
-    and `ins_n` of MetaBIN and `BN` beside `IN`, belong to the module that holds them.
+    A normalization is a module with running statistics or a gate. Branches that are modules,
+    `bat_n` and `ins_n` of MetaBIN and `BN` beside `IN`, belong to the module that contains them.
 
     Args:
         state_dict: a state dict, or a checkpoint that holds one under "state_dict" or "model".
@@ -84,17 +84,17 @@ def _key(prefix: str, name: str) -> str:
 
 
 def channel_weights(prefix: str, entries: Mapping[str, Any], channels: int) -> ChannelWeights:
-    """Computes the weights of the BIN layer that does what a PyTorch normalization does.
+    """Computes the weights of the BIN layer that computes the same as a PyTorch normalization.
 
     The normalization has a batch branch `x_batch * w + b`, an instance branch
-    `x_instance * v + c`, and a gate `g` between them. If `w` and `v` have one sign, BIN with
+    `x_instance * v + c`, and a gate `g` between them. If `w` and `v` have the same sign, BIN with
 
         gamma = g * w + (1 - g) * v
         rho   = g * w / gamma
         beta  = g * b + (1 - g) * c
 
     computes the same. The authors' branches share scale and offset, so gamma = w, rho = g and
-    beta = b; MetaBIN's have their own. Where some channels take the batch branch and the rest the
+    beta = b; MetaBIN's have their own. If some channels take the batch branch and the rest the
     instance branch, `g` is 1 or 0. A missing gate is 1, missing scales are 1 and missing offsets 0.
 
     Args:
@@ -106,7 +106,7 @@ def channel_weights(prefix: str, entries: Mapping[str, Any], channels: int) -> C
         The weights; `moving_variance` is `running_var`, unbiased as in PyTorch.
 
     Raises:
-        ValueError: an entry is unknown, missing, not finite, out of range or of another shape, or
+        ValueError: an entry is unknown, missing, not finite, out of range or of a wrong shape, or
             the scales of the branches have opposite signs.
     """
     read = _Reader(prefix, entries)
@@ -137,7 +137,7 @@ def channel_weights(prefix: str, entries: Mapping[str, Any], channels: int) -> C
 
 
 def _branches(entries: Mapping[str, Any]) -> tuple[str, str]:
-    """Returns what the names of the two branches' entries begin with."""
+    """Returns the prefixes of the two branches' entries."""
     for batch, instance in (("bat_n.", "ins_n."), ("BN.", "IN.")):
         if any(name.startswith((batch, instance)) for name in entries):
             return batch, instance
@@ -155,9 +155,9 @@ class _Reader:
     def __call__(
         self, name: str, channels: NDArray[np.bool_], default: float | None = None
     ) -> Array:
-        """Returns an entry that holds values of some channels, and its default in the others.
+        """Returns an entry that holds values for some channels, with the default in the others.
 
-        Without a default, the entry must be there.
+        Without a default, the entry must exist.
         """
         values = np.full(channels.shape, 0.0 if default is None else default)
         if name in self.entries or default is None:
@@ -172,13 +172,13 @@ class _Reader:
         array = self._array(name)
         if array.size != size:
             raise ValueError(
-                "An entry must hold one value per channel; check that the layer has the channels "
-                f"of the PyTorch module. Received: {_key(self.prefix, name)} of shape "
+                "An entry must hold one value per channel; check that the layer has as many "
+                f"channels as the PyTorch module. Received: {_key(self.prefix, name)} of shape "
                 f"{array.shape} for {size} channels"
             )
         if not np.isfinite(array).all():
             raise ValueError(
-                "Entries must be finite; the checkpoint is of a diverged training. "
+                "Entries must be finite; the checkpoint is from training that diverged. "
                 f"Received: {_key(self.prefix, name)} with "
                 f"{np.count_nonzero(~np.isfinite(array))} of {size} values not finite"
             )
@@ -188,8 +188,8 @@ class _Reader:
         key = _key(self.prefix, name)
         if name not in self.entries:
             raise ValueError(
-                f"A normalization needs `{name}`; one without running statistics takes those of "
-                "the batch at inference too, which no layer of Keras does. "
+                f"A normalization needs `{name}`; one without running statistics uses those of "
+                "the batch at inference too, which no Keras layer does. "
                 f"Received: {self.prefix or 'the state dict'} with {', '.join(self.entries)}"
             )
         self.read.add(name)
@@ -210,12 +210,12 @@ class _Reader:
             ) from error
 
     def check_nothing_is_left(self) -> None:
-        """Refuses entries that were not read."""
+        """Rejects entries that were not read."""
         left = sorted(self.entries.keys() - self.read)
         if left:
             raise ValueError(
-                "These entries belong to another kind of normalization than batch normalization, "
-                "BIN or MetaBIN; leave it out with `names`, as in names={'bn1': None}. "
+                "These entries belong to a normalization other than batch normalization, BIN or "
+                "MetaBIN; leave it out with `names`, as in names={'bn1': None}. "
                 f"Received: {', '.join(_key(self.prefix, name) for name in left)}"
             )
 
@@ -224,20 +224,20 @@ def _check_gate(prefix: str, gate: Array) -> None:
     outside = np.count_nonzero((gate < 0) | (gate > 1))
     if outside:
         raise ValueError(
-            "Gates must be in [0, 1], to which training in the paper clips them; clip those of "
-            "the state dict, with `gate.clamp_(0, 1)`, if that is what you want. Received: "
+            "Gates must be in [0, 1], as training in the paper clips them; clip those of the "
+            "state dict, with `gate.clamp_(0, 1)`, if that is what you want. Received: "
             f"{_key(prefix, 'gate')} from {gate.min()} to {gate.max()}, {outside} outside"
         )
 
 
 def _common_scale(prefix: str, gate: Array, batch: Array, instance: Array) -> tuple[Array, Array]:
-    """Returns gamma and rho where the two branches have scales of their own."""
+    """Returns gamma and rho for two branches that have their own scales."""
     share, rest = gate * batch, (1 - gate) * instance
     opposite = np.flatnonzero(share * rest < 0)
     if opposite.size:
         raise ValueError(
-            "A BIN layer has one gamma for both branches, so their scales must have one sign in "
-            "each channel; leave the layer out with `names`, as in names={'bn1': None}, or set "
+            "A BIN layer has one gamma for both branches, so their scales must have the same sign "
+            "in each channel; leave the layer out with `names`, as in names={'bn1': None}, or set "
             "the smaller one to 0 in the state dict. Received: opposite signs in "
             f"{prefix or 'the state dict'}, channels {opposite.tolist()}"
         )
@@ -247,5 +247,5 @@ def _common_scale(prefix: str, gate: Array, batch: Array, instance: Array) -> tu
 
 
 def _mixed(gate: Array, batch: Array, instance: Array) -> Array:
-    """Mixes values of both branches; equal ones stay as they are, to the last digit."""
+    """Mixes values of both branches; equal ones stay exactly as they are."""
     return np.where(batch == instance, batch, gate * batch + (1 - gate) * instance)

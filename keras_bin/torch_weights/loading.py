@@ -1,4 +1,4 @@
-"""Loading weights of PyTorch's normalizations into BIN layers and batch normalizations."""
+"""Loading weights of PyTorch's normalization layers into BIN and batch normalization layers."""
 
 import math
 import numbers
@@ -17,7 +17,7 @@ from keras_bin.torch_weights.names import Place, by_layer, match, places
 Names = Mapping[str, str | None] | Callable[[keras.layers.Layer], str | None]
 Count = float | Mapping[str, float] | Callable[[keras.layers.Layer], float]
 
-# What a layer computes with where it has no such weight.
+# What a layer computes with if it does not have the weight.
 _NEUTRAL = {"gamma": 1.0, "beta": 0.0, "rho": 1.0}
 
 
@@ -50,7 +50,7 @@ def load_torch_state_dict(
     names: Names | None = None,
     epsilon: float | None = 1e-5,
 ) -> LoadedTorchWeights:
-    """Loads normalizations of a PyTorch state dict into the BIN layers of a Keras model.
+    """Loads the normalization layers of a PyTorch state dict into the BIN layers of a Keras model.
 
     It reads the entries of the authors' implementation,
 
@@ -58,34 +58,36 @@ def load_torch_state_dict(
         bias   -> beta               running_var * (count - 1) / count -> moving_variance
         gate   -> rho
 
-    and of these, which compute the same as a BIN layer: batch normalization (rho = 1), MetaBIN's
-    layers whose branches have scales and offsets of their own, and layers that pass some channels
-    through batch and the rest through instance normalization. `keras.layers.BatchNormalization`
-    layers of the model are loaded too. Other layers, and everything else in the state dict, are
-    left alone. Either all that matches is assigned, or an error is raised and nothing is.
+    and those of other layers that compute the same as a BIN layer: batch normalization (rho = 1),
+    MetaBIN's layers, whose branches have their own scales and offsets, and layers that pass some
+    channels through batch and the rest through instance normalization. The model's
+    `keras.layers.BatchNormalization` layers are loaded too. Other layers, and everything else in
+    the state dict, are left alone. Either everything that matches is assigned, or an error is
+    raised and nothing is.
 
     PyTorch's `running_var` averages unbiased variances, Keras's `moving_variance` biased ones. The
-    correction is exact if every training batch had `count` elements per channel, but for what is
+    correction is exact if every training batch had `count` elements per channel, except for what is
     left of the initial variance.
 
-    A layer takes the entries whose prefix is the names of the layers around it and its own: `bn1`
-    inside `0` inside `layer1`, or a layer named `layer1_0_bn1`, takes `layer1.0.bn1.*`; `.`, `/`
-    and `_` count as the same. If there are none, its own name is enough where no longer prefix
-    ends with it. A BIN or batch normalization layer itself takes the only normalization there is.
+    A layer takes the entries whose prefix consists of the names of the layers around it and its
+    own name: `bn1` inside `0` inside `layer1`, or a layer named `layer1_0_bn1`, takes
+    `layer1.0.bn1.*`; `.`, `/` and `_` are treated as equal. If there are none, its own name is
+    enough, provided that no longer prefix ends with it. If `layer` is itself a BIN or batch
+    normalization layer, it takes the only normalization there is.
 
     Args:
         layer: a built model or layer.
-        state_dict: names to tensors or arrays of shape `(channels,)`; also a checkpoint that holds
-            them under "state_dict" or "model", and with `module.` before every key.
-        count: elements per channel of a training batch at that layer, `batch * height * width`
-            on the device that took the statistics, above 1. A number for all layers, or by layer:
-            a function of the layer, or a dict by the layer's name, path, or place (`layer1/0/bn1`).
-            `math.inf` keeps the unbiased variances; None does too, and warns.
+        state_dict: maps names to tensors or arrays of shape `(channels,)`; also a checkpoint that
+            holds them under "state_dict" or "model", or has `module.` before every key.
+        count: elements per channel of a training batch at a layer, `batch * height * width` on
+            the device that took the statistics, above 1. One number for all layers, or one per
+            layer: a function of the layer, or a dict by the layer's name, path, or place
+            (`layer1/0/bn1`). `math.inf` keeps the unbiased variances; None does too, and warns.
         names: prefixes of layers that are not found by name: a dict from a layer's name, path or
-            place to a prefix, or a function that takes a layer and returns one. None as prefix
+            place to a prefix, or a function that takes a layer and returns one. A prefix of None
             leaves the layer as it is.
-        epsilon: `eps` of the PyTorch layers, which a state dict does not hold; the layers that are
-            loaded must have the same. None leaves that unchecked.
+        epsilon: `eps` of the PyTorch layers, which a state dict does not contain; the layers that
+            are loaded must have the same. None skips this check.
 
     Returns:
         `LoadedTorchWeights`: what was loaded, and what was not matched on either side.
@@ -98,7 +100,7 @@ def load_torch_state_dict(
             1 in a batch normalization, no gamma for a weight); `count` or `names` is wrong.
 
     Warns:
-        UserWarning: variances stay unbiased, as `count` is missing; layers found no entries.
+        UserWarning: variances stay unbiased because `count` is missing, or layers match no entries.
 
     Example:
     >>> import keras, keras_bin, numpy
@@ -117,7 +119,7 @@ def load_torch_state_dict(
     [0.0, 0.75]
 
     Source: https://github.com/hyseob/Batch-Instance-Normalization and
-    https://github.com/bismex/MetaBIN, whose names of entries these are.
+    https://github.com/bismex/MetaBIN, which use these entry names.
     """
     found = normalizations(state_dict)
     layers = places(layer)
@@ -148,8 +150,8 @@ def load_torch_state_dict(
     if unmatched := [place.path for place in missing if id(place.layer) not in given]:
         warnings.warn(
             "Some layers match no entries and stay as they are; give their prefixes in `names`, or "
-            f"None as prefix. Received: no entries for {listed(unmatched)}, and no layers for "
-            f"{listed(unexpected)}",
+            "None to silence this warning. Received: no entries for "
+            f"{listed(unmatched)}, and no layers for {listed(unexpected)}",
             stacklevel=2,
         )
     return LoadedTorchWeights(
@@ -171,7 +173,7 @@ def _match(
     if not prefixes:
         raise ValueError(
             "No layer matches a normalization of the state dict; name layers after PyTorch's "
-            "modules, as `layer1_0_bn1` for `layer1.0.bn1`, or give prefixes in `names`. "
+            "modules, such as `layer1_0_bn1` for `layer1.0.bn1`, or give prefixes in `names`. "
             f"Received: layers {listed([place.path for place in layers])} and prefixes "
             f"{listed(found)}"
         )
@@ -194,7 +196,7 @@ def _check_layers(layers: list[Place], epsilon: float | None) -> None:
     ]
     if other:
         raise ValueError(
-            "Layers must have the `eps` of PyTorch's, or they compute something else. Keras's "
+            "Layers must have the `eps` of PyTorch's, or they compute something different. Keras's "
             f"default is 1e-3, PyTorch's 1e-5: build them with epsilon={epsilon}, or pass the "
             f"`epsilon` that the PyTorch layers had. Received: epsilon={epsilon} and "
             f"{listed(other)}"
@@ -223,7 +225,7 @@ def _assignments(
     """Returns a layer's variables with their new values, checked.
 
     Raises:
-        ValueError: the layer lacks a variable that has an effect, or its dtype lacks the range.
+        ValueError: the layer lacks a variable that has an effect, or its dtype cannot hold a value.
     """
     assignments = []
     for name, values in weights._asdict().items():

@@ -12,7 +12,7 @@ from keras_bin.messages import listed
 
 
 class Place(NamedTuple):
-    """A BIN or batch normalization layer, and where it stands in a model.
+    """A BIN or batch normalization layer, and where it is in a model.
 
     Attributes:
         layer: the layer.
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 def places(model: keras.layers.Layer) -> list[Place]:
     """Returns the places of the BIN and batch normalization layers of a model or layer, in order.
 
-    One that is such a layer itself has its name as trail.
+    If `model` is such a layer itself, its trail is its name.
     """
     found: dict[int, Place] = {}
     for layer, trail in [(model, model.name), *_trails(model, "")]:
@@ -71,7 +71,7 @@ def by_layer(
         if len(named) != 1:
             raise ValueError(
                 f"Keys of `{argument}` must name one BIN or batch normalization layer each, by its "
-                f"path or its name; a function of the layer tells layers of one name apart. "
+                f"path or its name; a function of the layer tells layers of the same name apart. "
                 f"Received: {argument}={{{key!r}: ...}}, which names {len(named)} of "
                 f"{listed([each.path for each in places])}"
             )
@@ -87,7 +87,7 @@ def match(
     Args:
         places: the layers.
         prefixes: all prefixes of the state dict.
-        given: prefixes that the user gave, by ids; None for a layer that is to be left alone.
+        given: prefixes that the user gave, by ids; None leaves a layer alone.
 
     Raises:
         ValueError: a given prefix is not in the state dict, or two layers have the same one.

@@ -1,1 +1,1 @@
-"""Training: the model, its train step, loops of one's own, and what they do to rho."""
+"""Training: the model, its train step, custom training loops, and what they do to rho."""

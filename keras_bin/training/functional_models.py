@@ -10,7 +10,7 @@ from keras_bin.keras_internals import Functional
 
 
 def check_graph_arguments(kwargs: dict[str, Any]) -> None:
-    """Refuses arguments that `keras.Model(inputs, outputs)` would ignore, such as misspelt ones."""
+    """Rejects arguments that `keras.Model(inputs, outputs)` would ignore, such as misspellings."""
     unknown = sorted(kwargs.keys() - {"inputs", "outputs", "name", "trainable"})
     if unknown:
         raise TypeError(
@@ -41,7 +41,7 @@ def functional_class(cls: Any, scale: float) -> Any:
         if "rho_gradient_scale" not in kwargs:
             self.rho_gradient_scale = scale
 
-    # Keras tells by its signature whether a constructor takes inputs and outputs.
+    # Keras looks at a constructor's signature to see whether it takes inputs and outputs.
     __init__.__signature__ = inspect.signature(cls.__init__)  # type: ignore[attr-defined]
     attributes = {"__module__": cls.__module__, "__init__": __init__, "_base_of_functional": cls}
     functional = type(cls.__name__, (cls, Functional), attributes)

@@ -1,4 +1,4 @@
-"""Training in loops of one's own: what an optimizer applies, with rho's steps scaled."""
+"""Custom training loops: applying gradients with rho's steps scaled."""
 
 import math
 import numbers
@@ -20,28 +20,28 @@ def apply_gradients(
 ) -> Any:
     """Applies gradients as `optimizer.apply_gradients` does, with the steps of rho scaled.
 
-    It is for loops of one's own: what `keras_bin.BINModel` does in `fit`, for the rho of every BIN
-    layer among the variables, under every optimizer of Keras but Ftrl. rho steps
-    `rho_gradient_scale` times as far as the optimizer lets it,
+    It is for custom training loops, and does what `keras_bin.BINModel` does in `fit`, for the rho
+    of every BIN layer among the variables, under every Keras optimizer except Ftrl. rho moves
+    `rho_gradient_scale` times as far as the optimizer would move it,
 
         rho = clip(start + rho_gradient_scale * (rho - start)),
 
     and is excluded from the optimizer's weight decay. All other variables are updated as by
     `optimizer.apply_gradients`. It works eagerly, in a `tf.function`, in the replica context of a
-    `tf.distribute` strategy, and in the `train_step` of a model. With JAX's transformations use
+    `tf.distribute` strategy, and in the `train_step` of a model. With JAX's transformations, use
     `keras_bin.stateless_apply`.
 
     Args:
-        optimizer: the optimizer of Keras that updates the variables.
+        optimizer: the Keras optimizer that updates the variables.
         gradients_and_variables: pairs of a gradient, or None, and its variable, such as
             `zip(gradients, model.trainable_variables)`.
-        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them.
+        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them unscaled.
 
     Returns:
         What `optimizer.apply_gradients` returns: the number of its calls.
 
     Raises:
-        TypeError: `optimizer` is not one of Keras, or a variable not a `keras.Variable`.
+        TypeError: `optimizer` is not a Keras optimizer, or a variable is not a `keras.Variable`.
         ValueError: `rho_gradient_scale` is not a finite number above 0, there are no pairs, or the
             optimizer is Ftrl, which recomputes weights from accumulators, so that the next step
             undoes a scaled one.
@@ -71,9 +71,9 @@ def apply_gradients(
     pairs = list(gradients_and_variables)
     gradients, variables = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     _check_variables(variables)
-    if not pairs:  # an optimizer that is built with none takes none later
+    if not pairs:  # an optimizer that is built without variables accepts none later
         raise ValueError(
-            "There must be a pair of a gradient and its variable; leave the step out where nothing "
+            "There must be a pair of a gradient and its variable; leave the step out if nothing "
             "is trained. Received: gradients_and_variables without a pair"
         )
     update = rho_update_of(optimizer, variables, rho_gradient_scale)
@@ -91,27 +91,27 @@ def stateless_apply(
 ) -> tuple[list[Any], list[Any]]:
     """Does what `optimizer.stateless_apply` does, with the steps of rho scaled.
 
-    It is `keras_bin.apply_gradients` for functions without side effects, such as JAX's
+    It is `keras_bin.apply_gradients` for functions without side effects, which JAX's
     transformations need. Keras's own `stateless_apply`, which it calls, does not run on TensorFlow.
 
     Args:
-        optimizer: an optimizer of Keras, built with the model's trainable variables.
+        optimizer: a Keras optimizer, built with the model's trainable variables.
         optimizer_variables: the values of `optimizer.variables`.
         gradients: the gradients, one for each trainable variable.
         trainable_variables: the values of the variables that the optimizer was built with.
-        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them.
+        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them unscaled.
 
     Returns:
         The new values of the trainable variables, and those of the optimizer's variables.
 
     Raises:
-        TypeError: `optimizer` is not one of Keras.
+        TypeError: `optimizer` is not a Keras optimizer.
         ValueError: see `keras_bin.apply_gradients`; or the optimizer is not built, or was built
             with other variables than those given.
 
     Example:
-    With JAX, for a `model`, an `optimizer` built with its trainable variables, and a function of
-    the model's values that returns a loss and the other values, `loss_of`:
+    With JAX, for a `model`, an `optimizer` built with its trainable variables, and a function
+    `loss_of` of the model's values that returns a loss and the other values:
     >>> import keras_bin
     >>> def train_step(state, images, labels):
     ...     import jax
@@ -153,13 +153,13 @@ def rho_update_of(
     variables: Sequence[keras.Variable],
     rho_gradient_scale: float,
 ) -> RhoUpdate:
-    """Builds an optimizer with variables, if it is not, and returns the update of their rhos."""
+    """Builds an optimizer with variables if needed, and returns the update of their rhos."""
     build(optimizer, variables)
     return RhoUpdate(optimizer, list(filter(is_rho, variables)), rho_gradient_scale)
 
 
 def build(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> None:
-    """Builds an optimizer with variables, if it is not built, outside of TensorFlow's traces."""
+    """Builds an optimizer with variables if needed, outside TensorFlow's traces."""
     if not optimizer.built:
         # ScheduleFreeAdamW copies the weights when it is built. Traced, the copy would come too
         # late for the first step, which would then start from 0 instead of the weights (Keras
@@ -184,8 +184,8 @@ def check_scale(scale: Any) -> None:
 def _check_optimizer(optimizer: Any) -> None:
     if not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TypeError(
-            "`optimizer` must be an optimizer of Keras, such as keras.optimizers.Adam(1e-3). Give "
-            "rho ten times the learning rate and no weight decay in any other, and clip it to "
+            "`optimizer` must be a Keras optimizer, such as keras.optimizers.Adam(1e-3). With any "
+            "other, give rho ten times the learning rate and no weight decay, and clip it to "
             f"[0, 1] after each step. Received: optimizer={optimizer!r}"
         )
 
@@ -194,7 +194,7 @@ def _check_variables(variables: Sequence[Any]) -> None:
     foreign = next((each for each in variables if not isinstance(each, keras.Variable)), None)
     if foreign is not None:
         raise TypeError(
-            "Variables must be those of Keras, such as model.trainable_variables: their values do "
+            "Variables must be Keras variables, such as model.trainable_variables: values alone do "
             f"not tell which are rho. Received: a variable of {type(foreign)}"
         )
 
@@ -202,7 +202,7 @@ def _check_variables(variables: Sequence[Any]) -> None:
 def _check_length(name: str, values: Sequence[Any], variables: Sequence[keras.Variable]) -> None:
     if len(values) != len(variables):
         raise ValueError(
-            f"`{name}` must be one for each of the variables that the optimizer holds, or was "
-            "built with. Make and build a new optimizer after weights were frozen or unfrozen. "
+            f"`{name}` must match the variables that the optimizer holds, or was built with, one "
+            "for one. Make and build a new optimizer after weights were frozen or unfrozen. "
             f"Received: {len(values)} {name} for {len(variables)} variables"
         )

@@ -34,35 +34,35 @@ class BINModel(keras.Model):
 
     rho's gradient is small wherever batch and instance statistics agree, so the paper gives
     it ten times the learning rate of the other weights, and no weight decay. `BINModel` does
-    both, for every BIN layer in it, under every optimizer of Keras but Ftrl:
+    both, for every BIN layer in it, under every Keras optimizer except Ftrl:
 
-    - Under SGD without clipping it multiplies rho's gradient by `rho_gradient_scale`.
-    - Other optimizers normalize the gradient's size (Adam and its relatives), or clip it. There
-      it scales the step itself: `rho = clip(start + rho_gradient_scale * (rho - start))`. Under
-      SGD both are the same. A custom optimizer must step from the current weight, in proportion
-      to its learning rate.
+    - Under SGD without clipping, it multiplies rho's gradient by `rho_gradient_scale`.
+    - Other optimizers normalize the gradient's size (Adam and its relatives), or clip it. Under
+      these, it scales the step itself: `rho = clip(start + rho_gradient_scale * (rho - start))`.
+      Under SGD, both are the same. A custom optimizer must step from the current weight, in
+      proportion to its learning rate.
     - rho is excluded from the optimizer's weight decay, and the optimizer's moving average
       of rho (`use_ema=True`) stays in [0, 1].
 
-    Otherwise it is a `keras.Model`: build it as `BINModel(inputs, outputs)` or subclass it, then
-    `compile`, `fit`, `save`. Files, configs, copies and clones keep `rho_gradient_scale`. Another
-    value, and another optimizer (`model.optimizer = ...`), count from the next step on. Only the
+    Otherwise, it is a `keras.Model`: build it as `BINModel(inputs, outputs)` or subclass it, then
+    `compile`, `fit`, `save`. Files, configs, copies and clones keep `rho_gradient_scale`. A new
+    value, or a new optimizer (`model.optimizer = ...`), takes effect from the next step. Only the
     model that is fitted scales rho's steps: a `BINModel` inside a plain `keras.Model` does not. A
-    custom `train_step` must call `super().train_step`, or `keras_bin.apply_gradients`. Where rho's
-    steps are not scaled, a `keras_bin.UnscaledRhoWarning` says so. `BINModel.from_model` makes one
-    of a model that exists.
+    custom `train_step` must call `super().train_step` or `keras_bin.apply_gradients`. If rho's
+    steps are not scaled, a `keras_bin.UnscaledRhoWarning` says so. `BINModel.from_model` makes a
+    `BINModel` from an existing model.
 
     Args:
         *args: as for `keras.Model`, for example `inputs, outputs`.
-        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 changes nothing.
+        rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them unscaled.
         **kwargs: as for `keras.Model`, for example `name`.
 
     Raises:
         TypeError: an argument is unknown.
         ValueError: `rho_gradient_scale` is not a finite number above 0; at `compile`, the
             optimizer is Ftrl, which recomputes weights from accumulators at every step, so
-            that the next step undoes a scaled one. A `MultiOptimizer` made of a function is
-            refused at the first step, when its optimizers become known.
+            that the next step undoes a scaled one. A `MultiOptimizer` made from a function is
+            rejected at the first step, when its optimizers become known.
 
     Example:
     >>> import keras, keras_bin
@@ -95,13 +95,13 @@ class BINModel(keras.Model):
 
     @classmethod
     def from_model(cls, model: keras.Model, rho_gradient_scale: float | None = None) -> "BINModel":
-        """Makes a `BINModel` of a Sequential, Functional or called subclassed model.
+        """Makes a `BINModel` from a Sequential, Functional or built subclassed model.
 
-        It has the same inputs, outputs and name, and the same layers: what one of the two learns,
+        It has the same inputs, outputs and name, and shares the layers: what one of the two learns,
         the other has learned. A subclassed model becomes its only layer. It is not compiled.
 
         Args:
-            model: the model, built, compiled or not; it stays as it is.
+            model: a built model, compiled or not; it does not change.
             rho_gradient_scale: factor of rho's steps; by default that of `model` if it is a
                 `BINModel`, 10 otherwise.
 
@@ -109,8 +109,8 @@ class BINModel(keras.Model):
             TypeError: `model` is not a `keras.Model`.
             ValueError: `rho_gradient_scale` is not a finite number above 0; or `model` is not
                 built, its inputs are unknown (a subclassed model that was called on several
-                arguments, or on integers), or something of it would be lost, such as a
-                `train_step` of its own.
+                arguments, or on integers), or part of it would be lost, such as its own
+                `train_step`.
 
         Example:
         >>> import keras, keras_bin
@@ -132,12 +132,12 @@ class BINModel(keras.Model):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _READ_BY_TRAIN_STEPS and getattr(self, "train_function", None) is not None:
-            # Keras would go on with what it has compiled for the old value.
+            # Keras would keep using what it has compiled for the old value.
             self.make_train_function(force=True)
 
     @property
     def rho_gradient_scale(self) -> float:
-        """Factor of rho's steps, a finite number above 0; a change counts from the next step on."""
+        """Factor of rho's steps, a finite number above 0; a change applies from the next step."""
         return self._rho_gradient_scale
 
     @rho_gradient_scale.setter
@@ -199,7 +199,7 @@ class BINModel(keras.Model):
         try:
             super().load_weights(filepath, *args, **kwargs)
         except ValueError as error:
-            # Keras asks no layer, which would say it, where a file has the layout of Keras 2.
+            # For a file in the Keras 2 layout, Keras does not ask the layer, which would say this.
             name = str(filepath)
             if name.endswith(".weights.h5") or not name.endswith((".h5", ".hdf5")):
                 raise
@@ -222,7 +222,7 @@ class BINModel(keras.Model):
 
         Warns, once per model, if rho cannot learn: if the optimizer's `beta_2` rounds to 1 in the
         precision of rho, if rho has not moved in an epoch, or if the batches are one sample each.
-        It looks before and after epochs, so steps cost nothing more.
+        It checks before and after epochs, so steps take no longer.
         """
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = [*keras.tree.flatten(callbacks or ()), RhoWatch()]

@@ -1,4 +1,4 @@
-"""A learning rate of their own for some of an optimizer's variables."""
+"""A separate learning rate for some of an optimizer's variables."""
 
 import contextlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from keras_bin.keras_internals import STEP_OF_ALL, variable_key
 
 
 def takes_own_rates(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Tells whether `own_rate` is right for an optimizer: for most of Keras, never for others'."""
+    """Tells whether `own_rate` is right for an optimizer: for most of Keras's, never for others."""
     # Adafactor bounds the learning rate, and ScheduleFreeAdamW also steps a second iterate.
     names = ["Adafactor", "ScheduleFreeAdamW"]
     if keras.backend.backend() == "torch":

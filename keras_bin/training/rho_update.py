@@ -9,7 +9,7 @@ There are three ways, equal under plain SGD; `factor` is `rho_gradient_scale`:
   learning rate. That includes Adam and its relatives, which normalize the gradient's size.
 - *Rate*: multiply the learning rate with which the optimizer updates rho. For rho in half
   precision, whose unscaled step is mostly rounded to nothing before it could be lengthened, and
-  for optimizers of Keras only, which are known to take the rate they are given.
+  only for Keras optimizers, which are known to use the rate they are given.
 
 ScheduleFreeAdamW keeps a second iterate of each weight and averages rho from it, so the
 iterate's step is lengthened, and its share in rho with it. Ftrl is refused: it recomputes
@@ -60,7 +60,7 @@ class _Start(NamedTuple):
 def leaf_optimizers(
     optimizer: keras.optimizers.Optimizer,
 ) -> Iterator[keras.optimizers.Optimizer]:
-    """Yields the optimizers that update weights, also those inside other optimizers."""
+    """Yields the optimizers that update weights, including those inside other optimizers."""
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         yield from leaf_optimizers(optimizer.inner_optimizer)
     elif hasattr(optimizer, "optimizers"):  # keras.optimizers.MultiOptimizer, Keras >= 3.15
@@ -71,7 +71,7 @@ def leaf_optimizers(
 
 
 def check_optimizer(optimizer: keras.optimizers.Optimizer, rho_gradient_scale: float) -> None:
-    """Refuses an optimizer under which rho's steps cannot be scaled.
+    """Rejects an optimizer under which rho's steps cannot be scaled.
 
     Raises:
         ValueError: `rho_gradient_scale` is not 1, and the optimizer is Ftrl or contains one.
@@ -90,9 +90,9 @@ def check_optimizer(optimizer: keras.optimizers.Optimizer, rho_gradient_scale: f
 def optimizer_of(
     rho: keras.Variable, optimizer: keras.optimizers.Optimizer
 ) -> keras.optimizers.Optimizer | None:
-    """Returns the one of the optimizers inside `optimizer` that updates `rho`.
+    """Returns the optimizer inside `optimizer` that updates `rho`.
 
-    None if none of them was built with `rho`, as for one that was frozen then.
+    The result is None if none was built with `rho`, for example because it was frozen at the time.
     """
     return next((leaf for leaf in leaf_optimizers(optimizer) if updates(leaf, rho)), None)
 

@@ -1,4 +1,4 @@
-"""Warnings of a training in which rho cannot learn."""
+"""Warnings about training in which rho cannot learn."""
 
 import itertools
 import warnings
@@ -16,7 +16,7 @@ from keras_bin.keras_internals import calls_of, tracked_samples, updates
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.training.rho_update import leaf_optimizers, optimizer_of
 
-# Models whose gates have moved, or of which a warning has said that they do not.
+# Models whose gates have moved, or for which a warning has said that they do not.
 _seen_moving: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 _warned_of_one_sample: weakref.WeakSet[keras.Model] = weakref.WeakSet()
 
@@ -50,21 +50,20 @@ _NEED_BETA_2 = tuple(
 
 
 class RhoWatch(keras.callbacks.Callback):
-    """Warns, once per model, where rho cannot learn.
+    """Warns, once per model, if rho cannot learn.
 
     Before training: if the optimizer's `beta_2` rounds to 1 in the precision of rho. After an
-    epoch: if rho has not moved, or if the batches are one sample.
+    epoch: if rho has not moved, or if the batches are one sample each.
 
-    It looks before and after epochs only, so that steps cost nothing more. It says nothing where
-    rho is frozen, has a learning rate of 0, or was not updated (gradient accumulation, loss
-    scaling); nor of batches that are divided among replicas, or of which the layers do not take
-    statistics.
+    It checks only before and after epochs, so steps take no longer. It does not warn if rho is
+    frozen, has a learning rate of 0, or was not updated (gradient accumulation, loss scaling); nor
+    about batches that are divided among replicas, or whose statistics the layers do not use.
     """
 
     _start: _Start | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the optimizer before training."""
+        """Checks the optimizer before training."""
         model = self.model
         lost = None if model in _seen_moving else _lost_beta_2(model)
         if lost is not None:
@@ -89,11 +88,11 @@ class RhoWatch(keras.callbacks.Callback):
             )
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Looks before a validation counts its own samples."""
+        """Checks the gates before validation counts its own samples."""
         self._look()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks after an epoch without validation."""
+        """Checks the gates after an epoch without validation."""
         self._look()
 
     def _look(self) -> None:
@@ -108,7 +107,7 @@ class RhoWatch(keras.callbacks.Callback):
                 _warned_of_one_sample.add(model)
                 _seen_moving.add(model)  # one warning is enough
                 warnings.warn(_one_sample(model), stacklevel=2)
-        # A callback may have settled them in this epoch, where they were.
+        # A callback may have settled them in this epoch, at the values that they had.
         if model not in _seen_moving and not any(map(is_settled, start.layers)):
             rhos = [layer.rho for layer in start.layers]
             rate = _learning_rate(rhos, model.optimizer)
@@ -116,7 +115,7 @@ class RhoWatch(keras.callbacks.Callback):
                 _seen_moving.add(model)
             elif rate:
                 _seen_moving.add(model)
-                # Only now may a `MultiOptimizer` tell which of its optimizers updates rho.
+                # A `MultiOptimizer` may know only now which of its optimizers updates rho.
                 said = _lost_beta_2(model) or _no_movement(model, start.rhos, rate)
                 warnings.warn(said, stacklevel=2)
 
@@ -144,7 +143,7 @@ def _lost_beta_2(model: keras.Model) -> str | None:
             beta_2 = leaf.beta_2 if hasattr(leaf, "beta_2") else leaf.adam_beta_2  # Muon's name
             if ops.cast(ops.cast(beta_2, rho.dtype), "float32") == 1:
                 return (
-                    f"{type(leaf).__name__} cannot train weights of {rho.dtype}, rho among them: "
+                    f"{type(leaf).__name__} cannot train weights of {rho.dtype}, including rho: "
                     f"beta_2={beta_2} rounds to 1 there, which makes steps 0 or NaN. Keep the "
                     f"weights in float32 (the policy 'mixed_{rho.dtype}'), or choose a smaller "
                     f"beta_2. Received: model={model.name!r}, gates of {rho.dtype}"
@@ -154,16 +153,16 @@ def _lost_beta_2(model: keras.Model) -> str | None:
 
 def _one_sample(model: keras.Model) -> str:
     return (
-        "rho cannot learn from batches of one sample: batch and instance statistics are equal "
-        "there, and what moves rho under Adam and its relatives is rounding. Use batches of two "
-        "or more, or freeze it (`rho.trainable = False` for each of keras_bin.rho_weights(model), "
+        "rho cannot learn from batches of one sample: their batch and instance statistics are "
+        "equal, and only rounding moves rho under Adam and its relatives. Use batches of two or "
+        "more, or freeze it (`rho.trainable = False` for each of keras_bin.rho_weights(model), "
         f"before `compile`). Received: model={model.name!r}"
     )
 
 
 def _no_movement(model: keras.Model, rhos: list[NDArray[Any]], rate: float) -> str:
     gates = np.concatenate(rhos)
-    at_ends = " Gates at 0 and 1 also stay while training pushes them outwards."
+    at_ends = " Gates at 0 and 1 also stay there while training pushes them outward."
     return (
         "rho has not moved in an epoch: none of the model's gates has changed. Raise the learning "
         "rate or `rho_gradient_scale`, keep the weights in float32 (steps below half a unit of a "

@@ -1,4 +1,4 @@
-"""Models of which a BINModel can be made, over the same layers."""
+"""Models from which a BINModel can be made, over the same layers."""
 
 import keras
 
@@ -15,18 +15,18 @@ _TRAINING = (
 
 
 def functional_over(model: keras.Model, target: type[keras.Model]) -> keras.Model:
-    """Returns a plain Functional model over the layers of a model, to make another model of.
+    """Returns a plain Functional model over the layers of a model, to make another model from.
 
     A subclassed model becomes the only layer.
 
     Args:
         model: the model.
-        target: the class of the other one. What `model` has for training and `target` too is not
-            lost.
+        target: the class of the other model. Methods for training that `model` and `target` share
+            are not lost.
 
     Raises:
         TypeError: `model` is not a Keras model.
-        ValueError: it is not built, its inputs are unknown, or something of it would be lost.
+        ValueError: it is not built, its inputs are unknown, or part of it would be lost.
     """
     check_model(model)
     own = [name for name in _TRAINING if _is_own(model, name, target)]
@@ -34,7 +34,7 @@ def functional_over(model: keras.Model, target: type[keras.Model]) -> keras.Mode
         raise ValueError(
             "`model` must train as a keras.Model does: what its class defines for training would "
             "be lost. Make keras_bin.BINModel the base class, and let `train_step` call "
-            "`super().train_step` or `keras_bin.apply_gradients`; or do without, with "
+            "`super().train_step` or `keras_bin.apply_gradients`; or do without these, with "
             f"keras_bin.BINModel(inputs, model(inputs)). Received: model {model.name!r} of class "
             f"{type(model).__name__}, which defines {listed(own)}"
         )
@@ -44,7 +44,7 @@ def functional_over(model: keras.Model, target: type[keras.Model]) -> keras.Mode
     lost += [part.name for part in own_parts(model) if is_graph(model)]
     if lost:
         raise ValueError(
-            "`model` must hold no weights and metrics besides those of the layers that lead from "
+            "`model` must have no weights or metrics besides those of the layers that lead from "
             "its inputs to its outputs: they would be lost. Leave them out, or make "
             "keras_bin.BINModel the base class of the model. "
             f"Received: model {model.name!r} with {listed(lost)}"
@@ -53,7 +53,7 @@ def functional_over(model: keras.Model, target: type[keras.Model]) -> keras.Mode
 
 
 def _is_own(model, name, target):
-    """Tells whether a model or its class has what neither Keras nor a class `target` has."""
+    """Tells whether a model or its class defines a name that is from neither Keras nor `target`."""
     if name in vars(model):
         return True
     if getattr(type(model), name) is getattr(target, name):

@@ -13,16 +13,16 @@ from keras_bin.training.rho_update import leaf_optimizers
 
 @contextlib.contextmanager
 def own_averages(optimizer: Any) -> Iterator[None]:
-    """Makes a training inside a `with` block end with each weight's own average.
+    """Makes training inside a `with` block end with each weight's own average.
 
     At the end of `fit`, Keras 3.15 gives the first average to the first trainable weight, and so
-    on: after a layer was frozen, to weights of other layers. On JAX, it also leaves weight and
+    on; if a layer was frozen, these are weights of other layers. On JAX, it also leaves weight and
     average in one array, which the next training deletes.
 
     Args:
-        optimizer: what the model has as its optimizer; Keras refuses what is none.
+        optimizer: the model's optimizer; Keras itself rejects anything that is not one.
     """
-    # In a training that a callback of another one starts, the optimizer has it already.
+    # If a callback of one training starts another one, the optimizer has it already.
     if not isinstance(optimizer, keras.optimizers.Optimizer) or (
         "finalize_variable_values" in vars(optimizer)
     ):

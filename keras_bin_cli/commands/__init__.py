@@ -1,1 +1,1 @@
-"""The commands: their arguments and options, and what is checked of them before any work."""
+"""The commands: their arguments and options, and the checks of these before any work."""

@@ -29,7 +29,7 @@ def convert() -> click.Command:
                 ["--where"],
                 metavar="PATTERN",
                 help="Convert only the layers whose name or path matches, as in 'stage1_*'; the "
-                "word first means the one that is called first. Default: all.",
+                "word first means the layer that is called first. Default: all.",
             ),
             click.Option(
                 ["--rho"],
@@ -45,12 +45,12 @@ def convert() -> click.Command:
             click.Option(["--overwrite"], is_flag=True, help="Replace OUT if it exists."),
             *loading_options(),
         ],
-        short="Make a BIN model of a trained model with batch normalization.",
-        description="Puts a BIN layer in place of each BatchNormalization of IN, a .keras file, "
-        "with its weights, and writes OUT, which must end in .keras; IN stays as it is. With every "
-        "rho at 1 the model computes what it did, and rho can learn from there. The new model is "
-        "not compiled: the state of an optimizer is not carried over. No file appears under its "
-        "name before it was loaded and compared.",
+        short="Make a BIN model from a trained model with batch normalization.",
+        description="Replaces each BatchNormalization of IN, a .keras file, with a BIN layer that "
+        "has its weights, and writes the result to OUT, which must end in .keras; IN does not "
+        "change. With every rho at 1, the model computes the same as before, and rho can learn "
+        "from there. The new model is not compiled: the state of an optimizer is not carried over. "
+        "OUT does not appear until it has been loaded and compared.",
         examples=EXAMPLES,
         is_long=True,
     )
@@ -67,7 +67,7 @@ def _check(options):
         )
     if os.path.exists(out) and os.path.samefile(source, out):
         raise WrongArguments(
-            "OUT must be another file than IN, which stays as it is; choose another name. "
+            "OUT must not be the same file as IN, which does not change; choose another name. "
             f"Received: {str(out)!r} for both"
         )
     check_new_file(out, "OUT", options.overwrite)

@@ -15,7 +15,7 @@ from keras_bin_cli.sources import check_model
 from keras_bin_cli.values import LocalPath, Number, Word
 from keras_bin_cli.verification import check_verification, verification_options
 
-# What the exporter takes; it is not imported here, as it imports TensorFlow.
+# What the exporter accepts; it is not imported here, as it imports TensorFlow.
 FORMATS = ("saved_model", "onnx")
 RUNTIMES = ("any", "onnxruntime", "openvino", "litert", "tensorflow")
 LOWERINGS = ("instance_normalization", "reduce_mean")
@@ -51,8 +51,8 @@ def export() -> click.Command:
                 ["--format", "formats"],
                 multiple=True,
                 type=Word(FORMATS, _ELSEWHERE),
-                help="What to write; repeat it to write both. Default: onnx where OUT ends in "
-                ".onnx, saved_model elsewhere.",
+                help="What to write; repeat it to write both. Default: onnx if OUT ends in .onnx, "
+                "otherwise saved_model.",
             ),
             click.Option(
                 ["--version"],
@@ -71,27 +71,27 @@ def export() -> click.Command:
             click.Option(
                 ["--lowering"],
                 type=Word(LOWERINGS),
-                help="How the ONNX file computes statistics: by the operator "
-                "InstanceNormalization or by ReduceMean and arithmetic. "
+                help="How the ONNX file computes statistics: with the operator "
+                "InstanceNormalization or with ReduceMean and arithmetic. "
                 f"Default: {LOWERINGS[0]}.",
             ),
             click.Option(
                 ["--runtime"],
                 type=Word(RUNTIMES),
                 default=RUNTIMES[0],
-                help="Which runtime it is for: each is fastest at other operators. "
+                help="Which runtime it is for: each is fastest with different operators. "
                 f"Default: {RUNTIMES[0]}, none of them in particular.",
             ),
             click.Option(["--overwrite"], is_flag=True, help="Replace what is at the destination."),
             rho_tolerance(),
-            *name_options("Names of the {} in the artifact, in place of the model's"),
+            *name_options("Names of the {} in the artifact, instead of the model's"),
             *verification_options(),
             *loading_options(),
         ],
         short="Fold a .keras model and export it to SavedModel or ONNX, verified.",
         description="Folds the BIN layers of MODEL, a .keras file, into constants, and writes it "
         "in each format: the SavedModel to OUT/<version>/, the ONNX file to OUT.onnx. OUT may end "
-        "in .onnx. No file appears under its name before it was compared with the model.",
+        "in .onnx. No file appears under its name until it has been compared with the model.",
         examples=EXAMPLES,
         is_long=True,
     )

@@ -10,7 +10,7 @@ from keras_bin_cli.values import LocalPath
 
 EXAMPLES = """\
   keras-bin fold-report digits.keras
-    says which layers an export absorbs, and why it does not absorb the others
+    shows which layers an export absorbs, and why it does not absorb the others
 """
 
 
@@ -24,9 +24,9 @@ def fold_report() -> click.Command:
             rho_tolerance(),
             *loading_options(),
         ],
-        short="Say what becomes of each normalization layer, and write nothing.",
+        short="Show what becomes of each normalization layer, without writing anything.",
         description="Folds the normalization layers of MODEL, a .keras file, as "
-        "keras_bin.export.fold does, compares the result with the model, and says what became of "
+        "keras_bin.export.fold does, compares the result with the model, and shows what became of "
         "each layer, and why. Nothing is written.",
         examples=EXAMPLES,
         is_long=True,

@@ -56,7 +56,7 @@ def _check(options):
         )
     if options.plot.suffix.lower()[1:] not in PICTURES:
         raise WrongArguments(
-            "--plot needs a file name whose ending tells the format, such as rho.png. "
+            "--plot needs a file name whose ending gives the format, such as rho.png. "
             f"Received: {str(options.plot)!r}"
         )
     check_new_file(options.plot, "--plot", overwrite=True)

@@ -24,13 +24,13 @@ def prune() -> click.Command:
                 required=True,
                 type=Number(int, "an integer above 0", lambda number: number > 0),
                 metavar="N",
-                help="How many versions stay, those with the highest numbers.",
+                help="How many versions to keep, those with the highest numbers.",
             ),
         ],
         short="Remove old versions of a SavedModel.",
         description="Removes all but the newest versions of a SavedModel from BASE, the OUT of "
-        "keras-bin export. A server that watches BASE never sees a part of a version. What is not "
-        "a version stays, and so does a version that a link in BASE leads to.",
+        "keras-bin export. A server that watches BASE never sees a partial version. Anything that "
+        "is not a version stays, and so does a version that a link in BASE points to.",
         examples=EXAMPLES,
     )
 

@@ -7,12 +7,12 @@ from keras_bin_cli.destinations import check_new_file
 from keras_bin_cli.sources import check_onnx_file, check_samples
 from keras_bin_cli.values import LocalPath, Number, Word
 
-# What the quantizer takes; it is not imported here, as it imports TensorFlow.
+# What the quantizer accepts; it is not imported here, as it imports TensorFlow.
 RUNTIMES = ("onnxruntime", "openvino")
 MAX_ERROR = 0.1
 EXAMPLES = """\
   keras-bin quantize digits.onnx digits-int8.onnx --data pictures.npz
-    writes a file in int8 for ONNX Runtime, calibrated on the pictures
+    writes an int8 file for ONNX Runtime, calibrated on the pictures
   keras-bin export digits.keras openvino.onnx --runtime openvino
   keras-bin quantize openvino.onnx openvino-int8.onnx --data pictures.npz --runtime openvino
     write one for OpenVINO; needs the extra `int8`
@@ -32,7 +32,7 @@ def quantize() -> click.Command:
                 type=LocalPath(),
                 required=True,
                 metavar="FILE",
-                help="An .npz file with an array per input: a few hundred typical inputs of all "
+                help="An .npz file with an array per input: a few hundred typical inputs from all "
                 "domains that are to be served.",
             ),
             click.Option(
@@ -51,15 +51,16 @@ def quantize() -> click.Command:
                 type=Number(float, "a finite number above 0", lambda value: value > 0),
                 default=MAX_ERROR,
                 metavar="X",
-                help="Largest difference of an output, as a share of its norm. "
+                help="Largest allowed difference of an output, as a share of its norm. "
                 f"Default: {MAX_ERROR}.",
             ),
             click.Option(["--overwrite"], is_flag=True, help="Replace what is at OUT."),
         ],
-        short="Quantize an ONNX file to int8, statistics kept in float.",
-        description="Quantizes ARTIFACT, an ONNX file in float, best one that `export` has written "
-        "for the runtime, and writes it to OUT. What takes statistics of a sample stays in float. "
-        "The file is run on the data and compared with ARTIFACT before it appears.",
+        short="Quantize an ONNX file to int8, keeping statistics in float.",
+        description="Quantizes ARTIFACT, an ONNX file in float, and writes the result to OUT. "
+        "ARTIFACT should be a file that `export` has written for the runtime. The statistics of a "
+        "sample are still computed in float. The file is run on the data and compared with "
+        "ARTIFACT before it appears.",
         examples=EXAMPLES,
         is_long=True,
     )

@@ -24,7 +24,7 @@ def verify() -> click.Command:
             click.Argument(["artifact"], type=LocalPath(), metavar="ARTIFACT"),
             click.Argument(["model"], type=LocalPath(), metavar="MODEL"),
             *name_options(
-                "Names of the {} in ARTIFACT, where they are neither the model's nor those that it "
+                "Names of the {} in ARTIFACT, if they are neither the model's nor those that it "
                 "was exported with"
             ),
             *verification_options(),

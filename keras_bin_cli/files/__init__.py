@@ -1,1 +1,1 @@
-"""Recognizing files by what is in them, without reading them whole."""
+"""Recognizing files by their contents, without reading them completely."""

@@ -1,4 +1,4 @@
-"""Endings of files that `keras-bin export` does not write, and how such files are made."""
+"""File name endings that `keras-bin export` does not write, and how such files are made."""
 
 import difflib
 from pathlib import Path
@@ -14,7 +14,7 @@ _WAYS = {
     "tensorflowjs_converter makes it from a SavedModel": ".json",
     "python -m onnxruntime.tools.convert_onnx_models_to_ort makes it from an ONNX file": ".ort",
     "trtexec makes it from an ONNX file": ".engine .plan .trt",
-    "pack the folder when it is written": ".zip .tar .gz .tgz .bz2 .xz .7z .zst .whl",
+    "pack the folder after it is written": ".zip .tar .gz .tgz .bz2 .xz .7z .zst .whl",
     "keras-bin writes no such file": (
         ".pt .pth .ckpt .safetensors .gguf .npz .npy .pkl .pickle .joblib .msgpack .caffemodel "
         ".prototxt .textproto .onnxtxt .mnn .rknn .dlc .hef .mar .uff .pmml .txt .md .csv .yaml "
@@ -26,9 +26,9 @@ ONNX = ".onnx"
 
 
 def way_to(path: Path) -> str | None:
-    """Returns how a file of such a name is made, or None for the name of an ONNX file or a folder.
+    """Returns how a file with such a name is made, or None for an ONNX file or a folder.
 
-    A dot alone makes no file: `models/v1.2` and `net.v2` are names of folders.
+    A dot alone does not mean a file: `models/v1.2` and `net.v2` are names of folders.
     """
     ending = path.suffix.lower()
     if ending == ONNX:

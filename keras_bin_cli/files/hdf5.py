@@ -10,7 +10,7 @@ _PLACES = {0: (13, 40), 1: (13, 44), 2: (9, 28), 3: (9, 28)}
 
 
 def expected_size(head: bytes) -> int:
-    """Returns the bytes that a file must have; 0 if it does not say so in a known way.
+    """Returns the size that a file must have in bytes, or 0 if its first bytes do not tell.
 
     Args:
         head: its first bytes: 52, or all that it has.

@@ -21,7 +21,7 @@ _HEAD = 512  # bytes that tell the kind of a file
 
 
 class Kind(enum.Enum):
-    """The kinds of files that commands take, and in which way a path leads to none of them."""
+    """The kinds of files that commands take, and what else a path may lead to."""
 
     KERAS = "a .keras file"
     HDF5 = "an HDF5 file"
@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
     Attributes:
         kind: its kind.
-        words: what it is, in words that follow "Received: PATH, which".
+        words: what it is, in words that continue "Received: PATH, which".
     """
 
     kind: Kind
@@ -50,7 +50,7 @@ class Found(NamedTuple):
 
 
 def find(path: Path) -> Found:
-    """Tells what is at a path by names, first bytes and sizes; large files take no longer."""
+    """Tells what is at a path from names, first bytes and sizes; large files take no longer."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -59,10 +59,10 @@ def find(path: Path) -> Found:
             return Found(Kind.FOREIGN, "is neither a file nor a folder")
         found = _file(path)
     except FileNotFoundError:
-        target = f"leads to {os.readlink(path)!r}, where nothing is" if path.is_symlink() else ""
+        target = f"leads to {os.readlink(path)!r}, which is missing" if path.is_symlink() else ""
         return Found(Kind.MISSING, target or "does not exist")
     except NotADirectoryError:
-        return Found(Kind.MISSING, "does not exist, as a part of it is a file")
+        return Found(Kind.MISSING, "does not exist, as part of the path is a file")
     except (OSError, ValueError) as error:  # ValueError: a null character
         reason = error.strerror if isinstance(error, OSError) else error
         return Found(Kind.FOREIGN, f"cannot be read: {reason}")
@@ -78,7 +78,7 @@ def versions(base: Path) -> list[Path]:
 
 
 def is_saved_model(folder: Path) -> bool:
-    """Tells whether a folder is that of a SavedModel, whole or not."""
+    """Tells whether a folder is that of a SavedModel, complete or not."""
     return (folder / SAVED_MODEL_PB).is_file()
 
 

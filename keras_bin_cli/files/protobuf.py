@@ -23,11 +23,11 @@ class Fields(NamedTuple):
 def top_level_fields(file: BinaryIO, size: int) -> Fields | None:
     """Returns the fields of a file, or None if it is not a protocol buffer.
 
-    Contents are skipped, so that a large file takes no longer than a small one.
+    Contents are skipped, so a large file takes no longer than a small one.
 
     Args:
         file: the file, read from its start.
-        size: its bytes.
+        size: its size in bytes.
     """
     found: set[tuple[int, int]] = set()
     position = 0
@@ -52,7 +52,7 @@ def top_level_fields(file: BinaryIO, size: int) -> Fields | None:
 
 
 def _varint(file):
-    """Returns a number of variable length, or None at the end of the file."""
+    """Returns a variable-length number, or None at the end of the file."""
     value = 0
     for shift in range(0, 70, 7):
         byte = file.read(1)

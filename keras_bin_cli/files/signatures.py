@@ -3,7 +3,7 @@
 import codecs
 
 _STARTS = (
-    (b"version https://git-lfs", "a pointer of Git LFS; fetch the file with git lfs pull"),
+    (b"version https://git-lfs", "a Git LFS pointer; fetch the file with git lfs pull"),
     (b"\x93NUMPY", "a NumPy array"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"BZh", "a bzip2 archive"),
@@ -35,7 +35,7 @@ _TEXTS = (
 
 
 def foreign_kind(head: bytes) -> str | None:
-    """Returns what a file is that no command takes, or None if its first bytes do not tell.
+    """Returns the kind of a file that no command takes, or None if its first bytes do not tell.
 
     Args:
         head: its first bytes, at least one.
@@ -52,7 +52,7 @@ def foreign_kind(head: bytes) -> str | None:
 
 
 def _is_text(head):
-    """Tells whether bytes are the start of a text in UTF-8, without control characters."""
+    """Tells whether bytes are the start of UTF-8 text without control characters."""
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:

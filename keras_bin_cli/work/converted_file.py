@@ -1,4 +1,4 @@
-"""Writing a converted model to a `.keras` file, whole or not at all."""
+"""Writing a converted model to a `.keras` file, completely or not at all."""
 
 import keras
 
@@ -11,7 +11,7 @@ from keras_bin.stages import begin_stage, end_stage
 
 
 def write_converted(model: keras.Model, options) -> None:
-    """Writes a model under a hidden name, compares what loads from there, and renames the file.
+    """Writes a model under a hidden name, loads and compares it, and renames the file.
 
     Args:
         model: from `convert_batch_normalization`.
@@ -19,7 +19,7 @@ def write_converted(model: keras.Model, options) -> None:
 
     Raises:
         OSError: the file cannot be written.
-        ValueError: the file does not load, or what loads computes something else.
+        ValueError: the file does not load, or the loaded model computes something different.
     """
     begin_stage("write")
     with staging(options.out.parent, options.out) as staged:
@@ -39,19 +39,19 @@ def _check(written, model, options):
     except ValueError as error:
         raise ValueError(
             "A converted model must load from its .keras file. One in which a custom layer or a "
-            "subclassed model holds layers that were converted does not: its config makes the old "
-            "ones. Leave those with --where, or convert the model in Python and save its weights. "
+            "subclassed model holds converted layers does not: its config makes the old ones. "
+            "Exclude those with --where, or convert the model in Python and save its weights. "
             f"Received: model {model.name!r}; {_reason(error)}"
         ) from error
     if found.differences:
         raise ValueError(
             "A converted model must compute the same when it is loaded from its .keras file; the "
-            "configs of its layers must hold all that they compute with. "
+            "configs of its layers must contain everything that they compute with. "
             f"Received: model {model.name!r}, which differs in: {'; '.join(found.differences)}"
         )
 
 
 def _reason(error):
-    """Returns what Keras says; the hidden file that it was to load is no file of the user's."""
+    """Returns what Keras says, without the hidden file, which the user does not know."""
     says = str(error).partition("Keras says: ")[2]
     return f"Keras says: {says}" if says else f"loading it failed with: {error}"

@@ -37,7 +37,7 @@ _GATES = {
 
 
 def run(options, output):
-    """Describes a file, draws its gates if that is asked for, and shows what was found."""
+    """Describes a file, plots its gates if requested, and shows what was found."""
     begin_stage("load")
     found = describe(options.path, options.imports, options.unsafe)
     if options.plot is not None:
@@ -111,7 +111,7 @@ def _manifest(manifest):
 
 
 def _present(facts, key):
-    """Returns the object at a key, or an empty one where an artifact leaves it out."""
+    """Returns the object at a key, or an empty one if an artifact leaves it out."""
     return facts.get(key) or {}
 
 

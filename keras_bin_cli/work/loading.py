@@ -10,7 +10,7 @@ from keras_bin.stages import begin_stage
 
 
 def load_model(options) -> keras.Model:
-    """Loads MODEL with the layers that `--import` and `--unsafe` stand for.
+    """Loads MODEL with the custom code that `--import` and `--unsafe` allow.
 
     Raises:
         OSError: see `load_keras_file`.
@@ -35,7 +35,7 @@ def load_arrays(path: Path, option: str) -> dict[str, np.ndarray]:
 
     Args:
         path: the file.
-        option: by which it was given.
+        option: the option that gave it.
 
     Raises:
         ValueError: it cannot be read.

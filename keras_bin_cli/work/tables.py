@@ -1,4 +1,4 @@
-"""Tables of results, each with its title apart, which a narrow table would wrap."""
+"""Tables of results, each with a separate title, which a narrow table would wrap."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -31,7 +31,7 @@ COMMANDS = {
     "renamed": (["inspect", "net.zip"], "PATH must end in .keras; rename it."),
     "damaged and another": (["convert", "cut.keras", "net.keras"], "a .keras file. Received:"),
     "nothing": (["inspect", ""], "Invalid value for 'PATH': it must name a file or folder."),
-    "no arguments": ([], "Missing command. (keras-bin --help tells more)"),
+    "no arguments": ([], "Missing command. (see keras-bin --help)"),
     "samples": (["verify", "models/1", "net.keras", "--samples", "net.keras"], "must be an .npz"),
     "weights": (["export", "net.weights.h5", "x"], "must be a whole model; load the weights"),
 }

@@ -174,8 +174,8 @@ REFUSED = {
     "no name": ([".keras"], r"must be the name of a file .* Received: '.*\.keras'"),
     "folder": (["folder.keras", "--overwrite"], r"the name of a file .*folder.keras"),
     "existing file": (["taken.keras"], r"must not exist; .*--overwrite.*taken.keras"),
-    "source": (["bn.keras", "--overwrite"], r"must be another file than IN.*bn.keras' for both"),
-    "link to the source": (["link.keras", "--overwrite"], r"must be another file than IN"),
+    "source": (["bn.keras", "--overwrite"], r"must not be the same file as IN.*bn.keras' for both"),
+    "link to the source": (["link.keras", "--overwrite"], r"must not be the same file as IN"),
     "rho above 1": (
         ["bin.keras", "--rho", "1.5"],
         r"'--rho': it must be a number .*: 1.5",
@@ -215,7 +215,7 @@ def test_pattern_without_a_layer_is_refused(source, tmp_path, run_json):
 @pytest.mark.parametrize(
     ("first", "error"),
     [
-        (Normalized, "One in which a custom layer or a subclassed model holds layers that were"),
+        (Normalized, "One in which a custom layer or a subclassed model holds converted layers"),
         (lambda: Halved(4.0), "must compute the same when it is loaded"),
     ],
     ids=["does not load", "computes something else"],

@@ -82,7 +82,7 @@ def test_wrong_number_of_names_is_a_wrong_argument(option, files, run_json):
     model, out = files
     code, found, _ = run_json("export", model, out, option, "a,b,c")
     assert (code, found["error"]["type"]) == (2, "UsageError")
-    assert "must hold a name for each" in found["error"]["message"]
+    assert "must contain a name for each" in found["error"]["message"]
     assert not out.exists()
 
 

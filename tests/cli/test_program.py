@@ -113,9 +113,7 @@ def test_wrong_usage_is_a_json_object(arguments, run_json):
 @pytest.mark.parametrize("option", ["--json", "--quiet", "--debug"])
 def test_option_of_commands_is_told_its_place(option, capsys):
     assert main([option, "inspect", "net.keras"]) == 2
-    assert (
-        f"{option} comes after the command: keras-bin COMMAND {option}" in capsys.readouterr().err
-    )
+    assert f"{option} goes after the command: keras-bin COMMAND {option}" in capsys.readouterr().err
 
 
 def test_quiet_prints_errors_alone(model_file, tmp_path, capsys):

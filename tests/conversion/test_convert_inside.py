@@ -93,14 +93,14 @@ class Counts(layers.Layer):
 
 def test_layers_that_their_owner_uses_otherwise_are_left_with_the_reason():
     source = around(Counts(), BN(name="outer"))
-    with pytest.warns(UserWarning, match=r"counts/norm': the layer that holds it does more"):
+    with pytest.warns(UserWarning, match=r"counts/norm': the layer that contains it does more"):
         converted = keras_bin.convert_batch_normalization(source)
     assert [layer.name for layer in layers_of(converted, BIN)] == ["outer"]
     assert [layer.name for layer in layers_of(converted, BN)] == ["norm"]
 
 
 def test_nothing_is_converted_if_all_is_used_otherwise():
-    with pytest.raises(ValueError, match=r"counts/norm': the layer that holds it does more"):
+    with pytest.raises(ValueError, match=r"counts/norm': the layer that contains it does more"):
         keras_bin.convert_batch_normalization(around(Counts(name="counts")))
 
 

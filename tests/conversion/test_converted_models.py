@@ -48,7 +48,7 @@ def test_class_is_the_one_that_is_asked_for(model_class, expected):
 
 
 def test_class_that_is_lost_is_named():
-    with pytest.warns(UserWarning, match="class, Own, became BINModel: methods of its own"):
+    with pytest.warns(UserWarning, match="class, Own, became BINModel: its own methods"):
         keras_bin.convert_batch_normalization(classifier(model_class=Own))
 
 
@@ -145,7 +145,7 @@ def test_subclass_that_is_called_otherwise_is_left():
         (
             keras.Sequential([keras.Input(IMAGE), layers.ReLU()], name="plain"),
             ValueError,
-            "must hold a BatchNormalization layer; .*model 'plain', which holds none",
+            "must contain a BatchNormalization layer; .*model 'plain', which contains none",
         ),
     ],
     ids=["layer", "unbuilt", "no layer"],

@@ -88,8 +88,8 @@ def patched():
         (Mixed, IMAGE, "it overrides `compute_mask`"),
         (MixedBehind, IMAGE, "it overrides `compute_mask`"),
         (patched, IMAGE, "it overrides `call`"),
-        (lambda: BN(epsilon=0.0), IMAGE, "does not take its arguments: `epsilon` must be"),
-        (lambda: BN(momentum=1.5), IMAGE, "does not take its arguments: `momentum` must be"),
+        (lambda: BN(epsilon=0.0), IMAGE, "does not accept its arguments: `epsilon` must be"),
+        (lambda: BN(momentum=1.5), IMAGE, "does not accept its arguments: `momentum` must be"),
     ],
     ids=["Dense", "renorm", "call", "moments", "mixin", "behind", "patched", "epsilon", "momentum"],
 )

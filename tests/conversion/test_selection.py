@@ -92,7 +92,7 @@ def test_first_is_the_first_that_can_be_converted():
 def test_first_is_not_another_one_if_it_cannot_be_converted():
     inputs = keras.Input(IMAGE)
     model = randomize(keras.Model(inputs, BN()(BN(epsilon=0.0, name="stem")(inputs))))
-    with pytest.raises(ValueError, match="'stem': BatchInstanceNormalization does not take"):
+    with pytest.raises(ValueError, match="'stem': BatchInstanceNormalization does not accept"):
         keras_bin.convert_batch_normalization(model, where="first")
 
 

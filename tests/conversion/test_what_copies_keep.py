@@ -21,7 +21,7 @@ def converted(model, left=False):
     values = arrays(model, 4)
     expected = predict(model, values)
     if left:
-        with pytest.warns(UserWarning, match="does more with it than call it"):
+        with pytest.warns(UserWarning, match="does more than call it"):
             new = keras_bin.convert_batch_normalization(model)
     else:
         new = keras_bin.convert_batch_normalization(model)

@@ -77,6 +77,6 @@ def test_no_mask_is_none():
 
 @pytest.mark.parametrize("shape", [(2,), (2, 3, 4)], ids=str)
 def test_mask_of_another_rank_is_refused(shape):
-    with pytest.raises(ValueError, match="`mask` must have one axis less") as error:
+    with pytest.raises(ValueError, match="`mask` must have one axis fewer") as error:
         Axes(3, 2, 4).valid(np.ones(shape, bool), np.zeros((2, 3, 4)))
     assert str(error.value).endswith(f"mask.shape={shape}, inputs.shape=(2, 3, 4)")

@@ -139,7 +139,7 @@ def failing():
         (failing, "disk on fire"),
         (
             lambda: np.full_like(images(), np.nan),
-            "finite.*Received: others in net/batch_inst.*, net/batch_",
+            "finite.*Received: non-finite values in net/batch_inst.*, net/batch_",
         ),
         (lambda: images()[:, :, :2], "must be equal"),
     ],
@@ -239,7 +239,7 @@ def test_unrolled_steps_are_pooled():
             lambda: sequential(keras.layers.ReLU(), name="plain"),
             images,
             ValueError,
-            "must hold a built.*Received: model='plain'",
+            "must contain a built.*Received: model='plain'",
         ),
         (recurrent, lambda: images()[:, 0], ValueError, "unroll=True.*layer='.*batch_norm"),
         (
@@ -252,7 +252,7 @@ def test_unrolled_steps_are_pooled():
             lambda: sequential(keras.layers.Masking(), BatchNormalization(), shape=(5, 3)),
             lambda: np.zeros((3, 5, 3)),
             ValueError,
-            "that no mask leaves out.*Received: none for .*batch_norm",
+            "that no mask excludes.*Received: none for .*batch_norm",
         ),
     ],
     ids=["a layer", "not built", "no normalization", "loop", "no batch", "all masked"],

@@ -149,5 +149,5 @@ def test_samples_are_the_same_each_time():
 
 
 def test_text_inputs_need_samples_of_their_own():
-    with pytest.raises(ValueError, match=r"number and boolean inputs only.*'x' of dtype 'string'"):
+    with pytest.raises(ValueError, match=r"numeric and boolean inputs only.*'x' of dtype 'string'"):
         sample_batches(one_input((1,), "string"))

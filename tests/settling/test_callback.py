@@ -273,5 +273,5 @@ def test_argument_out_of_its_range_is_refused(settings, message):
 def test_model_without_bin_layers_is_refused():
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
     model.add(keras.layers.Dense(2))
-    with pytest.raises(ValueError, match="must hold a built BatchInstanceNormalization"):
+    with pytest.raises(ValueError, match="must contain a built BatchInstanceNormalization"):
         fit(compiled(model), SettleRho(pictures()))

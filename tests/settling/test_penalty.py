@@ -1,4 +1,4 @@
-"""The penalty on instance branches, and what the ten-fold step of rho does to it."""
+"""The penalty on instance branches, and what the tenfold step of rho does to it."""
 
 import math
 

@@ -124,12 +124,15 @@ WRONG = {
     "ragged": ({"bias": [[1], [2, 3]]}, r"real numbers.*bn\.bias of type list"),
     "no statistics": ({"running_mean": None}, r"needs `running_mean`.*gate, weight, bias"),
     "gate alone": ({"running_mean": None, "running_var": None}, r"needs `running_mean`"),
-    "another kind": ({"mean_weight": np.zeros(3)}, r"another kind.*Received: bn\.mean_weight"),
+    "another kind": (
+        {"mean_weight": np.zeros(3)},
+        r"a normalization other than.*Received: bn\.mean_weight",
+    ),
     "statistics of instances": (
         {"gate": np.ones(3), "bat_n.running_mean": np.zeros(3), "bat_n.running_var": np.ones(3)}
         | {name: None for name in ("weight", "bias", "running_mean", "running_var")}
         | {"ins_n.running_mean": np.zeros(3)},
-        r"another kind.*Received: bn\.ins_n\.running_mean",
+        r"a normalization other than.*Received: bn\.ins_n\.running_mean",
     ),
     "opposite signs": (
         {

@@ -39,7 +39,7 @@ def test_gates_that_stand_still_are_said_once():
     (message,) = warnings_of_fit(model, epochs=2)
     assert message.startswith(STILL)
     assert message.endswith(f"model={model.name!r}, learning rate 1e-12, 4 gates of float32")
-    assert "outwards" not in message
+    assert "outward" not in message
     assert warnings_of_fit(model) == []
     assert len(warnings_of_fit(compiled(keras.optimizers.SGD(1e-12)))) == 1
 
@@ -57,7 +57,7 @@ def test_lost_steps_in_half_precision_are_said():
     model = in_half_precision("bfloat16")
     model.get_layer("bin").rho.assign([1.0] * 4)
     (message,) = warnings_of_fit(compiled(keras.optimizers.Adam(1e-4, beta_2=0.99), model))
-    assert "pushes them outwards" in message
+    assert "pushes them outward" in message
     assert "4 gates of bfloat16" in message
 
 

@@ -102,7 +102,7 @@ FOREIGN = {
     "JSON": (b'{"a": 1}', "a JSON file"),
     "Git LFS": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:1",
-        "a pointer of Git LFS",
+        "a Git LFS pointer",
     ),
     "pickle": (pickle.dumps([1]), "a pickle"),
     "array": (b"\x93NUMPY\x01\0", "a NumPy array"),
@@ -145,9 +145,9 @@ def test_what_is_missing_is_told_by_how(tmp_path):
     (tmp_path / "link").symlink_to("gone")
     (tmp_path / "loop").symlink_to("loop")
     assert find(tmp_path / "none") == (Kind.MISSING, "does not exist")
-    part = "does not exist, as a part of it is a file"
+    part = "does not exist, as part of the path is a file"
     assert find(tmp_path / "file" / "none") == (Kind.MISSING, part)
-    assert find(tmp_path / "link") == (Kind.MISSING, "leads to 'gone', where nothing is")
+    assert find(tmp_path / "link") == (Kind.MISSING, "leads to 'gone', which is missing")
     assert find(tmp_path / "loop").words.startswith("cannot be read: ")
     assert find(tmp_path / ("x" * 300)).words == "cannot be read: File name too long"
 
