@@ -2,8 +2,8 @@
 
     python -m benchmarks [--quick] [--only SECTION ...]
 
-Prints a table for each section. Without `--quick`, `benchmarks/results/` receives them all as
-JSON and as Markdown, under the date and the name of the device.
+Prints a table for each section. Without `--quick`, it also writes them to `benchmarks/results/` as
+JSON and Markdown, under the date and the name of the device.
 """
 
 import argparse
@@ -68,9 +68,9 @@ def accelerator() -> str | None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measures, and shows and writes what came out."""
+    """Measures, and shows and writes the results."""
     options = parse_arguments(arguments)
-    # TensorFlow takes the many functions that are made here for one that is traced too often.
+    # TensorFlow mistakes the many functions that are made here for one that is traced too often.
     tf.get_logger().setLevel("ERROR")
     plan = QUICK if options.quick else FULL
     names = [name for name in SECTIONS if not options.only or name in options.only]

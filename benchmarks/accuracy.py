@@ -23,7 +23,7 @@ RESULTS = ("y", "dx", "dgamma", "dbeta", "drho")
 class Errors:
     """Largest absolute errors of keras-bin and of the official code, and their ratio.
 
-    The ratio is None where the official code has no error at all.
+    The ratio is None if the official code has no error at all.
     """
 
     ours: float

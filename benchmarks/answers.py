@@ -1,4 +1,4 @@
-"""How long `keras-bin` takes to answer what needs no TensorFlow."""
+"""How long `keras-bin` takes for answers that need no TensorFlow."""
 
 import functools
 import subprocess
@@ -26,7 +26,7 @@ CASES = {
 
 
 def answer(folder: Path, words: str, code: int) -> None:
-    """Runs a command in a process of its own, and checks how it ends."""
+    """Runs a command in its own process, and checks how it ends."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *words.split()], cwd=folder, capture_output=True, check=False
     )

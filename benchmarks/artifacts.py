@@ -1,4 +1,4 @@
-"""BIN nets with weights as after training, their twins with BN, and their exports."""
+"""BIN nets with weights as if trained, their twins with BN, and their exports."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,11 +16,11 @@ from testing.weights import randomize
 TWIN = "BN by Keras"
 PLAIN = "BIN by Keras"
 ONES = "all ones"
-VERIFIED_IMAGES = 3  # the fewest that a verification takes; 16 large images would take minutes
+VERIFIED_IMAGES = 3  # the fewest that a verification accepts; 16 large images would take minutes
 
 
 class Nets(NamedTuple):
-    """Nets whose weights are equal, rho apart.
+    """Nets whose weights are equal, apart from rho.
 
     Attributes:
         bn: with BatchNormalization.
@@ -55,7 +55,7 @@ def _in_front(rng: np.random.Generator, sizes: Sequence[int]) -> list[np.ndarray
     return [rng.uniform(0.3, 0.7, sizes[0]), *map(np.ones, sizes[1:])]
 
 
-# By name, what draws the gates of all layers, given how many each has.
+# What draws the gates of all layers, given how many each has, by name.
 GATES = {
     "paper": _in_all(paper_gates),
     "free": _in_all(free_gates),
@@ -64,7 +64,7 @@ GATES = {
 
 
 def make_nets(net: Net, gates: Sequence[str]) -> Nets:
-    """Builds the nets with all that normalizes, and all biases, away from where they start.
+    """Builds the nets, with normalization weights and biases away from their initial values.
 
     Args:
         net: the net.
@@ -149,7 +149,7 @@ def write_litert(nets: Nets, _images: np.ndarray, folder: Path) -> dict[str, Pat
 
 
 def ours(gates: str, runtime: str) -> str:
-    """Names an export of a net with such gates, for a runtime."""
+    """Names an export of a net with the given gates for a runtime."""
     return f"{gates}, {runtime}"
 
 
@@ -165,7 +165,7 @@ def _keras_exports(nets, images, folder, kind, suffix):
     paths = {name: folder / f"{name}{suffix}" for name in (TWIN, PLAIN)}
     models = (nets.bn, next(iter(nets.mixed.values())))
     for model, path in zip(models, paths.values(), strict=True):
-        model(images[:1])  # Keras exports no model to ONNX that was never called
+        model(images[:1])  # Keras does not export a model to ONNX that was never called
         model.export(str(path), format=kind, verbose=False)
     return paths
 

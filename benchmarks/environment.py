@@ -1,4 +1,4 @@
-"""What the measurements depend on besides the code: versions and device."""
+"""What measurements depend on besides the code: versions and device."""
 
 import importlib.metadata
 import importlib.util
@@ -38,10 +38,10 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 
 def device(accelerator: str | None) -> dict[str, str | int | None]:
-    """Returns the processor, its number of cores, and the accelerator, None without one."""
+    """Returns the processor, its number of cores, and the accelerator (None without one)."""
     return {"cpu": cpu_name(), "cores": os.cpu_count(), "accelerator": accelerator}
 
 
 def slug(name: str) -> str:
-    """Returns `name` in lower case, with a hyphen for all that is neither letter nor digit."""
+    """Returns `name` in lower case, with hyphens for everything but letters and digits."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

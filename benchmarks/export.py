@@ -1,4 +1,4 @@
-"""The latency of exported nets, beside the same net with BN and beside Keras's own exports."""
+"""The latency of exported nets, beside the same nets with BN and Keras's own exports."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,7 +17,7 @@ PEERS = {"/ all ones": ONES, "/ BN": TWIN, "/ plain BIN": PLAIN}
 
 @dataclasses.dataclass(frozen=True)
 class Operators:
-    """Numbers of operators by kind; as text their sum."""
+    """Numbers of operators by kind; as text, their sum."""
 
     kinds: dict[str, int]
 
@@ -26,7 +26,7 @@ class Operators:
 
 
 def export(plan: Plan, track: Callable) -> Section:
-    """Times exported nets, each net in a process of its own."""
+    """Times exported nets, each net in its own process."""
     missing = {name: [each for each in packages(name) if not installed(each)] for name in RUNTIMES}
     runtimes = [name for name, packages in missing.items() if not packages]
     rows = []
@@ -58,7 +58,7 @@ def export(plan: Plan, track: Callable) -> Section:
 def export_rows(
     case: ExportPlan, runtime: str, artifacts: dict[str, dict], seconds: dict[str, dict]
 ) -> list[dict]:
-    """Makes a row for each batch and artifact; what an artifact holds is in its first row.
+    """Makes a row for each batch and artifact; the first one says what the artifact holds.
 
     Args:
         case: what was measured.

@@ -1,4 +1,4 @@
-"""Times the exports of nets in one runtime after the other; run by `benchmarks.export`.
+"""Times the exports of nets in one runtime after another; run by `benchmarks.export`.
 
 It is a process of its own because TensorFlow's threads can be set only before it starts. Prints,
 as JSON, the seconds of every round by runtime, batch and artifact, and what each artifact holds.
@@ -17,7 +17,7 @@ from benchmarks.nets import NETS, Net
 from benchmarks.runtimes import FORMATS, RUNTIMES
 from benchmarks.timing import interleave
 
-# Where its memory lies makes one file, loaded twice, up to 10 % faster than itself.
+# One file, loaded twice, can differ in speed by up to 10 %, depending on its memory.
 LOADS = 2
 
 
@@ -36,12 +36,12 @@ def measure(
         gates: names in `GATES`.
         rounds: how often each artifact is timed, by the number of images in a call.
         runtimes: names in `RUNTIMES`.
-        threads: threads of each runtime but TensorFlow, whose are those of the process.
+        threads: threads of each runtime except TensorFlow, which uses those of the process.
         folder: where artifacts are written.
 
     Returns:
-        For each runtime its name, the description of each artifact, and for each batch the
-        seconds of each artifact, those of all its loads.
+        For each runtime its name, the description of each artifact, and for each batch the seconds
+        of each artifact, for all its loads.
     """
     images, _ = net._replace(batch=max(VERIFIED_IMAGES, *rounds)).data()
     nets = make_nets(net, gates)

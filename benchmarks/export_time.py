@@ -1,9 +1,9 @@
-"""How long `keras-bin export` takes beside that of another checkout, in seconds of the CPU.
+"""The CPU time of `keras-bin export`, beside that of another checkout.
 
     python -m benchmarks.export_time PYTHON     where PYTHON has the other checkout installed
 
-ResNet-50 with BN and with BIN is exported to ONNX, to a SavedModel, and to both by one command,
-by either checkout in turns. Loading the model and starting Python are part of the time.
+Both checkouts take turns to export ResNet-50, with BN and with BIN, to ONNX, to a SavedModel, and
+to both by one command. The time includes starting Python and loading the model.
 """
 
 import argparse
@@ -21,7 +21,7 @@ FORMATS = {"ONNX": ["onnx"], "SavedModel": ["saved_model"], "both": ["onnx", "sa
 
 
 def cpu_seconds(python: str, model: Path, formats: list[str]) -> float:
-    """Exports a .keras file in a process of its own; returns what that and its children took."""
+    """Exports a .keras file in its own process; returns the CPU time of that and its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as folder:
         chosen = [word for name in formats for word in ("--format", name)]

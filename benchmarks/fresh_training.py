@@ -1,7 +1,7 @@
 """Trains a net for three steps in a fresh process; run by `benchmarks.processes`.
 
-Prints, as JSON, how long it took from building the model to the end of the first step, and
-how far the three steps raised the process's peak of memory.
+Prints, as JSON, the time from building the model to the end of the first step, and by how much the
+three steps raised the peak memory of the process.
 """
 
 import argparse
@@ -17,7 +17,7 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_bytes() -> int | None:
-    """Returns the most memory that the process has held, None where Linux does not say.
+    """Returns the peak memory of the process, None if Linux does not report it.
 
     Not `resource.getrusage`: its maximum starts at that of the parent process.
     """

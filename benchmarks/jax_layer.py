@@ -11,7 +11,7 @@ import json
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
-# JAX would take most of a GPU's memory for itself, and PyTorch's layer needs some too.
+# JAX would reserve most of a GPU's memory, and PyTorch's layer needs some too.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import jax
@@ -38,12 +38,12 @@ def training_call(make, x, dy):
     Args:
         make: makes a Keras layer.
         x: input.
-        dy: gradient by the output.
+        dy: gradient with respect to the output.
     """
     layer = build(make, x.shape)
     trainable = [variable.value for variable in layer.trainable_variables]
     state = [variable.value for variable in layer.non_trainable_variables]
-    # Unlike __call__, stateless_call hands on what GroupNormalization does not take.
+    # Unlike __call__, stateless_call passes on what GroupNormalization does not accept.
     takes_training = "training" in inspect.signature(layer.call).parameters
     mode = {"training": True} if takes_training else {}
 
@@ -60,7 +60,7 @@ def training_call(make, x, dy):
 
 
 def measure(plan: Plan) -> dict:
-    """Times all layers at all shapes; returns the arguments of `jax_section` but the plan."""
+    """Times all layers at all shapes; returns the arguments of `jax_section` except the plan."""
     devices = f"JAX on {accelerator() or 'CPU'}"
     if installed("torch"):
         import torch
@@ -82,7 +82,7 @@ def measure(plan: Plan) -> dict:
 
 
 def main() -> None:
-    """Measures, and shows and writes what came out."""
+    """Measures, and shows and writes the results."""
     parser = argparse.ArgumentParser(
         description="Time one layer in training under JAX beside its peers."
     )

@@ -1,4 +1,4 @@
-"""The residual nets that are trained with one normalization or another."""
+"""The residual nets that are trained with different normalizations."""
 
 import functools
 from collections.abc import Callable
@@ -71,7 +71,7 @@ class Net(NamedTuple):
     batch: int
 
     def model(self, normalization: Callable, model_class: type[keras.Model]) -> keras.Model:
-        """Builds the net, and compiles nothing.
+        """Builds the net, not compiled.
 
         Args:
             normalization: makes a normalization layer.

@@ -1,6 +1,6 @@
 """Runs models and their artifacts, and compares them independently of the exporter.
 
-What the exporter calls verified is run again, on other inputs.
+What the exporter has verified is run again, on other inputs.
 """
 
 import dataclasses
@@ -24,12 +24,12 @@ UNIT = 2.0**-23  # of float32
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How far outputs are from those that are right.
+    """How far outputs are from the right ones.
 
     Attributes:
-        largest: the largest absolute difference, in output units; None where one is not finite.
+        largest: the largest absolute difference, in output units; None if one is not finite.
         relative: the largest of `abs(got - expected) / (1 + abs(expected))`; likewise.
-        size: the largest absolute value that is right.
+        size: the largest absolute right value.
     """
 
     largest: float | None
@@ -53,7 +53,7 @@ class Attempt:
 
 
 def attempt(step: Callable[[], Any]) -> Attempt:
-    """Runs a step; whatever a net makes the exporter raise is a result."""
+    """Runs a step; whatever the exporter raises for a net is a result."""
     start = time.perf_counter()
     try:
         found, error = step(), ""
@@ -68,7 +68,7 @@ def call(model: keras.Model, inputs: Sequence[np.ndarray], training: bool) -> An
     Args:
         model: any model; a subclassed one has one input.
         inputs: arrays in the order of `model.inputs`.
-        training: whether it learns.
+        training: whether to run in training mode.
     """
     tensors = [tf.constant(array) for array in inputs]
     if isinstance(model, keras.Sequential) or not isinstance(getattr(model, "inputs", None), list):
@@ -83,7 +83,7 @@ def model_outputs(model: keras.Model, inputs: Sequence[np.ndarray]) -> Arrays:
 
 
 def load_onnx(path: Path) -> Callable[[Sequence[np.ndarray]], Arrays]:
-    """Loads an ONNX file; returns a function of inputs, which runs it on one thread."""
+    """Loads an ONNX file; returns a function of inputs that runs it on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -97,7 +97,7 @@ def load_onnx(path: Path) -> Callable[[Sequence[np.ndarray]], Arrays]:
 def load_saved_model(
     path: Path, outputs: Sequence[str]
 ) -> Callable[[Sequence[np.ndarray]], Arrays]:
-    """Loads a SavedModel; returns a function of inputs, which calls its signature.
+    """Loads a SavedModel; returns a function of inputs that calls its signature.
 
     Args:
         path: its folder.
@@ -121,7 +121,7 @@ def output_names(report: ExportReport) -> list[str]:
 
 
 def in_words(error: BaseException) -> str:
-    """Returns class and message of an error, without the colours that Keras gives it."""
+    """Returns the class and message of an error, without Keras's colours."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
     return f"{type(error).__name__}: {text}"
 
@@ -132,14 +132,14 @@ def within(relative: float | None, allowed: float = ALLOWED) -> bool:
 
 
 def allowed_relative(rounding: float) -> float:
-    """Returns what a model's own rounding allows, `ALLOWED` at least."""
+    """Returns what a model's own rounding allows, at least `ALLOWED`."""
     return max(ALLOWED, ROUNDINGS * rounding)
 
 
 def difference(got: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> Difference:
-    """Compares outputs, each with the one of the same place.
+    """Compares outputs, each with the one at the same place.
 
-    Where the right value is infinite or NaN, the same is asked for.
+    If the right value is infinite or NaN, the other must be the same.
 
     Raises:
         ValueError: their number or a shape differs.
@@ -168,7 +168,7 @@ def rounding(
     """Estimates a model's own rounding, as a relative difference, as in `Difference`.
 
     It is the largest change of an output when every weight and input moves up or down by about
-    one unit in its last place. The weights are as before afterwards.
+    one unit in its last place. The weights are restored afterwards.
 
     Args:
         model: the model.

@@ -44,7 +44,7 @@ class Peer(keras.layers.Layer):
 
 
 class TextbookBIN(Peer):
-    """BIN in training as one types it from the paper: two normalizations, then their mix.
+    """BIN in training as written directly from the paper: two normalizations, then their mix.
 
     Source: Nam & Kim 2018, section 3.
     """
@@ -67,7 +67,7 @@ KERAS = {
 
 
 def build(make: Callable, shape: tuple[int, ...]) -> keras.layers.Layer:
-    """Makes a layer for inputs of `shape`; rho, where it has one, goes evenly from 0 to 1."""
+    """Makes a layer for inputs of `shape`; if it has rho, that goes evenly from 0 to 1."""
     layer = make()
     layer.build(shape)
     if hasattr(layer, "rho"):
@@ -76,6 +76,6 @@ def build(make: Callable, shape: tuple[int, ...]) -> keras.layers.Layer:
 
 
 def draw(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Draws an input and a gradient by the output, standard normal, float32."""
+    """Draws an input and an output gradient, standard normal, float32."""
     rng = np.random.default_rng(0)
     return rng.standard_normal(shape, np.float32), rng.standard_normal(shape, np.float32)

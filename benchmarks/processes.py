@@ -1,4 +1,4 @@
-"""Programs in fresh processes: memory and first step of a training, JAX, and others."""
+"""Programs in fresh processes: memory and first step of training, JAX, and others."""
 
 import functools
 import itertools
@@ -28,7 +28,7 @@ def run_module(module: str, *arguments: str) -> dict:
         *arguments: what follows the name on the command line.
 
     Raises:
-        RuntimeError: it failed; the message holds what it wrote to its standard error.
+        RuntimeError: it failed; the message holds its standard error.
     """
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
@@ -79,7 +79,7 @@ def train_afresh(net: str, normalization: str, repeat: int) -> dict:
 
 
 def _training_rows(plan, track, unit, value):
-    """Makes a row for each net of a value of each of its runs, BN and BIN in turns."""
+    """Makes a row for each net from one value per run, BN and BIN in turns."""
     values = {net: {name: [] for name in NORMALIZATIONS} for net in plan.nets}
     for net, repeat in track(list(itertools.product(plan.nets, range(plan.repeats)))):
         for normalization, found in values[net].items():
@@ -94,7 +94,7 @@ def _training_rows(plan, track, unit, value):
 
 
 def memory(plan: Plan, track: Callable) -> Section:
-    """Measures how far three training steps raise the peak of a process's memory."""
+    """Measures by how much three training steps raise the peak memory of a process."""
     title = "memory of a training"
     if sys.platform != "linux":
         return skipped("memory", title, "the peak of memory is read from Linux")
@@ -137,7 +137,7 @@ def jax_section(plan: Plan, seconds: dict, devices: str) -> Section:
 
 
 def jax(plan: Plan, track: Callable) -> Section:
-    """Times one layer in training under JAX, in a process of its own."""
+    """Times one layer in training under JAX, in its own process."""
     if not installed("jax"):
         return skipped("jax", JAX_TITLE, "JAX is not installed")
     arguments = ["--json", *(["--quick"] if plan is QUICK else [])]

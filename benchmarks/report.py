@@ -25,7 +25,7 @@ class Section:
     """One table.
 
     Attributes:
-        name: the word that `--only` takes.
+        name: the word for `--only`.
         title: what was measured.
         method: how, in a sentence or two, or why it was not.
         rows: values by column: text, numbers, or data classes that print themselves. None,
@@ -39,12 +39,12 @@ class Section:
 
     @property
     def columns(self) -> list[str]:
-        """All columns, in the order in which the rows bring them."""
+        """All columns, in the order in which they appear in the rows."""
         return list(dict.fromkeys(column for row in self.rows for column in row))
 
 
 def skipped(name: str, title: str, reason: str) -> Section:
-    """Returns a section without a table that says why."""
+    """Returns a section that has no table and says why."""
     return Section(name, title, f"Skipped: {reason}.")
 
 
@@ -68,7 +68,7 @@ def rich_table(section: Section) -> Table:
 
 
 def wide_console() -> Console:
-    """Returns a console that is wide enough for the tables where it is not a terminal."""
+    """Returns a console that is wide enough for the tables if it is not a terminal."""
     return Console(width=max(Console().width, 140), highlight=False)
 
 
@@ -137,9 +137,9 @@ def write(run: Mapping, partial: Sequence[str] = (), folder: Path = RESULTS) -> 
 
     Args:
         run: what `document` returned.
-        partial: names of the sections, if they are not all, so that a run of a few does not
+        partial: names of the sections unless there are all of them, so that a partial run does not
             replace a full one of the same day.
-        folder: where to write; it is made.
+        folder: where to write; made if missing.
 
     Returns:
         The two files, named for the date and the device.

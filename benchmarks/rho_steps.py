@@ -29,7 +29,7 @@ CLIPPING = {
 
 
 def optimizer_classes():
-    """Returns the optimizer classes that Keras ships, wrappers of other optimizers apart."""
+    """Returns the optimizer classes that Keras ships, except wrappers of other optimizers."""
     wrappers = {"Optimizer", "LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"}
     names = [name for name in dir(keras.optimizers) if name[0].isupper() and name not in wrappers]
     return [getattr(keras.optimizers, name) for name in names]
@@ -99,7 +99,7 @@ def _norm(steps):
 
 def main() -> None:
     """Measures and prints the table."""
-    # rho near 0.5 resolves steps to 6e-8 in float32, more than clipping leaves of some.
+    # rho near 0.5 resolves steps to 6e-8 in float32, which is more than some clipped steps.
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     table = Table(title=f"First step at scale {SCALE:g}, in steps at scale 1")

@@ -20,7 +20,7 @@ def load_onnx(path: Path, threads: int) -> Bind:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Its threads would otherwise wait busily for a while, in the time of the file that comes next.
+    # Otherwise its threads would busy-wait for a while, during the time of the next file.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     (inputs,) = session.get_inputs()
@@ -28,7 +28,7 @@ def load_onnx(path: Path, threads: int) -> Bind:
 
 
 def load_openvino(path: Path, threads: int) -> Bind:
-    """Loads an ONNX file or a SavedModel into OpenVINO, likewise, in float32."""
+    """Like `load_onnx`, for an ONNX file or a SavedModel in OpenVINO, in float32."""
     import openvino
 
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads}
@@ -49,7 +49,7 @@ def load_openvino(path: Path, threads: int) -> Bind:
 
 
 def load_litert(path: Path, threads: int) -> Bind:
-    """Loads a LiteRT file, likewise."""
+    """Like `load_onnx`, for a LiteRT file."""
     from ai_edge_litert.interpreter import Interpreter
 
     def bind(images):
@@ -104,7 +104,7 @@ def describe_size(path: Path) -> dict:
 
 
 class Format(NamedTuple):
-    """How artifacts are written and described, and which packages that takes."""
+    """How artifacts are written and described, and which packages that requires."""
 
     write: Callable
     describe: Callable[[Path], dict]
@@ -112,7 +112,7 @@ class Format(NamedTuple):
 
 
 class Runtime(NamedTuple):
-    """What a runtime reads, how it loads that, and which packages that takes."""
+    """What a runtime reads, how it loads it, and which packages that requires."""
 
     format: str
     load: Callable[[Path, int], Bind]
@@ -134,6 +134,6 @@ RUNTIMES = {
 
 
 def packages(runtime: str) -> tuple[str, ...]:
-    """Returns the packages that it takes to measure in a runtime."""
+    """Returns the packages needed to measure in a runtime."""
     found = RUNTIMES[runtime]
     return (*FORMATS[found.format].packages, *found.packages)

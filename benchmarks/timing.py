@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """A value and the interval around it, `low` and `high` as its maker says."""
+    """A value and an interval around it; what makes it says what `low` and `high` are."""
 
     value: float
     low: float
@@ -21,7 +21,7 @@ class Spread:
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Median time and quartiles in milliseconds, and a ratio, where there is a peer."""
+    """Median time and quartiles in milliseconds, and a ratio if there is a peer."""
 
     ms: Spread
     ratio: Spread | None = None
@@ -37,10 +37,10 @@ def interleave(
     warm_up: int = 2,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Times functions side by side, so that what slows the machine down meets all of them.
+    """Times functions side by side, so that whatever slows the machine down affects all of them.
 
-    Each round calls every function once. The order is drawn anew for each, or one function
-    would always run in the caches that a certain other leaves.
+    Each round calls every function once. The order is drawn anew for each round; otherwise one
+    function would always run with the caches that another one leaves.
 
     Args:
         functions: what to call, by name; a call must return only when its work is done.
@@ -75,7 +75,7 @@ def quartiles(values: Sequence[float]) -> Spread:
 
 
 def median_and_range(values: Sequence[float]) -> Spread:
-    """Returns median, least and greatest."""
+    """Returns median, minimum and maximum."""
     return Spread(statistics.median(values), min(values), max(values))
 
 
@@ -87,7 +87,7 @@ def ratio(seconds: Sequence[float], peer_seconds: Sequence[float]) -> Spread:
 
 
 def timing(seconds: Sequence[float], ratio: Spread | None = None) -> Timing:
-    """Sums up the times of one function, in milliseconds."""
+    """Summarizes the times of one function, in milliseconds."""
     return Timing(quartiles([1e3 * value for value in seconds]), ratio)
 
 
@@ -98,8 +98,8 @@ def comparison_rows(
 
     Args:
         seconds: times by case, such as the shape, and within it by function.
-        ours: the function whose time is divided by that of each other.
-        **labels: what goes first into every row, by column.
+        ours: the function whose time is divided by that of each other one.
+        **labels: what each row starts with, by column.
 
     Returns:
         Rows with the function's name, its `Timing` in each case, with the ratio of ours to

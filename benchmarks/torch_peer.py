@@ -65,7 +65,7 @@ class TorchBIN:
         return batch + instance.view_as(x)
 
     def __call__(self, x: torch.Tensor, dy: torch.Tensor) -> list[torch.Tensor]:
-        """Returns y, and the gradients of `sum(y * dy)` by x, gamma, beta and rho."""
+        """Returns y, and the gradients of `sum(y * dy)` with respect to x, gamma, beta and rho."""
         x = x.detach().requires_grad_()
         y = self.forward(x)
         return [y.detach(), *torch.autograd.grad(y, [x, *self.weights], dy)]
@@ -76,7 +76,7 @@ def training_call(x: np.ndarray, dy: np.ndarray, device: str):
 
     Args:
         x: input, channels last; rho goes evenly from 0 to 1 over the channels.
-        dy: gradient by the output.
+        dy: gradient with respect to the output.
         device: `cpu` or `cuda`.
     """
     channels = x.shape[-1]

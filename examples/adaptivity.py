@@ -9,20 +9,20 @@ A small net sees handwritten digits of scikit-learn, each drawn in two random gr
 - digit: which digit it is. The style (brightness and contrast) disturbs.
 - contrast: which of the four contrasts it is drawn at. The style is the message.
 
-The pictures are the same, only the labels differ. Batch normalization (BN) keeps the style of
-every picture, instance normalization (IN) removes it, and the mean of both (BN+IN) does half of
-each. BIN learns what to do. The output folder receives `results.json`, `results.md`, and
+The pictures are the same, only the labels differ. Batch normalization (BN) keeps the style of every
+picture, instance normalization (IN) removes it, and the mean of both (BN+IN) does half of each. BIN
+learns which of them to use. The output folder receives `results.json`, `results.md`, and
 `adaptivity.png`: accuracies on held-out digits, and where rho went.
 
-The claims: on each task BIN is within 0.5 points of the better of BN and IN; on the average of
-both tasks it is ahead of each; and in the first two layers, which see the style, rho falls
-below 0.5 where the style disturbs and stays above where it is the message.
+The claims: on each task, BIN is within 0.5 points of the better of BN and IN; on average over both
+tasks, it is ahead of each; and in the first two layers, which see the style, rho falls below 0.5
+where the style disturbs and stays above where it is the message.
 
-With `--data fashion` a ResNet-20 reads garments, or their contrast, in 10,000 pictures of
-Fashion-MNIST, and meets the placements of `mixed_domain.py`, too. The claims then: on each task BIN
+With `--data fashion`, a ResNet-20 reads garments, or their contrast, in 10,000 pictures of
+Fashion-MNIST, also with the placements of `mixed_domain.py`. The claims are then: on each task BIN
 is within 0.3 points of the better of BN and IN, and every normalization whose mixture is fixed
 loses more than that on one of them. Each run has a file in `runs/` of the output folder, and the
-program goes on where it was stopped. `learning_TASK.png` and `rho.png` show the training.
+program resumes where it was stopped. `learning_TASK.png` and `rho.png` show the training.
 """
 
 import os
@@ -67,11 +67,11 @@ STYLED_LAYERS = 2
 
 
 class Pictures(NamedTuple):
-    """Drawn digits, and what is to be read in them.
+    """Drawn digits, and what nets should read in them.
 
     Attributes:
         pictures: shape `(n, 8, 8, 3)`.
-        labels: by task, integers of shape `(n,)`.
+        labels: integers of shape `(n,)`, by task.
     """
 
     pictures: np.ndarray
@@ -122,7 +122,7 @@ def claims(runs: list[dict]) -> list[Claim]:
     return [
         *close_to_the_better(means, MARGIN),
         Claim(
-            f"on the average of both tasks, BIN ({average['BIN']:.2f} %) is ahead of "
+            f"on average over both tasks, BIN ({average['BIN']:.2f} %) is ahead of "
             f"BN ({average['BN']:.2f} %) and IN ({average['IN']:.2f} %)",
             average["BIN"] > max(average["BN"], average["IN"]),
         ),

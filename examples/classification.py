@@ -11,22 +11,22 @@ a weight decay of 1e-4 for all weights but rho, whose gradients are ten times as
 padded, cropped and mirrored at random.
 
 Without options, the recipe runs at reduced size: a ResNet-14, and handwritten digits of
-scikit-learn, 8x8 pixels in random colours, padded by one pixel and not mirrored. With
-`--data cifar10` or `cifar100`, Keras downloads the data, and the net is a ResNet-110: days on a
-CPU, so take a GPU.
-`--net` takes every net of Table 2, and others of their families: see `common/classifiers.py`.
-The output folder receives `results.json`, `results.md`, `classification.png` with the accuracy
-after each epoch, and the trained nets, `bin-0.keras` and so on.
+scikit-learn, 8x8 pixels in random colours, padded by one pixel and not mirrored. With `--data
+cifar10` or `cifar100`, Keras downloads the data, and the net is a ResNet-110. That takes days on a
+CPU, so use a GPU. `--net` accepts every net of Table 2, and others of their families: see
+`common/classifiers.py`. The output folder receives `results.json`, `results.md`,
+`classification.png` with the accuracy after each epoch, and the trained nets, `bin-0.keras` and so
+on.
 
-The claims: BIN learns faster than BN, which means that on the average of the epochs up to the first
-drop it is ahead of BN on the pictures held out; and after the last epoch it is not behind by more
-than half a point.
+The claims: BIN learns faster than BN, which means that on average over the epochs up to the first
+drop of the learning rate, it is ahead of BN on held-out pictures; and after the last epoch, it is
+not behind by more than half a point.
 
-With `--data fashion` a ResNet-20 learns 10,000 pictures of Fashion-MNIST as they are, by the
-schedule of `mixed_domain.py`, with the placements that are compared there, too. Here style tells
-nothing and disturbs little, so that BN has nothing to lose; the claim is that BIN is not behind it
-by more than 0.1 points. Each run has a file in `runs/` of the output folder, and the program goes
-on where it was stopped. The pictures are `learning.png` and `rho.png`.
+With `--data fashion`, a ResNet-20 learns 10,000 unchanged pictures of Fashion-MNIST, with the
+schedule of `mixed_domain.py`, and with the placements that are compared there. Here style carries
+no information and disturbs little, so BN has nothing to lose. The claim is that BIN is not behind
+it by more than 0.1 points. Each run has a file in `runs/` of the output folder, and the program
+resumes where it was stopped. The pictures are `learning.png` and `rho.png`.
 """
 
 import os
@@ -78,7 +78,7 @@ def build(norm: str, net: str, data: DataSet) -> keras.Model:
 
 
 def count_parameters(norms: Sequence[str], net: str, data: DataSet) -> dict[str, int]:
-    """Counts by normalization what a net learns, rho included."""
+    """Counts the weights that a net learns, including rho, by normalization."""
     return {
         norm: sum(int(np.prod(w.shape)) for w in build(norm, net, data).trainable_weights)
         for norm in norms
@@ -110,7 +110,7 @@ def compare(options: Namespace, data: DataSet, pictures: Pictures) -> list[dict]
 
 
 def curves(runs: list[dict], part: str) -> dict[str, np.ndarray]:
-    """Returns by normalization the accuracies of part "train" or "test": a row per seed."""
+    """Returns the accuracies of part "train" or "test" by normalization: a row per seed."""
     norms = dict.fromkeys(run["norm"] for run in runs)
     return {
         norm: np.array([run[f"{part}_accuracy"] for run in runs if run["norm"] == norm])
@@ -124,7 +124,7 @@ def before_drop(accuracies: np.ndarray) -> np.ndarray:
 
 
 def claims(runs: list[dict]) -> list[Claim]:
-    """Compares BN with BIN, where both were run."""
+    """Compares BN with BIN if both were run."""
     rows = curves(runs, "test")
     if not {"BN", "BIN"} <= rows.keys():
         return []
@@ -132,7 +132,7 @@ def claims(runs: list[dict]) -> list[Claim]:
     early = {norm: before_drop(rows[norm]).mean() for norm in ("BN", "BIN")}
     return [
         Claim(
-            f"on the average of the epochs up to the first drop, BIN ({early['BIN']:.2f} %) is "
+            f"on average over the epochs up to the first drop, BIN ({early['BIN']:.2f} %) is "
             f"ahead of BN ({early['BN']:.2f} %) on the pictures held out",
             bool(early["BIN"] > early["BN"]),
         ),
@@ -212,7 +212,7 @@ def run_recipe(
 
 
 def make_parser() -> ArgumentParser:
-    """Makes the command line."""
+    """Builds the argument parser."""
     parser = option_parser(
         PROGRAM, __doc__.splitlines()[0], seeds=5, folder="output/classification"
     )

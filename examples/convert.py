@@ -4,8 +4,8 @@
 
 A net of four convolutions with batch normalization (BN) learns 1,347 handwritten digits of
 scikit-learn, all of them white on black ("one style"), or each in one of four styles: clean,
-inverted, in random colours, and of low contrast. Then three copies of it go on learning, in four
-styles, from the same pictures, with the same optimizer, seed and number of epochs:
+inverted, in random colours, and of low contrast. Then three copies of it are trained further in
+four styles, on the same pictures, with the same optimizer, seed and number of epochs:
 
 - BN: as it is;
 - BIN first: with its first normalization converted to BIN, `where="first"`;
@@ -16,12 +16,12 @@ tested on 450 other digits in every style. The output folder receives:
 
 - `results.json`, `results.md` and `convert.png`: accuracies by style, and where rho went;
 - `bn.keras`: the BN net of the last seed that knows one style, for `keras-bin convert`;
-- `digits.onnx` and `rho.png`: the same net, converted and fine-tuned: exported and verified, and
-  its gates.
+- `digits.onnx` and `rho.png`: the same net converted, fine-tuned, exported and verified, and its
+  gates.
 
-The claims: conversion changes no logit by more than a ten-thousandth of the largest. On the average
-of the styles, converted nets are ahead of BN by a point at least where they learn new styles, and
-one with all normalizations converted is ahead where they do not.
+The claims: conversion changes no logit by more than a ten-thousandth of the largest. On average
+over the styles, converted nets are ahead of BN by at least one point if they learn new styles, and
+nets with all normalizations converted are ahead if they do not.
 """
 
 import os
@@ -157,7 +157,7 @@ def train_and_convert(
 
 
 def rows(runs: list[dict], learnt: str) -> dict[str, dict[str, list[float]]]:
-    """Returns the accuracies with each seed where the BN net has learnt some styles, by style."""
+    """Returns the accuracies by style with each seed, given what the BN net has learnt."""
     return accuracies_by_style([run for run in runs if run["learnt"] == learnt])
 
 

@@ -4,28 +4,29 @@
     python examples/domain_adaptation.py --data fashion
     python examples/domain_adaptation.py --office-home FOLDER
 
-A setting of the paper (section 4.3, Table 4), small: unsupervised domain adaptation. A residual net
-learns to read digits of a source style, and a second head of it learns to tell the source from the
-target style. Gradient reversal (Ganin et al. 2016, https://arxiv.org/abs/1505.07818) makes the
-net's features useless for that. No training sees a label of the target style. The styles are four
-of scikit-learn's handwritten digits, and every ordered pair of them is a task; other scans are
-drawn in the target style than in the source style, and 450 more are held out to test on, in both.
-Every training is done a second time without the reversal: the second head then only watches. Target
-pictures still share the batches, and so the batch statistics. The output folder receives
-`results.json`, `results.md`, and `domain_adaptation.png`.
+A small version of an experiment of the paper (section 4.3, Table 4): unsupervised domain
+adaptation. A residual net learns to read digits of a source style, and a second head of it learns
+to tell the source from the target style. Gradient reversal (Ganin et al. 2016,
+https://arxiv.org/abs/1505.07818) makes the net's features useless for the second head. No training
+sees a label of the target style. scikit-learn's handwritten digits are drawn in four styles, and
+every ordered pair of styles is a task. The scans in the target style are not those in the source
+style, and 450 more are held out to test on, in both styles. Every training is repeated without the
+reversal: the second head then has no influence on the features. Target pictures are still in the
+batches, and so in the batch statistics. The output folder receives `results.json`, `results.md`,
+and `domain_adaptation.png`.
 
 With `--data fashion`, the pictures are 10,000 of Fashion-MNIST, and the net is a ResNet-20. Each
-training then has a file in `runs/` of the output folder, and the program goes on where it was
+training then has a file in `runs/` of the output folder, and the program resumes where it was
 stopped.
 
 With `--office-home`, the four domains are those of the Office-Home data set (see
 `common/office_home.py`), at 64x64 pixels, and the net is a ResNet-20 that starts from random
-weights: not the setting of the paper, whose nets are larger and were trained on ImageNet before.
-As usual with that data set, the net is tested on the target pictures that it saw without labels;
-its accuracy on the source is that on the pictures learnt.
+weights. The nets of the paper are larger and pretrained on ImageNet. As usual with that data set,
+the net is tested on the target pictures that it saw without labels; its accuracy on the source is
+that on the pictures it learnt.
 
-The claim: on the target, with gradient reversal, on the average of the twelve pairs, BIN is not
-behind BN.
+The claim: on the target, with gradient reversal, BIN is not behind BN on average over the twelve
+pairs.
 """
 
 import os
@@ -105,12 +106,12 @@ def plan_runs(seeds: Sequence[int], domains: Domains, pairs: list[tuple[str, str
 def accuracies(
     runs: list[dict], on: str = "on_target", reversal: bool = True
 ) -> dict[str, dict[str, list[float]]]:
-    """Returns by pair, and for their mean, by normalization, the accuracy with each seed.
+    """Returns the accuracy with each seed, by pair (and for their mean) and by normalization.
 
     Args:
         runs: of `plan_runs`.
         on: "on_target" or "on_source".
-        reversal: whether the runs with gradient reversal are meant, or those without.
+        reversal: whether to take the runs with gradient reversal or those without.
     """
     pairs = dict.fromkeys((run["source"], run["target"]) for run in runs)
     runs = [run for run in runs if run["reversal"] is reversal]
@@ -137,7 +138,7 @@ def claims(runs: list[dict]) -> list[Claim]:
     means = {norm: mean(values) for norm, values in accuracies(runs)["mean"].items()}
     return [
         Claim(
-            "on the target, with gradient reversal, on the average of the pairs, BIN "
+            "on the target, with gradient reversal, on average over the pairs, BIN  "
             f"({means['BIN']:.2f} %) is not behind BN ({means['BN']:.2f} %)",
             means["BIN"] >= means["BN"],
         )
@@ -189,7 +190,7 @@ def tabulate(runs: list[dict]) -> list[Table]:
 
 
 def load_domains(parser: ArgumentParser, options: Namespace) -> Domains:
-    """Loads what the options say, or ends the program where it cannot be had."""
+    """Loads what the options say, or exits if that is not possible."""
     if options.office_home and options.data == FASHION:
         parser.error(
             f"argument --office-home: takes the place of `--data`. Received: --data {FASHION}"

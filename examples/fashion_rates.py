@@ -1,16 +1,16 @@
-"""Find the learning rate and schedule with which nets read most garments in mixed styles.
+"""Find the learning rate and schedule with which nets are most accurate in mixed styles.
 
     python examples/fashion_rates.py
 
-The rate and the schedule of the experiments on Fashion-MNIST are those that suit BN here: a
-ResNet-20 learns the first 20,000 training pictures as in `mixed_domain.py --data fashion`, and
-reads the last 5,000, kept back, in every style. The pictures that the experiments test on decide
-nothing, and the seeds, from 100 on, are others. What is best for BIN is looked for, too.
+The experiments on Fashion-MNIST use the rate and the schedule that suit BN best here: a ResNet-20
+learns the first 20,000 training pictures as in `mixed_domain.py --data fashion`, and reads the last
+5,000, which are held back, in every style. The pictures that the experiments test on decide
+nothing, and the seeds are others, from 100 on. The program also looks for what is best for BIN.
 
 The output folder receives `results.json`, `results.md` and `fashion_rates.png`; each run has a file
-in `runs/`, in a folder of its rate, and the program goes on where it was stopped.
+in `runs/`, in a folder of its rate, and the program resumes where it was stopped.
 
-The claim: of what was tried, BN reads most with the rate and the schedule of the experiments.
+The claim: of what was tried, BN is most accurate with the rate and the schedule of the experiments.
 """
 
 import os
@@ -72,7 +72,7 @@ def name(recipe: Recipe) -> str:
 
 
 def accuracies(runs: dict[str, list[dict]]) -> dict[str, dict[str, list[float]]]:
-    """Returns by recipe and normalization the mean accuracy over styles with each seed."""
+    """Returns the mean accuracy over styles with each seed, by recipe and normalization."""
     norms = list(dict.fromkeys(run["norm"] for made in runs.values() for run in made))
     return {
         recipe: {
@@ -84,24 +84,24 @@ def accuracies(runs: dict[str, list[dict]]) -> dict[str, dict[str, list[float]]]
 
 
 def claims(rows: dict[str, dict[str, list[float]]], chosen: str) -> list[Claim]:
-    """Judges what was chosen for BN, where BN was run."""
+    """Judges what was chosen for BN, if BN was run."""
     means = {recipe: mean(scores["BN"]) for recipe, scores in rows.items() if "BN" in scores}
     if chosen not in means:
         return []
     listed = ", ".join(f"{recipe} {value:.2f} %" for recipe, value in means.items())
     return [
         Claim(
-            f"of what was tried, BN reads most with {chosen} ({listed})",
+            f"of what was tried, BN is most accurate with {chosen} ({listed})",
             means[chosen] == max(means.values()),
         )
     ]
 
 
 def best(rows: dict[str, dict[str, list[float]]], norm: str) -> str:
-    """Says with what a normalization reads most, and how much."""
+    """Says with what a normalization is most accurate, and how accurate."""
     means = {recipe: mean(scores[norm]) for recipe, scores in rows.items()}
     recipe = max(means, key=means.__getitem__)
-    return f"{norm} reads most with {recipe}: {means[recipe]:.2f} %."
+    return f"{norm} is most accurate with {recipe}: {means[recipe]:.2f} %."
 
 
 def plot(rows: dict[str, dict[str, list[float]]]) -> Figure:
@@ -118,7 +118,7 @@ def read_experiments(
     recipes: Sequence[Recipe],
     backend: Mapping[str, Any],
 ) -> dict[str, Experiment]:
-    """Makes an experiment for each recipe, or ends the program where one cannot be made."""
+    """Makes an experiment for each recipe, or exits if one cannot be made."""
     try:
         return {
             name(recipe): Experiment(

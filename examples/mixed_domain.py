@@ -3,25 +3,25 @@
     python examples/mixed_domain.py
     python examples/mixed_domain.py --data fashion
 
-A setting of the paper (section 4.3, Table 3): several visual domains, one net. The domains are
+An experiment of the paper (section 4.3, Table 3): several visual domains, one net. The domains are
 four styles: clean, inverted, in random colours, and of low contrast. Every picture to learn from
 is drawn in one of them, and the net is tested on others in every style. All normalizations get
 the same pictures, seeds, optimizer and number of epochs.
 
 Without options, a net of four convolutions learns 1,347 of scikit-learn's handwritten digits. With
-`--data fashion`, a ResNet-20 learns 20,000 pictures of Fashion-MNIST, and BIN meets what one
-would weigh against it: instance normalization (IN) at the first layer and BN elsewhere, BIN at the
-first layer alone, IBN-Net (half of the channels of each block's first normalization are IN; Pan et
-al. 2018, https://arxiv.org/abs/1807.09441), and BIN whose rho takes steps as long as those of the
-other weights. That takes hours: each run has a file in `runs/` of the output folder, each epoch
-a backup, and the program goes on where it was stopped.
+`--data fashion`, a ResNet-20 learns 20,000 pictures of Fashion-MNIST, and BIN is compared with its
+alternatives: instance normalization (IN) at the first layer and BN elsewhere, BIN at the first
+layer only, IBN-Net (half of the channels of each block's first normalization are IN; Pan et al.
+2018, https://arxiv.org/abs/1807.09441), and BIN whose rho takes steps as long as those of the other
+weights. That takes hours. Each run has a file in `runs/` of the output folder, each epoch is backed
+up, and the program resumes where it was stopped.
 
 The output folder receives `results.json`, `results.md`, and `mixed_domain.png`: accuracies by
 style, and where rho went. Fashion-MNIST adds `learning.png` (loss and accuracy by epoch), `rho.png`
-(rho in training, and the gates in the end), `rho_by_depth.png` (as the paper's Figure 2) and
-`disagreements.png` (pictures that BN reads wrong and BIN right, and the other way round).
+(rho in training, and the gates at the end), `rho_by_depth.png` (like the paper's Figure 2) and
+`disagreements.png` (pictures that BN reads wrong and BIN right, and vice versa).
 
-The claims: on the average of the styles, BIN is ahead of BN by one point at least; and, on
+The claims: on average over the styles, BIN is ahead of BN by at least one point, and, on
 Fashion-MNIST, not behind the best placement found by hand.
 """
 
@@ -53,7 +53,7 @@ EPOCHS, QUICK_EPOCHS = 15, 2  # of digits
 
 
 def claims(runs: list[dict]) -> list[Claim]:
-    """Compares the means over styles and seeds, where BN and BIN were both run."""
+    """Compares the means over styles and seeds, if BN and BIN were both run."""
     means = {norm: mean(values) for norm, values in accuracies_by_style(runs)["mean"].items()}
     return [lead_claim(means)] if {"BN", "BIN"} <= means.keys() else []
 

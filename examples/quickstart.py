@@ -12,7 +12,7 @@ optimizer and number of epochs. The output folder receives:
 - `digits/<version>/` and `digits.onnx`: the same net, folded and verified;
 - `predictions.png`: what ONNX Runtime reads from `digits.onnx` in held-out digits.
 
-The program ends with exit code 1 unless BIN is ahead of BN on the average of the seeds.
+The program ends with exit code 1 unless BIN is ahead of BN on average over the seeds.
 """
 
 import os
@@ -53,7 +53,7 @@ def read_with_onnx(path: Path, pictures: dict[str, np.ndarray]) -> dict[str, np.
 
 
 def prediction_table(predictions: dict[str, np.ndarray], labels: np.ndarray) -> Table:
-    """Lists what was read below the true digit, errors in red and brackets."""
+    """Lists what was read below the true digit, with errors in red and in brackets."""
     table = Table("true digit", *map(str, labels), title="Read by ONNX Runtime from digits.onnx")
     for style, predicted in predictions.items():
         cells = [

@@ -1,34 +1,36 @@
-"""Keep BIN's accuracy at the price of BN when served: gates that settle, free ones, placements.
+"""Serve BIN's accuracy at the price of BN: settled gates, free ones, and placements by hand.
 
     python examples/serving_cost.py
 
-A BIN layer costs next to nothing in training. When it is served, a layer with a gate below 1 takes
-statistics of each picture, and one with all gates at 1 nothing: the convolution before it takes it
-in. Here a ResNet-20 learns 20,000 pictures of Fashion-MNIST in four styles, as in mixed_domain.py:
+A BIN layer costs next to nothing in training. When it is served, a layer with a gate below 1
+computes statistics of each picture. A layer with all gates at 1 costs nothing, because the
+convolution before it absorbs it. Here a ResNet-20 learns 20,000 pictures of Fashion-MNIST in four
+styles, as in mixed_domain.py:
 
-- BN, and BIN whose gates are free;
+- BN, and BIN with free gates;
 - BIN settled: rho starts at 1/2, and `keras_bin.SettleRho` settles the gates of each layer after a
   fifth of the epochs;
 - placements by hand: instance normalization (IN), BIN, or the fixed mean of IN and BN at the first
   layer and BN elsewhere, and IBN-Net.
 
 The nets of the first seed are exported for each runtime that is installed (ONNX Runtime, OpenVINO,
-LiteRT, TensorFlow), and timed in turns. In ONNX Runtime and OpenVINO they are timed in int8, too,
-and the nets of all seeds are tested in int8, calibrated on training pictures of the first seed.
-Each run has a file in `runs/` of the output folder, and trainings go on where they were stopped;
-runs of mixed_domain.py may be put there, too.
+LiteRT, TensorFlow), and timed in turns, in ONNX Runtime and OpenVINO also in int8. The nets of all
+seeds are tested in int8, too, calibrated on training pictures of the first seed. Each run has a
+file in `runs/` of the output folder, and trainings resume where they were stopped; runs of
+mixed_domain.py may be copied there, too.
 
 The output folder receives `results.json`, `results.md` and `serving_cost.png`: accuracy against
-latency, one point a net.
+latency, one point per net.
 
-The claims: settled gates read at most 0.2 points less than free ones, keep 80 % of their lead over
-BN, and are ahead of every placement without a mean; and they cost no more than the limits below.
+The claims: settled gates are at most 0.2 points less accurate than free ones, keep 80 % of their
+lead over BN, and are ahead of every placement without a mean; and they cost no more than the limits
+below.
 """
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")  # as many as the other runtimes have
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")  # as many as the other runtimes use
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import itertools
@@ -76,7 +78,7 @@ Read = Mapping[str, Mapping[str, Sequence[float]]]  # by form of the nets and no
 
 
 def ratios(times: Times) -> dict[tuple[str, int], dict[str, float]]:
-    """Returns by runtime and number of pictures the time of each net over that of BN."""
+    """Returns the time of each net over that of BN, by runtime and number of pictures."""
     return {
         (runtime, batch): {norm: own[batch] / nets["BN"][batch] for norm, own in nets.items()}
         for runtime, nets in times.items()
@@ -91,7 +93,7 @@ def accuracy_claims(means: Mapping[str, float]) -> list[Claim]:
     settled, lead = means[SETTLED], means["BIN"] - means["BN"]
     made = [
         Claim(
-            f"settled gates ({settled:.2f} %) read at most {LOSS} points less than free ones "
+            f"settled gates ({settled:.2f} %) are at most {LOSS} points behind free ones "
             f"({means['BIN']:.2f} %)",
             round(means["BIN"] - settled, 6) <= LOSS,
         ),
@@ -175,7 +177,7 @@ def plot(read: Read, times: Times) -> Figure:
 
 
 def int8_table(read: Read) -> Table:
-    """Lists how many pictures nets read right in float and in int8."""
+    """Lists the accuracy of the nets in float and in int8."""
     table = Table("norm", title="Accuracy in float and in int8, mean of the styles, %")
     for form in read:
         table.add_column(form, justify="right", no_wrap=True)
@@ -201,7 +203,7 @@ def measure(
 def with_int8(
     runs: Sequence[dict], experiment: Experiment, task: Task, folder: Path, pictures: np.ndarray
 ) -> list[dict]:
-    """Adds to the runs what their nets read in int8, in each runtime that takes it."""
+    """Adds to the runs the accuracy of their nets in int8, in each runtime that supports it."""
     found = []
     for run in runs:
         print(f"int8: seed {run['seed']}, {run['norm']}")
@@ -217,7 +219,7 @@ def with_int8(
 
 
 def read_by_form(runs: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
-    """Returns the mean over the styles by form of the nets and norm, one value per seed."""
+    """Returns the mean over the styles, one value per seed, by form of the nets and norm."""
     found: dict[str, dict[str, list[float]]] = {}
     for run in runs:
         for form, styles in {FLOAT: run["accuracy"], **run["accuracy in int8"]}.items():
@@ -226,7 +228,7 @@ def read_by_form(runs: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
 
 
 def with_latency(runs: Sequence[dict], times: Times, seed: int) -> list[dict]:
-    """Adds to the runs whose nets were timed what they took, in milliseconds."""
+    """Adds the time in milliseconds to the runs whose nets were timed."""
     return [
         {**run, "ms": {runtime: nets[run["norm"]] for runtime, nets in times.items()}}
         if run["seed"] == seed

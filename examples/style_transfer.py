@@ -2,19 +2,19 @@
 
     python examples/style_transfer.py
 
-A feed-forward net learns to redraw random crops of photographs so that, in the eyes of VGG16,
-their content stays and their style becomes that of one picture. The photographs are those that
-come with scikit-image, or those of `--photographs`; `--style` takes another style. VGG16 has
-ImageNet weights where Keras can load them. Otherwise its weights are random, and the output, the
-caption and the results say so. The output folder receives:
+A feed-forward net learns to redraw random crops of photographs so that, as judged by VGG16, their
+content stays and their style becomes that of one picture. The photographs are those that come with
+scikit-image, or those of `--photographs`; `--style` selects another style. VGG16 has ImageNet
+weights if Keras can load them. Otherwise its weights are random, and the output, the caption and
+the results say so. The output folder receives:
 
 - `results.json` and `results.md`;
 - `losses.png`: content and style loss of the crops, and rho, while the nets learned;
 - `photographs.png`: a photograph that no net was trained on, redrawn by those of the last seed;
 - `style.keras` and `style.onnx`: the BIN net of the last seed; `stylize.py` runs the latter.
 
-The claims: in training rho falls below 0.9 in every layer, from 1, and BIN's loss at the end
-of training is not above BN's. At this size rho does not come near 0.
+The claims: in training, rho falls from 1 to below 0.9 in every layer, and BIN's loss at the end of
+training is not above BN's. At this size rho does not come near 0.
 """
 
 import os
@@ -46,18 +46,18 @@ from keras_bin.export import export_onnx
 
 PROGRAM = "style_transfer.py"
 # Chosen with other seeds than these, by losses of photographs and by eye, the held-out one among
-# them: with a rate of 0.01 both losses end higher, and with a weight of 10 nothing is left of the
+# them: with a rate of 0.01, both losses end higher; with a weight of 10, nothing is left of the
 # content.
 LEARNING_RATE = 0.003
 STYLE_WEIGHT = 1.0
 BATCH_SIZE = 4
 PARTS = ("content", "style")
-LAST_EPOCHS = 3  # that the table and the claims average over
+LAST_EPOCHS = 3  # epochs that the table and the claims average over
 LOW = 0.9
 
 
 class Size(NamedTuple):
-    """How long to train, which net, and on what: an epoch is so many batches of new crops."""
+    """How long to train, which net, and on what; an epoch has `steps` batches of new crops."""
 
     epochs: int
     steps: int

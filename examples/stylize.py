@@ -2,8 +2,8 @@
 
     python examples/stylize.py style.onnx photo.jpg stylized.png
 
-Needs `onnxruntime`, `numpy` and `pillow`, but neither Keras nor TensorFlow. The format of the new
-picture follows from its name.
+Needs `onnxruntime`, `numpy` and `pillow`, but neither Keras nor TensorFlow. The name of the new
+picture decides its format.
 """
 
 import argparse
@@ -23,7 +23,7 @@ def load(path: Path) -> onnxruntime.InferenceSession:
     """Opens a net from photos to photos.
 
     Raises:
-        ValueError: the file is missing, no ONNX file, or of a net of another kind.
+        ValueError: the file is missing, is not an ONNX file, or holds another kind of net.
     """
     if not path.is_file():
         raise ValueError(f"must be an ONNX file, there is none. Received: {path}")
@@ -47,7 +47,7 @@ def _holds_photos(value):
 
 
 def read(path: Path) -> np.ndarray:
-    """Reads a photo the right way up: shape `(height, width, 3)`, RGB from 0 to 1, float32.
+    """Reads a photo, upright: shape `(height, width, 3)`, RGB from 0 to 1, float32.
 
     Raises:
         ValueError: the file is not as `read_rgb` wants it, or the photo is too small.
@@ -55,7 +55,7 @@ def read(path: Path) -> np.ndarray:
     photo = read_rgb(path)
     if min(photo.size) < SMALLEST:
         raise ValueError(
-            f"must be {SMALLEST} pixels wide and high at least. Received: {path}, "
+            f"must be at least {SMALLEST} pixels wide and high. Received: {path}, "
             f"{photo.width}x{photo.height}"
         )
     return np.asarray(photo, "float32") / 255

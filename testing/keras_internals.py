@@ -9,9 +9,9 @@ from keras.src.backend.common import global_state
 
 
 def forget_names_and_settings():
-    """Does what `keras.utils.clear_session` does, but leaves TensorFlow its kernels.
+    """Does what `keras.utils.clear_session` does, but keeps TensorFlow's kernels.
 
-    To make them again in each test would take a fifth of the time of all tests.
+    Making them again in each test would take a fifth of the time of all tests.
     """
     global_state.GLOBAL_STATE_TRACKER = threading.local()
     global_state.GLOBAL_SETTINGS_TRACKER = threading.local()

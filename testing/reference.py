@@ -1,7 +1,7 @@
 """Batch-Instance Normalization in NumPy float64, written only from the formulas.
 
-Each branch is written as a normalization of its own, and its gradient derived by hand, so
-that nothing here has the shape of what it is compared with.
+Each branch is written as a separate normalization with a gradient derived by hand, so that nothing
+here is structured like what it is compared with.
 """
 
 from typing import NamedTuple
@@ -108,7 +108,7 @@ def _normalize_backward(branch, gradient, axes, valid):
     """Gradient through a normalization whose statistics are those of the input itself.
 
     With `d` the deviation and `n` the count, `dx = (g - (sum(g) + xhat * sum(g * xhat)) / n) / d`;
-    an element that does not count in the statistics lacks the second part.
+    an element that is left out of the statistics lacks the second part.
     """
     total = gradient.sum(axes, keepdims=True)
     along = (gradient * branch.normalized).sum(axes, keepdims=True)

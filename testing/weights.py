@@ -1,4 +1,4 @@
-"""Weights of models, moved away from where they start."""
+"""Weights of models, moved away from their initial values."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from keras_bin.networks.normalizations import NORMALIZATIONS
 
 
 def randomize(model: keras.Model, rho: float | None = None, seed: int = 0) -> keras.Model:
-    """Moves weights that normalize, and biases, away from where they start.
+    """Moves normalization weights and biases away from their initial values.
 
     Without `rho`, the gates are 0 and 1 in the first two channels and between in the others.
     """

@@ -2,10 +2,10 @@
 
     python -m benchmarks.campaign [--nets 200] [--seed 0] [--only SEED ...] [--quick]
 
-Inputs, reference and comparison are independent of the exporter: an artifact that it calls
-verified is run again. Prints tables and, in a full run, writes them to `benchmarks/results/` after
-every few nets, so that an interrupted run leaves the results of those it finished.
-Ends with 1 if an artifact computes something else than its net.
+Inputs, reference and comparison are independent of the exporter: an artifact that it has verified
+is run again. Prints tables and, in a full run, writes them to `benchmarks/results/` after every few
+nets, so that an interrupted run keeps the results of those it finished. Ends with 1 if an artifact
+computes something other than its net.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class CampaignPlan:
 
     Attributes:
         seeds: one for each net.
-        every: those that it divides are also exported as SavedModels.
+        every: seeds divisible by it are also exported as SavedModels.
         limit: seconds that a net may take.
     """
 
@@ -78,7 +78,7 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def try_nets(plan: CampaignPlan) -> Iterator[list[dict]]:
-    """Tries nets, and yields the results of each process; a net that ends its process has none."""
+    """Tries nets, and yields the results of each process; nets that crash it have none."""
     waiting = list(plan.seeds)
     while waiting:
         together = waiting[:TOGETHER]

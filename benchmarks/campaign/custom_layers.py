@@ -146,7 +146,7 @@ class Forgetful(Block):
 
 @register
 class Replaced(Block):
-    """Is made with BN, which its user replaces by BIN."""
+    """Is made with BN, which its user replaces with BIN."""
 
     def hold(self, conv, norm):
         """Keeps the layers."""
@@ -164,7 +164,7 @@ class InTraining(Block):
 
 @register
 class Rebuilt(Block):
-    """Has no config of its own at all, as layers have that were never meant to be saved."""
+    """Has no config of its own, like layers that were never meant to be saved."""
 
     def get_config(self):
         """Returns what every layer returns."""

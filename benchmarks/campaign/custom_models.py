@@ -38,7 +38,7 @@ class Deep(BINModel):
 
 
 class Switched(BINModel):
-    """Adds what it was given if a switch is on, which is set after the model is made."""
+    """Adds its input if a switch is on, which is set after the model is made."""
 
     residual = False
     gain = 1.0

@@ -8,10 +8,10 @@ Option = TypeVar("Option")
 
 
 class Draw:
-    """Draws from options by a seed, and keeps notes.
+    """Draws options from a seed, and keeps notes.
 
     Attributes:
-        rng: the generator of all that is drawn.
+        rng: the generator for everything that is drawn.
         notes: what was noted, in order.
     """
 

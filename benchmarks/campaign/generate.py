@@ -30,7 +30,7 @@ class Net:
     Attributes:
         model: the net, with random weights.
         description: what was drawn.
-        within: where its inputs lie.
+        within: range of its inputs.
         gates: the name of the pattern of its gates.
         policy: its dtype policy.
     """
@@ -47,7 +47,7 @@ def generate(seed: int, float32: bool = False) -> Net:
 
     Args:
         seed: decides everything.
-        float32: whether to make it in float32 whatever its policy is.
+        float32: whether to make it in float32, regardless of its policy.
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
@@ -132,7 +132,7 @@ def _sequential(draw, space, shape):
 
 
 def _words(draw, lowest):
-    """Makes an embedding of integers, which are negative where they are counted from the end."""
+    """Makes an embedding of integers, which are negative if they count from the end."""
     inputs = keras.Input((draw.of(None, 10),), dtype="int32", name="words")
     x = inputs
     if lowest < 0:

@@ -14,10 +14,10 @@ Arrays = list[np.ndarray]
 
 
 class Range(NamedTuple):
-    """Where the inputs of a net lie.
+    """The range of the inputs of a net.
 
     Attributes:
-        mean: mean of all but integers.
+        mean: mean of all inputs but integers.
         deviation: their standard deviation.
         lowest: lowest integer.
     """
@@ -28,7 +28,7 @@ class Range(NamedTuple):
 
 
 def input_shapes(model: keras.Model) -> list[tuple[tuple[int | None, ...], str]]:
-    """Returns shape and dtype of each input, the batch axis apart."""
+    """Returns shape and dtype of each input, without the batch axis."""
     if isinstance(getattr(model, "inputs", None), list):
         return [(tuple(tensor.shape[1:]), tensor.dtype) for tensor in model.inputs]
     return [(tuple(model.get_build_config()["input_shape"][1:]), "float32")]
@@ -41,14 +41,14 @@ def typical(
     batch: int,
     sizes: tuple[int, ...] = (FREE,) * 3,
 ) -> Arrays:
-    """Draws ordinary inputs: noise, and in each sample and channel a level of its own.
+    """Draws ordinary inputs: noise, with its own level for each sample and channel.
 
     Args:
-        model: is fed.
-        rng: decides.
-        within: where they lie.
+        model: receives the inputs.
+        rng: decides everything.
+        within: their range.
         batch: number of samples.
-        sizes: stand in for the axes that an input leaves free.
+        sizes: sizes for the free axes of an input.
     """
     made = []
     for known, dtype in input_shapes(model):
@@ -64,12 +64,12 @@ def typical(
 
 
 def all_inputs(model: keras.Model, within: Range, seed: int) -> dict[str, Arrays]:
-    """Returns what a net is fed, by what it is called.
+    """Returns what a net is fed, by name.
 
     Args:
-        model: is fed.
-        within: where ordinary inputs lie.
-        seed: of what is drawn.
+        model: receives the inputs.
+        within: range of ordinary inputs.
+        seed: decides what is drawn.
     """
     rng = np.random.default_rng(10_000 + seed)
     ordinary = typical(model, rng, within, batch=5)

@@ -43,13 +43,13 @@ class Verdict:
     """What became of a net in one format.
 
     Attributes:
-        status: `RIGHT`, where all outputs are within `ALLOWED`; `ROUNDED`, within as many as
-            `ROUNDINGS` times the net's own rounding; `CLIPPED`, with gates outside [0, 1]
-            clipped; `WRONG`, where it was exported and is none of these; `REFUSED`.
+        status: `RIGHT` if all outputs are within `ALLOWED`; `ROUNDED` if within `ROUNDINGS` times
+            the net's own rounding; `CLIPPED` if right with gates clipped to [0, 1]; `WRONG` if it
+            was exported and is none of these; `REFUSED`.
         seconds: how long it took.
-        relative: the largest relative difference, as in `benchmarks.oracle.Difference`; None
-            where a value is not finite, or nothing was compared.
-        fed: on which inputs.
+        relative: the largest relative difference, as in `benchmarks.oracle.Difference`; None if a
+            value is not finite, or nothing was compared.
+        fed: the inputs it was measured on.
         message: class and text of what was raised.
     """
 
@@ -70,7 +70,7 @@ class Judge:
         unit: unit in the last place of the reference.
 
     Raises:
-        ValueError: the reference is finite on none of its inputs.
+        ValueError: the reference is not finite on any of its inputs.
     """
 
     def __init__(self, net: Net, reference: keras.Model, seed: int, unit: float):
@@ -121,14 +121,14 @@ def try_net(seed: int, folder: Path, saved_model: bool) -> dict:
     Args:
         seed: of the net.
         folder: where artifacts are written.
-        saved_model: whether to write a SavedModel, too.
+        saved_model: whether to write a SavedModel too.
 
     Returns:
         The net's `description` and the `verdicts` by format, ready for JSON.
     """
     net = generate(seed)
     judge = own = Judge(net, net.model, seed, UNITS[net.policy])
-    if net.policy != "float32":  # artifacts are in float32 then, and so is what is right
+    if net.policy != "float32":  # artifacts are in float32 then, and so is the reference
         twin = generate(seed, float32=True).model
         twin.set_weights(net.model.get_weights())
         judge = Judge(net, twin, seed, UNIT)

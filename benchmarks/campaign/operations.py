@@ -23,7 +23,7 @@ KINDS = ("plain", "plain", "depthwise", "separable", "transposed", "grouped", "d
 
 
 class Space(NamedTuple):
-    """What all steps of a net agree on.
+    """What all steps of a net share.
 
     Attributes:
         rank: number of spatial axes, 1 to 3.
@@ -40,7 +40,7 @@ class Space(NamedTuple):
 
     @property
     def format(self) -> str:
-        """Keras's word for where the channels are."""
+        """Keras's name for the position of the channels."""
         return "channels_first" if self.first else "channels_last"
 
     def layer(self, pattern: str, *arguments: Any, **named: Any) -> keras.layers.Layer:
@@ -57,8 +57,8 @@ def convolution(draw: Draw, space: Space, channels: int, filters: int) -> keras.
     Args:
         draw: decides.
         space: of the net.
-        channels: those of what it is given.
-        filters: those that it makes, if its kind leaves a choice; a multiple of 4.
+        channels: those of its input.
+        filters: those of its output, if its kind leaves a choice; a multiple of 4.
     """
     kind = draw.of(*KINDS)
     if space.first and kind in ("depthwise", "separable", "transposed", "grouped"):
@@ -90,7 +90,7 @@ def convolution(draw: Draw, space: Space, channels: int, filters: int) -> keras.
 
 
 def normalization(draw: Draw, space: Space) -> keras.layers.Layer:
-    """Draws a normalization, BIN in three cases of four."""
+    """Draws a normalization, BIN in three of four cases."""
     named = {
         "axis": space.axis,
         "epsilon": draw.of(*EPSILONS),
@@ -125,7 +125,7 @@ def resize(draw: Draw, space: Space) -> keras.layers.Layer:
 
 
 def keep_size(draw: Draw, space: Space, filters: int) -> keras.layers.Layer:
-    """Makes a plain convolution that keeps sizes, for what has to be joined again."""
+    """Makes a plain convolution that keeps sizes, for branches that are joined again."""
     size, bias = draw.of(1, 3), draw.chance(0.4)
     draw.note(f"conv {size}{', bias' if bias else ''}")
     return space.layer("Conv{}D", filters, size, padding="same", use_bias=bias)

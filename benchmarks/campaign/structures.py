@@ -62,7 +62,7 @@ def branches(draw: Draw, space: Space, x: keras.KerasTensor) -> keras.KerasTenso
 
 
 def residual(draw: Draw, space: Space, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Adds to an activation what is computed of it."""
+    """Adds to an activation what is computed from it."""
     draw.note("residual:")
     y = keep_size(draw, space, x.shape[space.axis])(x)
     y = layers.Add()([x, normalization(draw, space)(y)])
@@ -70,7 +70,7 @@ def residual(draw: Draw, space: Space, x: keras.KerasTensor) -> keras.KerasTenso
 
 
 def gated(draw: Draw, space: Space, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Multiplies each channel by what is computed of all of them: squeeze and excite."""
+    """Multiplies each channel by what is computed from all of them: squeeze and excite."""
     draw.note("squeeze and excite")
     axes = tuple(range(2, 2 + space.rank)) if space.first else tuple(range(1, 1 + space.rank))
     mean = ops.mean(x, axis=axes, keepdims=True)
@@ -147,7 +147,7 @@ def over_time(draw: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def recurrent(draw: Draw, x: keras.KerasTensor) -> keras.KerasTensor:
-    """Applies a recurrent layer both ways, BIN, and a dense layer.
+    """Applies a bidirectional recurrent layer, BIN, and a dense layer.
 
     Args:
         draw: decides.

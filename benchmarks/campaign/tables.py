@@ -21,7 +21,7 @@ FORMATS = ("fold", "ONNX", "SavedModel")
 
 
 def no_result(seed: int, reason: str) -> dict:
-    """Returns what stands for a net whose process ended."""
+    """Returns the result for a net whose process ended."""
     verdict = Verdict(NO_RESULT, message=reason)
     return {"seed": seed, "description": "", "verdicts": {"ONNX": vars(verdict)}}
 
@@ -31,7 +31,7 @@ def sections(tried: Sequence[Mapping], every: int) -> list[Section]:
 
     Args:
         tried: seed, description and verdicts of each net.
-        every: one net in so many was exported as a SavedModel, too.
+        every: one net in `every` was also exported as a SavedModel.
     """
     return [
         Section(

@@ -44,7 +44,7 @@ def randomize(model: keras.Model, draw: Draw, within: Range) -> str:
     Args:
         model: a built model; its weights change.
         draw: makes the decisions.
-        within: where its inputs lie.
+        within: range of its inputs.
 
     Returns:
         The name of the pattern of gates.

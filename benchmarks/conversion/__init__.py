@@ -1,1 +1,1 @@
-"""Networks that others wrote, converted from batch normalization to BIN and back."""
+"""Third-party networks, converted from batch normalization to BIN and back."""

@@ -1,4 +1,4 @@
-"""Converts networks that others wrote from batch normalization to BIN, and records how it went.
+"""Converts third-party networks from batch normalization to BIN, and records how it went.
 
     pip install -e ".[examples]"
     pip install --no-deps -r benchmarks/zoo/requirements.txt
@@ -29,7 +29,7 @@ class ConversionPlan:
     """How networks are converted.
 
     Attributes:
-        limit: seconds that one may take.
+        limit: seconds that each may take.
         export: whether they are exported.
     """
 
@@ -39,7 +39,7 @@ class ConversionPlan:
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = network_parser(COMMAND, "Convert networks that others wrote.", NETS)
+    parser = network_parser(COMMAND, "Convert third-party networks.", NETS)
     parser.add_argument("--no-export", action="store_true", help="neither fold nor export")
     return parser.parse_args(arguments)
 
@@ -56,17 +56,17 @@ def conversion_section(rows: dict[str, dict]) -> Section:
     ordered = [rows[name] for name in NETS if name in rows]
     return Section(
         SECTION,
-        "networks that others wrote, converted from batch normalization to BIN",
-        "Each in a process of its own, on the CPU, small, as its package builds it, with random "
+        "third-party networks, converted from batch normalization to BIN",
+        "Each in its own process, on the CPU, small, as its package builds it, with random "
         "gamma and beta and the moving statistics of a batch, or with the weights that come with "
         "it. Differences are the largest over the largest value of the same output, of the worst "
         "output, on inputs of this program's own. float64: rho = 1, in inference; training and "
         "statistics: outputs and moving statistics of one call in training, in float64. "
-        "float32 / rounding: the difference in float32 over that of the source from its float64 "
-        "self. convert / clone_model: seconds of the CPU, without the comparison, medians of 3; "
-        "passes: how often a network runs for the comparison; comparison / passes: what all of it "
-        "takes over those. memory: by how much the conversion raised the peak of the process, "
-        "beside the weights of its result. "
+        "float32 / rounding: the difference in float32, over that of the source from itself in "
+        "float64. convert / clone_model: CPU seconds, without the comparison, medians of 3; "
+        "passes: how often a network runs for the comparison; comparison / passes: its whole "
+        "time over theirs. memory: by how much the conversion raised the peak of the process, "
+        "in addition to the weights of its result. "
         "reverted: the way back, compared with the source. Then gates at random, a quarter at 0 "
         "and a quarter at 1, folded and exported, and compared as `python -m benchmarks.zoo` does. "
         f"{counts(ordered)}.",

@@ -51,10 +51,10 @@ class Conversion:
         self._twins: Sequence[keras.Model] = ()
 
     def steps(self, export: bool) -> dict[str, Callable[[], dict]]:
-        """Returns all steps by name, to be taken in that order.
+        """Returns all steps by name, in their order.
 
         Args:
-            export: whether there are those with gates drawn at random.
+            export: whether to include those with random gates.
         """
         compared = {
             "build": self.build,
@@ -122,7 +122,7 @@ class Conversion:
         }
 
     def float32(self) -> dict:
-        """Compares it in float32, in units of the source's own rounding, where that is known."""
+        """Compares it in float32, in units of the source's own rounding, if that is known."""
         got = model_outputs(self._converted, self._inputs)
         found = {"apart": parity.relative(got, self._outputs)}
         if self._exact is not None:

@@ -1,4 +1,4 @@
-"""Time of the CPU, and memory, that something takes."""
+"""The CPU time and memory that something takes."""
 
 import contextlib
 import ctypes
@@ -16,14 +16,14 @@ RESET = Path("/proc/self/clear_refs")  # 5 sets the peak to what is held now
 
 
 def raised_peak(run: Callable[[], Result]) -> tuple[Result, int | None]:
-    """Runs a function; returns its result, and by how many bytes the peak was above the start.
+    """Runs a function; returns its result, and by how many bytes it raised the peak memory.
 
-    None in place of the bytes where Linux does not say.
+    The bytes are None if Linux does not report them.
     """
     gc.collect()
     if not RESET.exists():
         return run(), None
-    ctypes.CDLL(None).malloc_trim(0)  # what is freed counts as held otherwise
+    ctypes.CDLL(None).malloc_trim(0)  # otherwise, freed memory counts as held
     RESET.write_text("5")
     before = peak_bytes()
     result = run()
@@ -31,7 +31,7 @@ def raised_peak(run: Callable[[], Result]) -> tuple[Result, int | None]:
 
 
 def cpu_seconds(run: Callable[[], object]) -> float:
-    """Returns the seconds of the CPU that a call takes, without the garbage of earlier ones."""
+    """Returns the CPU seconds that a call takes, without the garbage of earlier ones."""
     gc.collect()
     start = time.process_time()
     run()
@@ -40,7 +40,7 @@ def cpu_seconds(run: Callable[[], object]) -> float:
 
 @contextlib.contextmanager
 def only_new_garbage() -> Iterator[None]:
-    """Lets the garbage collector look at what is made inside a `with` block alone."""
+    """Lets the garbage collector look only at what is made inside a `with` block."""
     gc.collect()
     gc.freeze()
     try:
@@ -50,7 +50,7 @@ def only_new_garbage() -> Iterator[None]:
 
 
 class Clock:
-    """Counts the calls of a function, and the seconds of the CPU that they take.
+    """Counts the calls of a function, and the CPU seconds that they take.
 
     Args:
         module: where the name of the function is looked up.

@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_bin import rho_weights
 
-AT_THE_ENDS = 0.25  # of the channels at 0, and as many at 1
+AT_THE_ENDS = 0.25  # share of the channels at 0, and also of those at 1
 
 
 def draw_gates(model: keras.Model, seed: int = 2) -> None:

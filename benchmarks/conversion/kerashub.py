@@ -1,4 +1,4 @@
-"""The backbones of KerasHub with batch normalization that the zoo does not hold, small."""
+"""Small backbones of KerasHub with batch normalization that are not in the zoo."""
 
 from benchmarks.zoo.kerashub import hg_net, resnet
 from benchmarks.zoo.net import Net

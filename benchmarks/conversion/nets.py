@@ -1,4 +1,4 @@
-"""All networks that are converted, by name, and those that are neither folded nor exported."""
+"""All networks to convert, by name, and those that are neither folded nor exported."""
 
 from benchmarks.conversion import applications, kerashub, zoos
 from benchmarks.zoo.net import Net

@@ -15,9 +15,9 @@ NORMALIZATIONS = (keras.layers.BatchNormalization, BatchInstanceNormalization)
 
 
 def relative(got: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float | None:
-    """Returns the largest difference over the largest value that is right, of the worst array.
+    """Returns the largest difference over the largest right value, of the worst array.
 
-    None where a value is not finite and the right one is, or the right ones are all 0.
+    None if a value is not finite but the right one is, or if the right ones are all 0.
 
     Raises:
         ValueError: the number of arrays or a shape differs.
@@ -43,14 +43,14 @@ def roundings(
 
 
 def share(part: float | None, whole: float | None) -> float | None:
-    """Returns `part / whole`; 0 where both are 0, None where there is no such number."""
+    """Returns `part / whole`; 0 if both are 0, None if there is no such number."""
     if part == 0 and whole is not None:
         return 0.0
     return part / whole if part is not None and whole else None
 
 
 def worst(values: Iterable[float | None]) -> float | None:
-    """Returns the largest value; None where one is None."""
+    """Returns the largest value; None if one is None."""
     found = list(values)
     return None if None in found else max(found, default=0.0)
 

@@ -48,7 +48,7 @@ def row(name: str, found: Mapping, ended: str = "") -> dict:
 
 
 def held(row: Mapping) -> dict[str, bool]:
-    """Tells of a row which of the bounds in `ASKED` it keeps, where it has the figure."""
+    """Returns which bounds in `ASKED` a row keeps, if it has the figure."""
     return {
         column: isinstance(row[column], float) and row[column] <= bound
         for column, bound in ASKED.items()
@@ -57,7 +57,7 @@ def held(row: Mapping) -> dict[str, bool]:
 
 
 def counts(rows: Sequence[Mapping]) -> str:
-    """Returns how many networks keep each bound, and how many became artifacts."""
+    """Returns how many networks keep each bound, and how many were exported."""
     kept = [held(each) for each in rows]
     said = [
         f"{column} at most {bound:g}: {sum(each.get(column, False) for each in kept)} of "
@@ -71,7 +71,7 @@ def counts(rows: Sequence[Mapping]) -> str:
 
 
 def _value(found, step, name):
-    """Returns a figure; what was said where the step failed, None where it was not taken."""
+    """Returns a figure; the message if the step failed, None if it was not taken."""
     if step not in found:
         return None
     if "error" in found[step]:
@@ -91,7 +91,7 @@ def _outcomes(found) -> dict[str, Outcome]:
 
 
 def _notes(found, ended):
-    """Yields what is to be said of a row."""
+    """Yields the remarks on a row."""
     for count, reason in found["convert"]["left"]:
         yield f"{count} left: {reason}"
     low = found.get("float64", {}).get("low")

@@ -1,4 +1,4 @@
-"""A network a second time, in float64, with the same weights."""
+"""A second copy of a network, in float64, with the same weights."""
 
 import contextlib
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def float64_twin(build, model: keras.Model) -> keras.Model:
         model: what it made in float32.
 
     Raises:
-        ValueError: the twin has other weights.
+        ValueError: the weights of the twin do not match.
     """
     with _building_in_float64():
         twin = build()

@@ -1,1 +1,1 @@
-"""Networks that others wrote, and what becomes of them when they are exported."""
+"""Third-party networks, and what becomes of them when they are exported."""

@@ -1,14 +1,14 @@
-"""Folds and exports 47 networks that others wrote, and records what became of each.
+"""Folds and exports 47 third-party networks, and records what became of each.
 
     pip install -e ".[examples]"
     pip install --no-deps -r benchmarks/zoo/requirements.txt
     python -m benchmarks.zoo [--only NAME ...] [--limit SECONDS]
 
 Each runs in a fresh process. Inputs and comparison are independent of the exporter. Prints a table,
-and updates `benchmarks/results/` after each network, so that an interrupted run can go on with
+and updates `benchmarks/results/` after each network, so that an interrupted run can continue with
 `--only` and the names of the rest: rows of the same day stay.
 
-Without `--no-deps` some packages would ask for a Keras or a TensorFlow of years ago; the file
+Without `--no-deps`, some packages would require a Keras or TensorFlow from years ago; the file
 names what they import. A network whose package is missing is listed as such.
 """
 
@@ -33,7 +33,7 @@ class ZooPlan:
     """How networks are exported.
 
     Attributes:
-        limit: seconds that one may take.
+        limit: seconds that each may take.
     """
 
     limit: float
@@ -41,7 +41,7 @@ class ZooPlan:
 
 def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = network_parser(COMMAND, "Export networks that others wrote.", NETS)
+    parser = network_parser(COMMAND, "Export third-party networks.", NETS)
     return parser.parse_args(arguments)
 
 
@@ -60,8 +60,8 @@ def zoo_section(rows: dict[str, dict]) -> Section:
     ordered = [rows[name] for name in NETS if name in rows]
     return Section(
         SECTION,
-        "networks that others wrote",
-        "Each in a process of its own, on the CPU, small, as its package builds it, with random "
+        "third-party networks",
+        "Each in its own process, on the CPU, small, as its package builds it, with random "
         "gamma and beta and the moving statistics of a batch, or with the weights that come with "
         "it. The difference is the largest on two inputs of this program's own between the model "
         "and what was made of it, beside the largest value. What was exported is ok if every "

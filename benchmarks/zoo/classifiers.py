@@ -29,7 +29,7 @@ KIMM = ("GhostNetW050", "RegNetY002", "RepVGGA0")
 
 
 def application(name: str, size: int) -> keras.Model:
-    """Builds a classifier of keras.applications for images of so many pixels a side."""
+    """Builds a classifier of keras.applications for square images of the given size."""
     return getattr(keras.applications, name)(
         weights=None,
         input_shape=(size, size, 3),
@@ -39,7 +39,7 @@ def application(name: str, size: int) -> keras.Model:
 
 
 def kimm(name: str, size: int = 32) -> keras.Model:
-    """Builds a classifier of kimm for images of so many pixels a side."""
+    """Builds a classifier of kimm for square images of the given size."""
     models = importlib.import_module("kimm").models
     return getattr(models, name)(
         input_shape=(size, size, 3), weights=None, classes=CLASSES, include_preprocessing=False

@@ -28,7 +28,7 @@ from benchmarks.zoo.weights import batch, randomize
 from keras_bin.export import export_onnx, export_saved_model, fold
 
 IMAGES = 2
-SAMPLES = 3  # the fewest that a verification takes
+SAMPLES = 3  # the fewest that a verification accepts
 
 
 def build(net: Net) -> keras.Model:
@@ -41,12 +41,12 @@ def build(net: Net) -> keras.Model:
 
 
 class Exports:
-    """What is made of a model, each compared with the model's own outputs.
+    """What a model is turned into, each compared with the model's own outputs.
 
     Args:
         net: what the model was built from.
-        model: it.
-        inputs: on which outputs are compared.
+        model: the model.
+        inputs: those on which outputs are compared.
         folder: where artifacts are written.
     """
 
@@ -81,7 +81,7 @@ class Exports:
 
 
 def steps(net: Net, folder: Path) -> dict[str, Callable[[], dict]]:
-    """Returns what is done with a network, by name, to be called in that order."""
+    """Returns what is done with a network, by name and in order."""
     made = {}
 
     def built() -> dict:

@@ -29,7 +29,7 @@ def _csp_net():
 def resnet(
     filters: list[int], blocks: list[int], strides: list[int], block: str, size: int | None
 ) -> keras.Model:
-    """Builds a ResNetBackbone for images of so many pixels a side."""
+    """Builds a ResNetBackbone for square images of the given size."""
     import keras_hub
 
     return keras_hub.models.ResNetBackbone(
@@ -85,7 +85,7 @@ def _efficient_net():
 def hg_net(
     shape: tuple[int | None, ...] = (64, 64, 3), features: list[str] | None = None
 ) -> keras.Model:
-    """Builds an HGNetV2Backbone for images of a shape; `features` names its outputs."""
+    """Builds an HGNetV2Backbone for images of the given shape; `features` names its outputs."""
     import keras_hub
 
     return keras_hub.models.HGNetV2Backbone(

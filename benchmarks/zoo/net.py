@@ -1,4 +1,4 @@
-"""What must be known of a network that others wrote, to export it."""
+"""What must be known about a third-party network to export it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,16 +9,16 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Net:
-    """A network that others wrote.
+    """A third-party network.
 
     Attributes:
         build: makes it; the package is imported only then.
         module: what it comes from, as `import` names it.
         free: replaces each size that the net leaves free.
-        shape: shape of the one input of a subclassed model, which does not say it.
-        samples: makes so many inputs, for a net that takes no others.
-        trained: whether it comes with its weights, which then stay.
-        pixels: whether it takes values from 0 to 255, which it scales itself.
+        shape: shape of the one input of a subclassed model, which does not define it.
+        samples: makes a number of inputs, for a net that accepts no others.
+        trained: whether it comes with weights, which are then kept.
+        pixels: whether it expects values from 0 to 255, which it scales itself.
     """
 
     build: Callable[[], keras.Model]

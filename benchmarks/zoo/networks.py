@@ -30,7 +30,7 @@ Rows = dict[str, dict]
 def network_parser(
     command: str, description: str, names: Collection[str]
 ) -> argparse.ArgumentParser:
-    """Returns a parser of the options that programs over networks have in common."""
+    """Returns a parser of the options that programs for many networks share."""
     parser = argparse.ArgumentParser(prog=f"python -m {command}", description=description)
     parser.add_argument(
         "--only",
@@ -40,7 +40,7 @@ def network_parser(
         help=f"which, of {', '.join(names)} (default: all)",
     )
     parser.add_argument(
-        "--limit", type=float, default=1800.0, help="seconds that one may take (default: 1800)"
+        "--limit", type=float, default=1800.0, help="seconds that each may take (default: 1800)"
     )
     return parser
 
@@ -55,7 +55,7 @@ def measured(
         name: of the network.
         command: the module and its arguments, without `--to`, the file that it writes.
         limit: seconds after which the process is ended.
-        row: makes the row of what the program wrote.
+        row: makes the row from what the program wrote.
     """
     if not installed(net.module):
         missing = f"package missing: {requirement(net.module)}; {INSTALL}"
@@ -74,7 +74,7 @@ def measure_all(
     section_of: Callable[[Rows], Section],
     more: bool,
 ) -> Section:
-    """Measures networks, and shows and writes the results, after each network anew.
+    """Measures networks, and shows and writes the results again after each one.
 
     Args:
         command: the module that is run.
@@ -82,7 +82,7 @@ def measure_all(
         plan: a data class, as for `document`.
         measure: returns the row of a network.
         section_of: makes the section of rows.
-        more: whether rows that were written on the same day stay.
+        more: whether to keep rows that were written on the same day.
     """
     console = wide_console()
     name_of_section = section_of({}).name

@@ -17,12 +17,12 @@ class Outcome:
     """What became of a network in one format.
 
     Attributes:
-        status: `"ok"`; `"wrong"` where it was exported and computes something else; `"refused"`;
-            `"no result"` where the process ended or took too long; `"not tried"` after that.
-        seconds: how long it took, comparing included; None where that is not known.
+        status: `"ok"`; `"wrong"` if it was exported and computes something else; `"refused"`; `"no
+            result"` if the process ended or took too long; `"not tried"` after that.
+        seconds: how long it took, including the comparison; None if that is unknown.
         largest: largest absolute difference from the model on inputs of this program, in output
-            units; None where there is none, or where it is not finite.
-        size: largest absolute value that is right.
+            units; None if there is none, or if it is not finite.
+        size: largest absolute right value.
         message: class and text of what was raised, or why there is no result.
     """
 
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def headline(message: str) -> str:
-    """Returns the first line of a message, with the next where it ends in a colon, shortened."""
+    """Returns the first line of a message, and the next if it ends in a colon, shortened."""
     first, *more = message.splitlines()
     if first.endswith(":") and more:
         first = f"{first} {more[0].strip()}"
@@ -53,7 +53,7 @@ def headline(message: str) -> str:
 
 
 def outcome(found: Mapping) -> Outcome:
-    """Reads what `benchmarks.zoo.export_net` wrote of one step that came to an end."""
+    """Reads what `benchmarks.zoo.export_net` wrote about a finished step."""
     if "error" in found:
         return Outcome("refused", found["seconds"], message=found["error"])
     apart = found["difference"]
@@ -93,7 +93,7 @@ def read_row(written: Mapping) -> dict:
 
 
 def rows_of_today(plan: object, section: str, folder: Path) -> dict[str, dict]:
-    """Reads the rows that a run of today has written of a section, by network.
+    """Reads the rows of a section that a run of today has written, by network.
 
     Args:
         plan: a data class, as for `document`.

@@ -37,13 +37,13 @@ def _pose():
     """Builds a stacked hourglass; its package was written for Keras 2."""
     schedules = types.ModuleType("keras.optimizers.schedules.learning_rate_schedule")
     schedules.LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
-    sys.modules[schedules.__name__] = schedules  # Keras 3 has it one level higher
+    sys.modules[schedules.__name__] = schedules  # in Keras 3 it is one level higher
     construct = layers.Layer.__init__
 
     def without_dynamic(self, *arguments, dynamic=None, **named):
         construct(self, *arguments, **named)
 
-    layers.Layer.__init__ = without_dynamic  # an argument that Keras 3 has no more
+    layers.Layer.__init__ = without_dynamic  # an argument that Keras 3 no longer has
     from hourglass_tensorflow.models.hourglass import HourglassModel
 
     model = HourglassModel(
@@ -59,7 +59,7 @@ def _pose():
 
 
 def _dc_gan():
-    """Builds a generator without the discriminator that its class would make as well."""
+    """Builds a generator without the discriminator that its class would also make."""
     from easygans.dcgan import DCGAN
 
     gan = DCGAN.__new__(DCGAN)

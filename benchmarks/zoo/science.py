@@ -1,4 +1,4 @@
-"""Nets for microscopes, genomes, sound and series."""
+"""Nets for microscopy, genomes, sound and time series."""
 
 import types
 
@@ -76,7 +76,7 @@ def _basic_pitch():
 
     build = signal.NormalizedLog.build
     signal.NormalizedLog.build = lambda self, shape: build(self, tf.TensorShape(shape))
-    symbolic = types.ModuleType("tf")  # tf.expand_dims takes no tensors of Keras
+    symbolic = types.ModuleType("tf")  # tf.expand_dims does not accept Keras tensors
     symbolic.__getattr__ = lambda name: getattr(tf, name)
     symbolic.expand_dims = keras.ops.expand_dims
     models.tf = symbolic
@@ -87,7 +87,7 @@ def _basic_pitch():
 
 
 def _set_weights(model, checkpoint):
-    """Gives each layer the first values in the file that have its kind and its shapes."""
+    """Gives each layer the first values in the file that match its kind and its shapes."""
     waiting = [layer for layer in model.layers if type(layer) in WEIGHTS]
     index = 0
     while waiting:

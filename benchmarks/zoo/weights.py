@@ -9,7 +9,7 @@ from keras_bin.keras_internals import all_layers
 
 LARGE = 64 * 64 * 3
 MEAN, DEVIATION = 1.5, 2.0
-OFF = 0.03  # with 0.15 the activations of EfficientNets grow to 1e4, and their rounding to 2 %
+OFF = 0.03  # with 0.15, the activations of EfficientNets grow to 1e4, and their rounding to 2 %
 
 
 def batch(model: keras.Model, net: Net, count: int, seed: int) -> list[np.ndarray]:
@@ -20,12 +20,12 @@ def batch(model: keras.Model, net: Net, count: int, seed: int) -> list[np.ndarra
 def randomize(model: keras.Model, net: Net, seed: int = 1) -> None:
     """Draws gamma and beta; moving statistics become those of a batch, slightly off.
 
-    Statistics that are drawn as well would let the activations of a deep net explode.
+    If statistics were drawn, too, the activations of a deep net would explode.
 
     Args:
         model: a built model; its BatchNormalization layers change.
         net: what it was built from.
-        seed: of what is drawn.
+        seed: decides what is drawn.
     """
     rng = np.random.default_rng(seed)
     norms = [

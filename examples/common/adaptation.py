@@ -19,8 +19,9 @@ from common.resnet import resnet
 from common.training import BATCH_SIZE, PARTS
 
 HALF_BATCH = BATCH_SIZE  # as many labelled pictures as elsewhere, and as many without labels
-# Chosen for BN, not BIN: of 0.01, 0.02, 0.05 and 0.1, BN reads most of the target with 0.02, with
-# reversal, on the mean of the twelve pairs of styles, another seed, and training digits kept back.
+# Chosen for BN, not BIN: of 0.01, 0.02, 0.05 and 0.1, BN is most accurate on the target with 0.02,
+# with reversal, on average over the twelve pairs of styles, with another seed and on held-back
+# training digits.
 LEARNING_RATE = 0.02
 WEIGHT_DECAY = 1e-4
 MOMENTUM = 0.9
@@ -39,8 +40,8 @@ def build_net(
     """Builds a residual net with a head for classes and, behind a reversal, one for domains.
 
     Returns:
-        `(both, reader)`: a model that returns logits of the classes and of being the target, and
-        a model that shares its layers and returns only the logits of the classes.
+        `(both, reader)`: a model that returns the logits of the classes and of the domain being the
+        target, and a model that shares its layers and returns only the logits of the classes.
     """
     layers = Layers(norm, WEIGHT_DECAY)
     pictures = keras.Input(shape, name="pictures")
@@ -53,7 +54,7 @@ def build_net(
 
 
 def batches(task: Task) -> tf.data.Dataset:
-    """Returns batches without end: half source, half target, whose classes weigh nothing."""
+    """Returns endless batches: half source, half target, whose classes have weight 0."""
     source = tf.data.Dataset.from_tensor_slices((task.source, task.source_labels))
     target = tf.data.Dataset.from_tensor_slices(task.target)
     no_labels = tf.zeros(HALF_BATCH, task.source_labels.dtype)
@@ -74,7 +75,7 @@ def batches(task: Task) -> tf.data.Dataset:
 
 
 def drawn_batches(task: Task, seed: int, steps: int) -> resumable.EpochBatches:
-    """Returns batches of the form of `batches`, each drawn out of all pictures.
+    """Returns batches like those of `batches`, each drawn from all pictures.
 
     They follow from the seed and the number of a part alone.
 
@@ -112,7 +113,7 @@ def adapt(
     """Trains one net on a task; returns the model that reads classes.
 
     Without `reversal`, the head that predicts domains learns, but its gradient stops before the
-    features. With a folder, a training that was stopped goes on where it was, see `resumable.fit`.
+    features. With a folder, a training that was stopped resumes, see `resumable.fit`.
     """
     keras.utils.set_random_seed(seed)
     both, reader = build_net(NORMS[norm], domains.depth, task.source.shape[1:], domains.classes)

@@ -20,7 +20,7 @@ COLOURS = {
     "BIN settled": "#cc3311",
 }
 LOW = 50
-FEW_LAYERS = 13  # so many that each has room for its number
+FEW_LAYERS = 13  # at most so many that each has room for its number
 
 
 def plot_scores(axes: Axes, scores: dict[str, Sequence[float]], label: str) -> None:
@@ -87,7 +87,7 @@ def _deviation_of(values):
 
 
 def plot_leads(axes: Axes, leads: np.ndarray, names: Sequence[str]) -> None:
-    """Draws a square of differences between BIN and BN, each with its number in it.
+    """Draws a square of differences between BIN and BN, with the number in each cell.
 
     Args:
         axes: where to draw.
@@ -127,7 +127,7 @@ def plot_rho(axes: Axes, rho: np.ndarray, label: str = "", colour: str | None = 
     Args:
         axes: where to draw.
         rho: means over channels, shape `(seeds, layers)`.
-        label: what the line is, for a legend.
+        label: name of the line in a legend.
         colour: of the line; by default Matplotlib chooses.
     """
     layers = np.arange(1, rho.shape[1] + 1)

@@ -17,9 +17,9 @@ class Family(NamedTuple):
     """Nets that differ in a few numbers.
 
     Attributes:
-        trunk: makes features of pictures, called with `(x, layers, *numbers)`.
+        trunk: makes features from pictures; called with `(x, layers, *numbers)`.
         example: the name of one of them: the family and the numbers, each after "-" or "x".
-        smallest: the height and width that pictures need.
+        smallest: the least height and width of pictures.
         tells_places: whether the trunk tells its layers the places of `Norm`.
     """
 

@@ -15,12 +15,12 @@ PICTURE_SIZE = 64  # of Office-Home
 
 
 class Task(NamedTuple):
-    """What one net learns from, and is tested on. There are no labels of the target to train on.
+    """What one net learns from and is tested on. There are no target labels to train on.
 
     Attributes:
         source: pictures of shape `(n, height, width, 3)`.
         source_labels: shape `(n,)`.
-        target: pictures of the same height and width, as many or fewer or more.
+        target: pictures of the same height and width; their number may differ.
         target_test: target pictures.
         target_test_labels: shape `(len(target_test),)`.
         source_test: source pictures.
@@ -46,7 +46,7 @@ class Domains(NamedTuple):
         depth: of the residual net.
         steps: of each training, a multiple of `PARTS`.
         caption: says what is learnt from what.
-        counts: how many pictures there are, where that is not always the same.
+        counts: how many pictures there are, if that is not always the same.
     """
 
     names: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What nets read that have learnt few pictures: their accuracies, side by side."""
+"""The accuracies of nets that learnt few pictures, side by side."""
 
 from collections.abc import Sequence
 from statistics import mean, stdev
@@ -30,11 +30,11 @@ class Reader(NamedTuple):
 def accuracies(
     runs: list[dict], key: str = "accuracy", **chosen: int | str
 ) -> dict[str, list[float]]:
-    """Returns by normalization the mean accuracy of the chosen runs with each seed.
+    """Returns the mean accuracy of the chosen runs with each seed, by normalization.
 
     Args:
         runs: made by the program.
-        key: "accuracy" on pictures held out, or on those "learnt".
+        key: "accuracy" on held-out pictures, or "learnt" for those learnt.
         chosen: what the runs have in common: any of `style`, `depth` and `size`.
     """
     seeds = sorted({run["seed"] for run in runs})
@@ -49,9 +49,9 @@ def accuracies(
 
 
 def errors_avoided(runs: list[dict], style: str, depth: int, sizes: Sequence[int]) -> float:
-    """Returns the percentage of BN's errors that BIN does not make, on the average of sizes.
+    """Returns the percentage of BN's errors that BIN avoids, on average over sizes.
 
-    Where BN makes none, there is nothing to avoid: 0.
+    It is 0 if BN makes none.
     """
     shares = []
     for size in sizes:

@@ -64,7 +64,7 @@ class ReversalSchedule(keras.callbacks.Callback):
         self._step = 0
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Goes on after the steps that the optimizer has taken, where a training was stopped."""
+        """Continues after the steps that the optimizer has taken, if a training was stopped."""
         self._step = int(self.model.optimizer.iterations)
 
     def on_train_batch_begin(self, batch, logs=None):

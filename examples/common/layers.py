@@ -1,4 +1,4 @@
-"""The layers that residual nets and their kin are made of, as the authors of BIN set them."""
+"""The layers of residual and related nets, with the settings of BIN's authors."""
 
 from typing import NamedTuple
 
@@ -12,8 +12,8 @@ class Layers(NamedTuple):
 
     Attributes:
         norm: makes the normalization layers.
-        weight_decay: what every weight but rho decays by, per step and learning rate, as a part
-            of its gradient: momentum and learning rate act on it.
+        weight_decay: decay of every weight but rho, per step and learning rate, as part of the
+            gradient, so momentum and learning rate act on it.
 
     Source: the defaults of https://github.com/hyseob/Batch-Instance-Normalization, where
     epsilon is 1e-5 and convolutions start from a normal distribution of variance
@@ -32,7 +32,7 @@ class Layers(NamedTuple):
         groups: int = 1,
         use_bias: bool = False,
     ):
-        """Convolves; an odd `size` keeps the shape, up to the strides."""
+        """Convolves; an odd `size` keeps the shape, apart from the strides."""
         if size > 1:
             x = keras.layers.ZeroPadding2D(size // 2)(x)
         return keras.layers.Conv2D(
@@ -49,13 +49,13 @@ class Layers(NamedTuple):
         )(x)
 
     def normalize(self, x, place: Place = "other"):
-        """Normalizes over the last axis, as the place in the net wants it."""
+        """Normalizes over the last axis, as the place in the net requires."""
         return self.norm.at(place)(
             epsilon=1e-5, gamma_regularizer=self._decay(), beta_regularizer=self._decay()
         )(x)
 
     def activate(self, x, place: Place = "other"):
-        """Normalizes, and sets what is negative to zero."""
+        """Normalizes, and sets negative values to zero."""
         return keras.layers.ReLU()(self.normalize(x, place))
 
     def logits(self, x, classes: int, name: str = "logits"):

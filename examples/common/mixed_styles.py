@@ -66,7 +66,7 @@ def compare_norms(
 
 
 def accuracies_by_style(runs: list[dict]) -> dict[str, dict[str, list[float]]]:
-    """Returns by style, and for their mean, by normalization, the accuracy with each seed."""
+    """Returns the accuracy with each seed, by style (and for their mean) and by normalization."""
     norms = list(dict.fromkeys(run["norm"] for run in runs))
     rows = {
         style: {
@@ -84,7 +84,7 @@ def accuracies_by_style(runs: list[dict]) -> dict[str, dict[str, list[float]]]:
 def lead_claim(means: dict[str, float]) -> Claim:
     """Judges the means over styles and seeds of BN and BIN."""
     return Claim(
-        f"on the average of the styles, BIN ({means['BIN']:.2f} %) is ahead of "
+        f"on average over the styles, BIN ({means['BIN']:.2f} %) is ahead of "
         f"BN ({means['BN']:.2f} %) by {LEAD:.0f} point at least",
         round(means["BIN"] - means["BN"], 6) >= LEAD,
     )

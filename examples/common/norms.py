@@ -10,8 +10,8 @@ from keras import ops
 
 import keras_bin
 
-# Keras's 0.99 averages over some 100 steps: more than two epochs of digits, in which the
-# weights move on.
+# Keras's 0.99 averages over about 100 steps: more than two epochs of digits, during which the
+# weights change.
 MOMENTUM = 0.9
 
 Place = Literal["first", "block", "other"]
@@ -19,10 +19,10 @@ Place = Literal["first", "block", "other"]
 
 @keras.saving.register_keras_serializable(package="keras_bin_examples")
 class FixedMix(keras_bin.BatchInstanceNormalization):
-    """A BIN layer whose rho stays as it is made."""
+    """A BIN layer whose rho keeps its initial value."""
 
     def build(self, input_shape):
-        """Creates the weights of a BIN layer, and takes rho out of the trainable ones."""
+        """Creates the weights of a BIN layer, and makes rho non-trainable."""
         super().build(input_shape)
         self.rho.trainable = False
 
@@ -40,11 +40,11 @@ class Norm(NamedTuple):
     """Normalizations for the places of a net, and the model that trains them.
 
     Attributes:
-        layer: makes a layer, from the keyword arguments that all have in common: `name`,
+        layer: makes a layer from the keyword arguments that all share: `name`,
             `epsilon`, the initializers and regularizers of `gamma` and `beta`.
-        model_class: makes a model of inputs and outputs: `keras.Model`, or
-            `keras_bin.BINModel` where rho learns.
-        places: what makes a layer at a place where it is not `layer`: "first" is the first
+        model_class: makes a model from inputs and outputs: `keras.Model`, or `keras_bin.BINModel`
+            if rho learns.
+        places: what makes the layer at places that do not use `layer`: "first" is the first
             normalization of a net, "block" the first of each residual block.
         settles: whether `keras_bin.SettleRho` settles gates while the net trains.
     """
@@ -68,7 +68,7 @@ def _fixed(rho):
 
 
 def learning_norms(rho: float = 1.0) -> dict[str, Norm]:
-    """Returns the normalizations whose rho learns, from a value on that it starts at.
+    """Returns the normalizations whose rho learns, starting at a given value.
 
     In "BIN unscaled", rho takes steps as long as those of the other weights.
     """
@@ -97,12 +97,13 @@ PLACED_NORMS = {
     "BIN first": learning_norms()["BIN first"],
     "IBN-Net": Norm(_BN, keras.Model, {"block": _fixed(HalfInstance())}),
 }
-# For comparison when served: by hand at the first layer alone, and where settling finds a place.
+# For comparison when served: only the first layer, chosen by hand, and the place that settling
+# finds.
 SETTLED = "BIN settled"
 SERVED_NORMS = {
     "BN+IN first": Norm(_BN, keras.Model, {"first": _fixed(0.5)}),
     SETTLED: learning_norms(0.5)["BIN"]._replace(settles=True),
 }
 ALL_NORMS = {**NORMS, UNSCALED: learning_norms()[UNSCALED], **PLACED_NORMS}
-# Those in which nothing decides for itself between batch and instance normalization.
+# Those whose mixture of batch and instance normalization is fixed.
 FIXED_NORMS = [norm for norm, made in ALL_NORMS.items() if made.model_class is keras.Model]

@@ -1,7 +1,7 @@
 """Office-Home: everyday objects of 65 classes in four domains, read from its folders.
 
 Venkateswara et al. 2017, https://arxiv.org/abs/1706.07522. The data set is not part of this
-project: it is to be had from its authors, https://www.hemanthdv.org/officeHomeDataset.html.
+project. Its authors provide it: https://www.hemanthdv.org/officeHomeDataset.html.
 """
 
 from pathlib import Path
@@ -61,11 +61,11 @@ def find_pictures(folder: Path) -> dict[str, dict[str, list[Path]]]:
 def read_pictures(
     classes: dict[str, list[Path]], size: int, domain: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Reads all pictures of a domain, and shows how far it is.
+    """Reads all pictures of a domain, and shows the progress.
 
     Args:
         classes: the files by class, from `find_pictures`.
-        size: height and width that pictures are resized to; their middle is kept.
+        size: height and width that pictures are resized to, keeping their centre.
         domain: shown beside the bar.
 
     Returns:

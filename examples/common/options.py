@@ -22,8 +22,8 @@ def option_parser(
     Args:
         program: file name of the program.
         description: what the program does.
-        seeds: the default, a number of seeds from 0 on, or a range of them, whose first is then
-            the first of any number of seeds.
+        seeds: the default: a number of seeds from 0 on, or a range. Any other number of seeds then
+            starts at the first one of the range.
         folder: default folder of the results, inside `examples`.
     """
     parser = ArgumentParser(
@@ -66,9 +66,9 @@ def add_norms(
 
     Args:
         parser: of the program.
-        norms: all that there are.
-        default: the value where the option is not given; None where the data decide, all of them
-            with Fashion-MNIST, and those that are the same in every layer with others.
+        norms: all that exist.
+        default: the value if the option is not given. With None the data decide: all of them with
+            Fashion-MNIST, otherwise those that are the same in every layer.
     """
     names = {norm.lower().replace(" ", "-"): norm for norm in norms}
 
@@ -109,7 +109,7 @@ def above_zero(text: str) -> float:
 
 
 def zero_or_more(text: str) -> float:
-    """Reads a number from 0 on from the command line."""
+    """Reads a number of 0 or more from the command line."""
     value = _number(text)
     if not 0 <= value < math.inf:
         raise ArgumentTypeError(f"must be a number, 0 or more. Received: {text!r}")
@@ -149,9 +149,9 @@ def seed_range(text: str, start: int = 0) -> range:
 
 
 def read_options(parser: ArgumentParser, arguments: list[str] | None) -> Namespace:
-    """Reads the command line, and makes the output folder so that a bad one fails early.
+    """Reads the command line, and makes the output folder, so that a bad one fails early.
 
-    Where a program has `--data`, other data than the default have a default folder of their own.
+    If a program has `--data`, data other than the default have their own default folder.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     options = parser.parse_args(arguments)
@@ -165,7 +165,7 @@ def read_options(parser: ArgumentParser, arguments: list[str] | None) -> Namespa
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(
-            f"argument --output: must be a folder, or a path where one can be made: {error}"
+            f"argument --output: must be a folder, or a path at which one can be made: {error}"
         )
     return options
 

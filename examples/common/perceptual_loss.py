@@ -13,7 +13,7 @@ STYLE_LAYERS = ("block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3")
 CONTENT_LAYER = "block2_conv2"
 CONTENT_INDEX = STYLE_LAYERS.index(CONTENT_LAYER)
 RANDOM_SEED = 0
-PATIENCE = 10  # seconds that a server may stay silent before it counts as out of reach
+PATIENCE = 10  # seconds that a server may be silent before it counts as unreachable
 
 
 class LossNet(NamedTuple):
@@ -41,7 +41,7 @@ class LossNet(NamedTuple):
 
 
 def load_loss_net() -> LossNet:
-    """Loads VGG16 with ImageNet weights, or with random ones where those cannot be had.
+    """Loads VGG16 with ImageNet weights, or with random ones if those are unavailable.
 
     Features of random weights carry texture and style, too: He et al. 2016,
     https://arxiv.org/abs/1606.04801. The random weights are the same at every call.
@@ -49,7 +49,7 @@ def load_loss_net() -> LossNet:
     try:
         with _silence_limited_to(PATIENCE):
             vgg, weights = keras.applications.VGG16(include_top=False), "imagenet"
-    except Exception:  # Keras raises no class of its own where a download fails
+    except Exception:  # Keras raises no specific class if a download fails
         vgg, weights = keras.applications.VGG16(include_top=False, weights=None), "random"
         _randomize(vgg)
     vgg.trainable = False
@@ -80,7 +80,7 @@ def _randomize(vgg):
 
 
 def gram(features):
-    """Returns how channels go together in each picture, the mean over places of their products.
+    """Returns how channels correlate in each picture: the mean over places of their products.
 
     Args:
         features: shape `(batch, height, width, channels)`.
@@ -112,8 +112,8 @@ class PerceptualLoss(keras.layers.Layer):
         style_weight: how much style counts beside content.
 
     Source: Johnson et al. 2016, https://arxiv.org/abs/1603.08155, section 3.2. The divisions are
-    ours: with them all layers weigh alike, and no weight depends on how VGG16 was trained. We
-    leave out the total variation.
+    ours: with them, all layers have equal weight, and no weight depends on how VGG16 was trained.
+        We leave out the total variation.
     """
 
     def __init__(self, loss_net: LossNet, style: np.ndarray, style_weight: float, **kwargs):

@@ -30,10 +30,10 @@ def read(path: Path) -> np.ndarray:
 
 
 def read_folder(folder: Path) -> list[np.ndarray]:
-    """Reads every picture of a folder, by name; other files are passed over.
+    """Reads every picture of a folder, ordered by name; other files are skipped.
 
     Raises:
-        ValueError: the folder is missing, has no pictures, or one that `read_rgb` refuses.
+        ValueError: the folder is missing, has no pictures, or has one that `read_rgb` refuses.
     """
     paths = sorted(folder.iterdir()) if folder.is_dir() else []
     photographs = [read(path) for path in paths if is_readable(path)]
@@ -57,7 +57,7 @@ def prepare(picture: Image.Image) -> np.ndarray:
 def random_crops(
     photographs: list[np.ndarray], size: int, batch: int, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray]]:
-    """Yields batches for `fit` without end, each crop from a random place of a random photograph.
+    """Yields endless batches for `fit`, each crop from a random place of a random photograph.
 
     Args:
         photographs: as `prepare` makes them.

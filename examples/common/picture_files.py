@@ -1,4 +1,4 @@
-"""Reading picture files, with Pillow only."""
+"""Reading picture files with Pillow alone."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from PIL import Image, ImageOps
 
 
 def read_rgb(path: Path) -> Image.Image:
-    """Reads a picture the right way up, in RGB.
+    """Reads a picture, upright and in RGB.
 
     Raises:
-        ValueError: the file is missing, no picture, of more than 8 bits per pixel and channel, or
-            larger than Pillow opens.
+        ValueError: the file is missing, is not a picture, has more than 8 bits per pixel and
+            channel, or is larger than Pillow opens.
     """
     try:
         with Image.open(path) as picture:

@@ -7,7 +7,7 @@ from common.resnet import EXPANSION, WIDTHS, count_blocks, is_bottleneck, stage_
 
 
 def preresnet(x, layers: Layers, depth: int):
-    """Makes a convolution, three stages of `(depth - 2) / 6` residual blocks, and ends activated.
+    """Makes a convolution and three stages of `(depth - 2) / 6` residual blocks; ends activated.
 
     Args:
         x: pictures of shape `(batch, height, width, channels)`.
@@ -38,7 +38,7 @@ def preresnet(x, layers: Layers, depth: int):
 
 
 def wide_resnet(x, layers: Layers, depth: int, widening: int):
-    """Makes a convolution, three stages of `(depth - 4) / 6` wide blocks, and ends activated.
+    """Makes a convolution and three stages of `(depth - 4) / 6` wide blocks; ends activated.
 
     There is no dropout between the convolutions of a block.
 
@@ -46,7 +46,7 @@ def wide_resnet(x, layers: Layers, depth: int, widening: int):
         x: pictures of shape `(batch, height, width, channels)`.
         layers: makes convolutions and normalizations.
         depth: 6n + 4: 10, 16, 22, 28, ...
-        widening: how many times as wide the stages are as those of a PreResNet.
+        widening: width of the stages as a multiple of those of a PreResNet.
 
     Returns:
         A tensor of shape `(batch, height / 4, width / 4, 64 * widening)`.
@@ -67,7 +67,7 @@ def wide_resnet(x, layers: Layers, depth: int, widening: int):
 
 
 def densenet_bc(x, layers: Layers, depth: int, growth: int):
-    """Makes three dense blocks of `(depth - 4) / 6` pairs of convolutions, and ends activated.
+    """Makes three dense blocks of `(depth - 4) / 6` pairs of convolutions; ends activated.
 
     Between the blocks, half of the channels and a quarter of the pixels are left.
 
@@ -98,7 +98,7 @@ def densenet_bc(x, layers: Layers, depth: int, growth: int):
 
 
 def _shortcut(x, projected, y, layers, strides):
-    """Returns `x`, or where `y` has another shape, a projection of `projected`."""
+    """Returns `x`, or a projection of `projected` if `y` has another shape."""
     if x.shape[-1] == y.shape[-1] and strides == 1:
         return x
     return layers.convolve(projected, y.shape[-1], 1, strides)

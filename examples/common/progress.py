@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-LOOKS_BACK = 24 * 3600  # seconds; an epoch may take longer than the half minute of rich
+LOOKS_BACK = 24 * 3600  # seconds; an epoch may take longer than rich's half minute
 
 
 class RunBar:
@@ -41,7 +41,7 @@ class RunBar:
         self._progress.update(self._task, advance=1, note=note)
 
     def start_at(self, step: int) -> None:
-        """Moves the bar to a step that was reached before, which tells nothing of the speed."""
+        """Moves the bar to a step that was reached before, which does not count for the speed."""
         self._progress.reset(self._task, completed=step)
 
     def epoch_callback(self) -> keras.callbacks.Callback:
@@ -91,14 +91,14 @@ class RunBars:
         )
 
     def _time_left(self):
-        """Says how long the runs that wait will take, if they take as long as those before."""
+        """Says how long the remaining runs will take if they take as long as those before."""
         seconds = round(self._waiting * sum(self._spent) / len(self._spent))
         return f"; about {datetime.timedelta(seconds=seconds)} left" if seconds > 60 else ""
 
 
 @contextlib.contextmanager
 def run_bars(runs: int) -> Iterator[RunBars]:
-    """Shows the progress of an experiment of so many runs, and the time that is left."""
+    """Shows the progress of an experiment of `runs` runs, and the time left."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

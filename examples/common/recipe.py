@@ -19,7 +19,7 @@ def learning_rate(epochs: int, batches: int) -> keras.optimizers.schedules.Learn
         epochs: of the training.
         batches: of an epoch.
     """
-    # A rate holds up to the step of its boundary, and with it; steps count from 0.
+    # A rate applies up to and including the step of its boundary; steps count from 0.
     boundaries = [drop_epoch(drop, epochs) * batches - 1 for drop in DROPS]
     return keras.optimizers.schedules.PiecewiseConstantDecay(
         boundaries, [LEARNING_RATE, LEARNING_RATE / 10, LEARNING_RATE / 100]
@@ -41,15 +41,15 @@ def train(
     """Trains a net that ends in logits by the recipe.
 
     Args:
-        model: not compiled; its weight decay is its own.
+        model: not compiled; it brings its own weight decay.
         pictures: to train on and, after each epoch, to test on.
         epochs: the drops of the learning rate move with them.
         seed: decides the order of the pictures and how they are varied.
         callback: for `fit`.
 
     Returns:
-        `train_accuracy` and `test_accuracy`, percentages after each epoch. That in training is a
-        mean over the epoch, of varied pictures.
+        `train_accuracy` and `test_accuracy`, percentages after each epoch. The training accuracy is
+        a mean over the epoch, on varied pictures.
     """
     batches = training_batches(pictures, BATCH_SIZE, seed)
     model.compile(

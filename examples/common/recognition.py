@@ -12,8 +12,8 @@ from common.digits import load_digit_scans
 from common.scans import CLASSES
 from common.styles import draw, draw_held_out
 
-# Mean and standard deviation of red, green and blue in CIFAR, of 1, as BIN's authors have them:
-# https://github.com/hyseob/Batch-Instance-Normalization.
+# Mean and standard deviation of red, green and blue in CIFAR, on a scale from 0 to 1, from BIN's
+# authors: https://github.com/hyseob/Batch-Instance-Normalization.
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR_DEVIATION = (0.2023, 0.1994, 0.2010)
 DIGIT_STYLE = "random colours"
@@ -30,9 +30,9 @@ class Pictures(NamedTuple):
         test: pictures of the same height and width.
         test_labels: shape `(len(test),)`.
         classes: how many there are.
-        mean: what a net's input has subtracted, by colour, in the pictures' own unit.
-        deviation: what it is divided by then.
-        mirrored: whether a picture means the same in a mirror.
+        mean: what is subtracted from a net's input, by colour, in the unit of the pictures.
+        deviation: what the input is then divided by.
+        mirrored: whether a mirrored picture means the same.
     """
 
     train: np.ndarray
@@ -45,7 +45,7 @@ class Pictures(NamedTuple):
     mirrored: bool
 
     def first(self, number: int) -> "Pictures":
-        """Returns the first so many pictures to train on, and to test on."""
+        """Keeps only the first pictures to train on, and to test on."""
         return self._replace(
             train=self.train[:number],
             train_labels=self.train_labels[:number],
@@ -55,7 +55,7 @@ class Pictures(NamedTuple):
 
 
 def load_cifar(classes: int) -> Pictures:
-    """Loads CIFAR-10 or CIFAR-100 by `keras.datasets`, which keeps it in `~/.keras/datasets`.
+    """Loads CIFAR-10 or CIFAR-100 with `keras.datasets`, which keeps it in `~/.keras/datasets`.
 
     Args:
         classes: 10 or 100.
@@ -66,10 +66,10 @@ def load_cifar(classes: int) -> Pictures:
     name = f"cifar{classes}"
     try:
         (train, train_labels), (test, test_labels) = getattr(keras.datasets, name).load_data()
-    except Exception as error:  # Keras raises no class of its own where a download fails
+    except Exception as error:  # Keras raises no specific class if a download fails
         raise ConnectionError(
-            f"{name} must be in ~/.keras/datasets, or a download of it must succeed; run again "
-            f"where https://www.cs.toronto.edu is within reach. Received: {error}"
+            f"{name} must be in ~/.keras/datasets, or Keras must be able to download it; run again "
+            f"when https://www.cs.toronto.edu is reachable. Received: {error}"
         ) from error
     return Pictures(
         train,
@@ -139,13 +139,13 @@ DATASETS = {
 
 
 def training_batches(pictures: Pictures, batch_size: int, seed: int) -> tf.data.Dataset:
-    """Returns the batches of an epoch, in another order and varied otherwise each time.
+    """Returns the batches of an epoch, in a new order and with new variations each time.
 
     A picture is padded with black on every side by `PADDING` of its height and width, cropped to
-    its size at a random place, and mirrored half of the times if it means the same then.
+    its size at a random place, and mirrored half of the time if it then means the same.
 
     Args:
-        pictures: those to train on are taken.
+        pictures: those to train on are used.
         batch_size: pictures per batch; the last batch may have fewer.
         seed: decides order, crops and mirroring.
     """

@@ -37,7 +37,7 @@ def mean_and_deviation(values: Sequence[float], sign: str = "-", digits: int = 1
     Args:
         values: one per seed.
         sign: "-" writes the sign of a mean below 0, "+" that of every mean.
-        digits: behind the point.
+        digits: after the decimal point.
     """
     text = f"{mean(values):{sign}.{digits}f}"
     return text if len(values) == 1 else f"{text} ± {stdev(values):.{digits}f}"
@@ -83,7 +83,7 @@ def norm_table(title: str, rows: dict[str, dict[str, Sequence[float]]]) -> Table
 
 
 def lead_tables(title: str, scores: dict[str, Sequence[float]]) -> list[Table]:
-    """Sets each normalization against BN, and BIN against each, seed by seed.
+    """Compares each normalization with BN, and BIN with each, seed by seed.
 
     Args:
         title: what the leads are of, with their unit.
@@ -109,7 +109,7 @@ def _lead(scores, norm, other):
 
 
 class Claim(NamedTuple):
-    """Something that an experiment is to show, and whether it did."""
+    """Something that an experiment should show, and whether it did."""
 
     sentence: str
     holds: bool
@@ -119,12 +119,12 @@ class Claim(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where runs come from that were made before, perhaps elsewhere.
+    """Where earlier runs come from, perhaps from another machine.
 
     Attributes:
         seconds: how long they took, all together.
         date: the day, or the first and the last.
-        versions: by package; several where they differ.
+        versions: by package; several if they differ.
     """
 
     seconds: int
@@ -133,7 +133,7 @@ class Origin(NamedTuple):
 
 
 def joined(origins: Iterable[Origin]) -> Origin:
-    """Returns the origin of all runs together; their own origins may be joined ones."""
+    """Returns the common origin of all runs; their own origins may already be joined."""
     origins = list(origins)
     dates = sorted(day for origin in origins for day in origin.date.split(" to "))
     packages = dict.fromkeys(package for origin in origins for package in origin.versions)
@@ -158,10 +158,10 @@ class Report(NamedTuple):
     Attributes:
         caption: what was run, and at which size.
         settings: what decided the results besides the seeds.
-        runs: the results of each run, as JSON has them.
+        runs: the results of each run, ready for JSON.
         tables: the results over seeds.
-        claims: what the results are to show.
-        origin: of the runs; None where all were made by this call.
+        claims: what the results should show.
+        origin: of the runs; None if this call made them all.
         judged_seeds: with fewer, claims are only reported.
     """
 
@@ -175,7 +175,7 @@ class Report(NamedTuple):
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of Python and of the packages that decide results."""
+    """Returns the versions of Python and of the packages that affect results."""
     installed = {name: importlib.metadata.version(name) for name in PACKAGES}
     if keras.backend.backend() != "tensorflow":
         installed[keras.backend.backend()] = importlib.metadata.version(keras.backend.backend())

@@ -16,8 +16,8 @@ def resnet(x, layers: Layers, depth: int):
     Args:
         x: pictures of shape `(batch, height, width, channels)`.
         layers: makes convolutions and normalizations.
-        depth: 6n + 2: 8, 14, 20, ... It counts two convolutions per block. From 44 on, blocks are
-            of three, 1x1, 3x3 and 1x1, with four times the width at their ends.
+        depth: 6n + 2: 8, 14, 20, ... It counts two convolutions per block. From 44 on, blocks have
+            three, 1x1, 3x3 and 1x1, and end with four times the width.
 
     Returns:
         A tensor of shape `(batch, height / 4, width / 4, 64)`, or 256 channels from depth 44.
@@ -46,7 +46,8 @@ def resnext(x, layers: Layers, depth: int, groups: int, width: int):
         layers: makes convolutions and normalizations.
         depth: 9n + 2: 11, 20, 29, ... It counts three convolutions per block.
         groups: of the 3x3 convolutions.
-        width: channels per group in the first stage, twice and four times as many after it.
+        width: channels per group in the first stage; the later ones have two and four times as
+            many.
 
     Returns:
         A tensor of shape `(batch, height / 4, width / 4, 1024)`.
@@ -83,7 +84,7 @@ def stage_blocks(blocks: int) -> Iterator[tuple[int, int]]:
 
 
 def is_bottleneck(depth: int) -> bool:
-    """Returns whether BIN's authors make a residual net of that depth of 1x1, 3x3 and 1x1."""
+    """Returns whether BIN's authors build nets of that depth from 1x1, 3x3 and 1x1 convolutions."""
     return depth >= 44
 
 

@@ -1,4 +1,4 @@
-"""Training that goes on where it was, after a kill, and ends with the same numbers."""
+"""Training that resumes after it was killed, and ends with the same numbers."""
 
 import json
 import math
@@ -18,14 +18,14 @@ RECORDS = "epochs.json"
 
 
 class EpochBatches(keras.utils.PyDataset):
-    """Batches whose order and drawing follow from a seed and the number of the epoch alone.
+    """Batches whose order and drawing depend only on a seed and the number of the epoch.
 
     Args:
         number: how many examples an epoch has.
         batch_size: examples per batch; the last batch may have fewer.
         seed: decides order and drawing, together with the epoch.
-        draw: makes a batch, as `fit` takes it, of the positions of its examples, each from 0 to
-            `number - 1`, and a generator.
+        draw: makes a batch for `fit` from the positions of its examples, each from 0 to `number -
+            1`, and a generator.
 
     Attributes:
         epoch: number of the epoch, from 0. `fit` sets it.
@@ -52,12 +52,12 @@ class EpochBatches(keras.utils.PyDataset):
 
 
 class StepBatches(EpochBatches):
-    """Batches that choose their examples themselves, however many an epoch is to have.
+    """Batches that choose their own examples; an epoch can have any number of them.
 
     Args:
         steps: batches of an epoch.
         seed: decides the batches, together with the epoch.
-        draw: makes a batch of a generator.
+        draw: makes a batch from a generator.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class StepBatches(EpochBatches):
 
 
 class EpochRecords(keras.callbacks.Callback):
-    """Tells batches their epoch, and keeps a file of what each epoch left.
+    """Tells batches their epoch, and records each epoch in a file.
 
     Args:
         batches: those that are trained on.
@@ -114,14 +114,14 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     measure: Callable[[keras.Model], dict[str, Any]] = lambda model: {},
 ) -> list[dict[str, Any]]:
-    """Trains a compiled model; where a training in this folder was killed, goes on after its epoch.
+    """Trains a compiled model; resumes a killed training of this folder after its last epoch.
 
     Args:
-        model: as it was made for the first of these trainings, with the same seed.
+        model: made as for the first of these trainings, with the same seed.
         batches: drawn by epoch.
         epochs: of the whole training.
-        folder: of this training alone. It keeps the records, and a backup of the last two epochs,
-            until somebody deletes it.
+        folder: of this training only. It keeps the records, and a backup of the last two epochs,
+            until you delete it.
         callbacks: for Keras's `fit`.
         measure: see `EpochRecords`.
 
@@ -155,7 +155,7 @@ def recorded_seconds(folder: Path) -> float:
 
 
 def _number(value):
-    """Returns a number as JSON has it, None where it is infinite or NaN."""
+    """Returns a number for JSON: None if it is infinite or NaN."""
     return round(float(value), 5) if math.isfinite(value) else None
 
 
@@ -164,11 +164,11 @@ def _read(path):
 
 
 def _mend(backup, model, steps):
-    """Makes a backup whole that a kill has left half written.
+    """Repairs a backup that was half written when the training was killed.
 
-    Keras writes the weights first, then the number of their epoch: a kill in between would have an
-    epoch trained twice. The optimizer's step, which is in the same file as the weights, tells the
-    epoch for certain.
+    Keras writes the weights first, then the number of their epoch: if it is killed in between, an
+    epoch would be trained twice. The optimizer's step is in the same file as the weights, and tells
+    the epoch reliably.
     """
     weights, previous = backup / "latest.weights.h5", backup / "latest.weights.h5.bkp"
     if not _load(model, weights):
@@ -182,7 +182,7 @@ def _mend(backup, model, steps):
 
 
 def _load(model, path):
-    """Loads weights, and returns whether their file is there, and whole."""
+    """Loads weights, and returns whether their file exists and is complete."""
     if not path.exists():
         return False
     try:

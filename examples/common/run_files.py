@@ -17,19 +17,19 @@ from common.whole_files import write_whole
 
 
 class RunFileError(ValueError):
-    """A file of a run is broken, or the run was made with other settings than the experiment's."""
+    """A file of a run is broken, or the run was made with settings other than the experiment's."""
 
 
 class RunFiles:
     """The runs in a folder: those that are finished, and those that were stopped.
 
     A finished run has a file `NAME.json` with its result, the settings, the versions and the
-    date. One that is on its way has a folder `NAME.unfinished`. Folders of runs are joined by
+    date. An unfinished one has a folder `NAME.unfinished`. Folders of runs are joined by
     putting their files together.
 
     Args:
-        folder: of the files; made if need be.
-        settings: what decides results besides the run's own name, as JSON has it.
+        folder: of the files; made if needed.
+        settings: what decides results besides the run's own name, ready for JSON.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]):
@@ -38,7 +38,7 @@ class RunFiles:
         self._settings = json.loads(json.dumps(settings))
 
     def is_finished(self, run: "Run") -> bool:
-        """Tells whether a run does not need to be made again: its result is there, and its net."""
+        """Returns whether a run is finished: its result and its net exist."""
         net = self.net(run.name)
         return self._finished(run.name).exists() and (net.exists() or not run.saves_net)
 
@@ -47,14 +47,14 @@ class RunFiles:
         return self._folder / f"{name}.keras"
 
     def check(self, run: "Run") -> None:
-        """Checks that a run, if there is one, was made or begun with the present settings.
+        """Checks that a run, if it exists, was made or begun with the current settings.
 
         Raises:
-            RunFileError: it was made with others, or a file is broken.
+            RunFileError: it was made with other settings, or a file is broken.
         """
         finished, begun = self._finished(run.name), self._begun(run.name)
         if self.is_finished(run):
-            shutil.rmtree(begun.parent, ignore_errors=True)  # a kill may have left it
+            shutil.rmtree(begun.parent, ignore_errors=True)  # left if the run was killed
         for path in (finished, begun):
             if path.exists():
                 self._check(path)
@@ -72,12 +72,12 @@ class RunFiles:
         )
 
     def make(self, name: str, work: Callable[[Path], dict[str, Any]], bar: RunBar) -> None:
-        """Makes a run, or goes on with one that was stopped.
+        """Makes a run, or resumes one that was stopped.
 
         Args:
             name: of the run.
-            work: takes the folder of a run that is on its way, and returns the result, to which
-                the seconds are added.
+            work: takes the folder of the unfinished run, and returns the result, to which the
+                seconds are added.
             bar: of the run.
         """
         folder = self._begun(name).parent
@@ -128,7 +128,7 @@ def _read(path):
         return content
     except ValueError as error:
         raise RunFileError(
-            "a file of a run must be whole; delete it, or copy it again. "
+            "a file of a run must be complete; delete it, or copy it again. "
             f"Received: {path} ({error})"
         ) from error
 
@@ -138,9 +138,9 @@ class Run(NamedTuple):
 
     Attributes:
         title: shown beside its progress, and the name of its files, see `file_name`.
-        work: takes a folder for what a stopped run needs to go on, or None, and a bar to move,
-            of which it sets the result; returns the run's result.
-        saves_net: whether it is not finished without its net.
+        work: takes a folder for what a stopped run needs to resume, or None, and a bar, which it
+            moves and whose result it sets; returns the run's result.
+        saves_net: whether the run is finished only once its net is saved.
     """
 
     title: str
@@ -161,15 +161,15 @@ def file_name(title: str) -> str:
 def make_runs(
     plan: Sequence[Run], steps: int, files: RunFiles | None = None
 ) -> list[dict[str, Any]]:
-    """Makes runs with a bar for each, and returns their results, with `seconds` for the time.
+    """Makes runs with a bar for each, and returns their results, with the time as `seconds`.
 
     Args:
-        plan: what is to be run.
+        plan: what to run.
         steps: of the bar of each run.
-        files: with them, finished runs are read, and a stopped one goes on where it was.
+        files: with them, finished runs are read, and stopped ones resume.
 
     Raises:
-        RunFileError: there are files of runs with other settings, or broken ones.
+        RunFileError: files of runs are broken, or have other settings.
     """
     for run in plan if files else ():
         files.check(run)

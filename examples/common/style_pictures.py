@@ -11,12 +11,12 @@ from common import photographs
 
 
 class Pictures(NamedTuple):
-    """Pictures of shape `(height, width, 3)`, RGB from 0 to 1: some to train on, style, held out.
+    """Pictures of shape `(height, width, 3)`, RGB from 0 to 1.
 
     Attributes:
         contents: photographs to train on.
         style: the picture whose style is learned.
-        held_out: a photograph that is not trained on.
+        held_out: a photograph that no net is trained on.
     """
 
     contents: list[np.ndarray]
@@ -41,7 +41,7 @@ def add_pictures(parser: ArgumentParser) -> None:
 
 
 def read_pictures(parser: ArgumentParser, options: Namespace) -> Pictures:
-    """Loads the pictures that the options name, and ends the program where one is unusable."""
+    """Loads the pictures that the options name, or exits if one is unusable."""
 
     def read(option: str, reader: Callable[[Path], Any], path: Path) -> Any:
         try:

@@ -10,8 +10,8 @@ import numpy as np
 from common.scans import Scans
 
 CONTRAST = 0.15
-# Keras's seeds end below 2**32. NumPy reads this one as (0, 1), from which no training draws a
-# colour either: that is the order of an epoch, see `resumable.EpochBatches`.
+# Keras's seeds end below 2**32. NumPy reads this one as (0, 1). No training draws colours from that
+# either: it decides the order of an epoch, see `resumable.EpochBatches`.
 HELD_OUT_SEED = 2**32
 LEVELS = (0.15, 0.3, 0.45, 0.6)
 
@@ -62,7 +62,7 @@ def draw(scans: np.ndarray, style: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def assign(number: int, kinds: int, rng: np.random.Generator) -> np.ndarray:
-    """Gives each of so many scans one of the kinds from 0 on, all kinds equally often."""
+    """Gives each scan one of the kinds from 0 on, all kinds equally often."""
     return rng.permutation(np.arange(number) % kinds)
 
 

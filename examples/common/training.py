@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from common import resumable
 
-# Chosen for BN, on training digits kept back for that and with other seeds than these. The
-# held-out digits decided nothing.
+# Chosen for BN, on held-back training digits and with seeds other than these. The held-out digits
+# decided nothing.
 BATCH_SIZE = 32
 LEARNING_RATE = 0.1
 SETTINGS = {"batch_size": BATCH_SIZE, "learning_rate": LEARNING_RATE, "momentum": 0.9}
@@ -24,7 +24,7 @@ def train(
     epochs: int,
     callback: keras.callbacks.Callback,
 ) -> None:
-    """Trains a classifier by SGD with momentum 0.9, its learning rate falling as a cosine.
+    """Trains a classifier by SGD with momentum 0.9 and cosine decay of the learning rate.
 
     Args:
         model: a model that ends in logits.
@@ -48,7 +48,7 @@ def train_steps(
     seed: int = 0,
     folder: Path | None = None,
 ) -> None:
-    """Trains as `train` does, but for so many steps, however few the pictures are.
+    """Trains as `train` does, but for `steps` steps, however few the pictures are.
 
     Args:
         model: a model that ends in logits.
@@ -57,7 +57,7 @@ def train_steps(
         steps: batches to learn from, a multiple of `PARTS`.
         callback: called after each of `PARTS` equal parts, as after an epoch, for a progress bar.
         seed: with a folder, decides the batches of each part.
-        folder: with one, a training that was stopped goes on where it was, see `resumable.fit`.
+        folder: with one, a training that was stopped resumes, see `resumable.fit`.
     """
     _compile(model, steps)
     if folder:

@@ -14,7 +14,7 @@ class CropTo(keras.layers.Layer):
     """Cuts pictures to the height and width of others, at the bottom and on the right."""
 
     def call(self, pictures, like):
-        """Returns `pictures` as high and as wide as `like`, which is not larger."""
+        """Returns `pictures` cropped to the height and width of `like`, which is not larger."""
         height, width = ops.shape(like)[1:3]
         return pictures[:, :height, :width]
 
@@ -36,8 +36,8 @@ def build_transform_net(norm: Norm, widths=WIDTHS, blocks: int = BLOCKS) -> kera
         blocks: number of residual blocks.
 
     Returns:
-        A model from `photos` of shape `(batch, height, width, 3)`, RGB from 0 to 1, of any
-        size from 5x5 on, to `stylized` photos of the same shape and range.
+        A model from `photos` of shape `(batch, height, width, 3)`, RGB from 0 to 1, of any size of
+        at least 5x5, to `stylized` photos of the same shape and range.
 
     Source: Johnson et al. 2016, https://arxiv.org/abs/1603.08155, and its supplement, which has
     widths of 32, 64 and 128, and five blocks. Repeated pixels instead of strided transposed

@@ -1,4 +1,4 @@
-"""Two tasks in the same pictures: the accuracies on both, and who is near the better one."""
+"""Two tasks on the same pictures: the accuracies on both, and what is near the better one."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
@@ -13,7 +13,7 @@ Means = Mapping[str, Mapping[str, float]]
 
 
 def accuracies(runs: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
-    """Returns by task, and for their average, by normalization, the accuracy with each seed."""
+    """Returns the accuracy with each seed, by task (and for their average) and by normalization."""
     tasks = list(dict.fromkeys(run["task"] for run in runs))
     norms = list(dict.fromkeys(run["norm"] for run in runs))
     rows = {
@@ -39,7 +39,7 @@ def mean_accuracies(runs: Sequence[dict]) -> dict[str, dict[str, float]]:
 
 
 def gates(runs: Sequence[dict]) -> dict[str, np.ndarray]:
-    """Returns by task BIN's mean rho of each layer with each seed, shape `(seeds, layers)`."""
+    """Returns BIN's mean rho of each layer with each seed, by task, shape `(seeds, layers)`."""
     chosen = [run for run in runs if run["norm"] == "BIN"]
     return {
         task: np.array([run["rho"] for run in chosen if run["task"] == task])
@@ -48,7 +48,7 @@ def gates(runs: Sequence[dict]) -> dict[str, np.ndarray]:
 
 
 def shortfall(scores: Mapping[str, float], norm: str) -> float:
-    """Returns by how many points a normalization is behind the better of BN and IN."""
+    """Returns how many points a normalization is behind the better of BN and IN."""
     return round(max(scores["BN"], scores["IN"]) - scores[norm], 6)
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yields a hidden path beside a file; what is there when the block ends becomes the file."""
+    """Yields a hidden path beside a file; what the block writes there becomes the file."""
     hidden = path.with_name(f".{path.name}")
     try:
         yield hidden
@@ -33,6 +33,6 @@ def save_net(net: keras.Model, path: Path) -> None:
 
 
 def save_picture(figure: Figure, path: Path, dpi: int = 150) -> None:
-    """Saves a figure, with so many pixels per inch."""
+    """Saves a figure with the given number of pixels per inch."""
     with whole(path) as hidden:
         figure.savefig(hidden, dpi=dpi)

@@ -23,7 +23,7 @@ def save_training(runs: Mapping[str, Sequence[dict]], start: float, folder: Path
     """Saves the learning curves of each task, and the paths of BIN's gates in all of them.
 
     Args:
-        runs: by task; without a name where it is the only one.
+        runs: by task; a single task has no name.
         start: where rho started.
         folder: receives `learning.png`, or `learning_TASK.png`, and `rho.png` if BIN was run.
     """
@@ -53,7 +53,7 @@ def plot_learning(runs: Sequence[dict]) -> Figure:
 
 
 def plot_epochs(axes: Axes, runs: Sequence[dict], value: Callable[[dict], float | None]) -> None:
-    """Draws by normalization a value of each epoch's record, over the epochs; None leaves a gap."""
+    """Draws a value of each epoch's record over the epochs, by normalization; None leaves a gap."""
     rows = {
         norm: np.array(
             [[value(record) for record in run["epochs"]] for run in runs if run["norm"] == norm],
@@ -68,7 +68,7 @@ def plot_epochs(axes: Axes, runs: Sequence[dict], value: Callable[[dict], float 
 
 
 def plot_gates(runs: Mapping[str, Sequence[dict]], start: float = 1.0) -> Figure:
-    """Draws for BIN's runs the path of rho in each layer, and where its gates end.
+    """Draws the path of rho in each layer, and the final gates, for BIN's runs.
 
     Args:
         runs: by title, runs whose every layer is a BIN layer, one for each seed.
@@ -99,7 +99,7 @@ def _plot_paths(axes, rho, start):
 
 
 def _plot_shares(axes, counts):
-    """Draws by layer the shares of gates at 0, between and at 1; shape `(layers, 3)`."""
+    """Draws the shares of gates at 0, between and at 1 by layer; shape `(layers, 3)`."""
     shares = 100 * counts / counts.sum(1, keepdims=True)
     layers, bottom = np.arange(1, len(shares) + 1), np.zeros(len(shares))
     for (name, colour), part in zip(SHARES.items(), shares.T, strict=True):
@@ -115,11 +115,11 @@ def plot_disagreements(
     tests: Mapping[str, tuple[np.ndarray, np.ndarray]],
     readings: Mapping[str, Mapping[str, np.ndarray]],
 ) -> Figure:
-    """Draws pictures that BN reads wrong and BIN right, and pictures of which the reverse holds.
+    """Draws pictures that BN reads wrong and BIN right, and vice versa.
 
     Args:
-        tests: by style, pictures and labels.
-        readings: by "BN" and "BIN" and by style, what the net reads in each picture.
+        tests: pictures and labels, by style.
+        readings: what the net reads in each picture, by "BN" and "BIN" and by style.
     """
     figure = Figure(figsize=(2 * 1.25 * SHOWN + 1, 1.75 * len(tests) + 0.6), layout="constrained")
     halves = figure.subfigures(1, 2)

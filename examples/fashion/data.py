@@ -30,7 +30,7 @@ DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
 class Part(NamedTuple):
-    """The files of one part: names of the scans' and of the labels' file."""
+    """The files of one part: the names of the file of scans and of that of labels."""
 
     scans: str
     labels: str
@@ -44,11 +44,13 @@ def load_fashion_scans(folder: Path | None = None) -> Scans:
     """Loads Fashion-MNIST from four gzipped IDX files.
 
     Args:
-        folder: where the files lie. By default they are looked for in the folder of Debian's
-            package `dataset-fashion-mnist`, then in Keras's cache; last, Keras downloads them.
+        folder: where the files are. By default, the folder of Debian's package
+            `dataset-fashion-mnist` is tried first, then Keras's cache; otherwise Keras downloads
+            them.
 
     Raises:
-        FileNotFoundError: the files are not in `folder`, or nowhere and cannot be downloaded.
+        FileNotFoundError: the files are not in `folder`, or were not found and cannot be
+            downloaded.
         ValueError: a file is broken, or does not hold what its name says.
     """
     found = _find(folder)
@@ -63,7 +65,7 @@ def keras_folder() -> Path:
 
 
 def _find(folder):
-    """Returns the folder that holds all four files, after a download if need be."""
+    """Returns the folder that holds all four files, after a download if needed."""
     for place in [folder] if folder else [DEBIAN_FOLDER, keras_folder()]:
         if not _missing(place):
             return place
@@ -74,15 +76,15 @@ def _find(folder):
         )
     try:
         keras.datasets.fashion_mnist.load_data()
-    except Exception as error:  # Keras raises no class of its own where a download fails
+    except Exception as error:  # Keras raises no specific class if a download fails
         raise FileNotFoundError(
             f"Fashion-MNIST is needed; {_ways()} Received: nothing in {DEBIAN_FOLDER} and "
             f"{keras_folder()}, and the download failed: {error}"
         ) from error
     if _missing(keras_folder()):
         raise FileNotFoundError(
-            f"Fashion-MNIST is needed; {_ways()} Received: a download that did not reach "
-            f"{keras_folder()}, as where that folder cannot be written"
+            f"Fashion-MNIST is needed; {_ways()} Received: a download that did not end in "
+            f"{keras_folder()}, perhaps because that folder cannot be written to"
         )
     return keras_folder()
 

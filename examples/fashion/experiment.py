@@ -21,21 +21,21 @@ class Experiment:
     """What is compared, and where the runs are kept.
 
     Args:
-        tasks: by name, what makes a task of the scans and a seed.
+        tasks: what makes a task from the scans and a seed, by name.
         norms: keys of `ALL_NORMS` or `SERVED_NORMS`.
         seeds: each task is learnt with every normalization and seed.
         scans: to learn from, and to test on.
         recipe: how each net is trained.
         folder: of the runs.
-        backend: on what they run, as `runs.set_up_backend` says.
+        backend: what they run on, from `runs.set_up_backend`.
         tested_on: says which pictures the test scans are.
 
     Attributes:
         settings: what decides results, besides task, normalization and seed.
 
     Raises:
-        ValueError: there is no such net, or it lacks the places of a normalization, or runs in
-            the folder were made with other settings.
+        ValueError: there is no such net, it lacks the places of a normalization, or runs in the
+            folder were made with other settings.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Experiment:
             self._files.check(run)
 
     def run(self) -> list[dict]:
-        """Makes the runs that are not finished, and returns the results of all.
+        """Makes the unfinished runs, and returns the results of all.
 
         Returns:
             For each run its `task`, `norm` and `seed`, what `training.train` returns, and

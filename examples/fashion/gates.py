@@ -1,4 +1,4 @@
-"""Where the gates of BIN's layers are in the end, in a table."""
+"""The final gates of BIN's layers, in a table."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,13 +7,13 @@ from rich.table import Table
 
 
 def gate_tables(runs: Mapping[str, Sequence[dict]]) -> list[Table]:
-    """Makes a table for each title whose runs have some of BIN."""
+    """Makes a table for each title whose runs include BIN."""
     chosen = {title: [run for run in made if run["norm"] == "BIN"] for title, made in runs.items()}
     return [gate_table(title, made) for title, made in chosen.items() if made]
 
 
 def gate_table(title: str, runs: Sequence[dict]) -> Table:
-    """Lists by layer the mean of rho, and the shares of gates at 0, between and at 1.
+    """Lists the mean of rho, and the shares of gates at 0, between and at 1, by layer.
 
     Args:
         title: of the table.

@@ -1,4 +1,4 @@
-"""Reading IDX files, the format of MNIST and its kin: arrays of bytes behind a short header."""
+"""Reading IDX files, the format of MNIST and similar sets: arrays of bytes after a short header."""
 
 import gzip
 import math
@@ -25,7 +25,7 @@ def read(path: Path, dimensions: int) -> np.ndarray:
 
     Raises:
         ValueError: the file is not gzipped or is cut short, its header does not say unsigned bytes
-            of so many dimensions, or its length is not what its header says.
+            of that many dimensions, or its length differs from its header.
 
     Source: the description of the format at http://yann.lecun.com/exdb/mnist/.
     """
@@ -33,7 +33,7 @@ def read(path: Path, dimensions: int) -> np.ndarray:
         content = gzip.decompress(path.read_bytes())
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(
-            f"an IDX file must be gzipped, and whole; get it again. Received: {path}: {error}"
+            f"an IDX file must be gzipped and complete; get it again. Received: {path}: {error}"
         ) from error
     expected = bytes((0, 0, UNSIGNED_BYTES, dimensions))
     header = 4 + 4 * dimensions

@@ -1,4 +1,4 @@
-"""How long exported nets take, side by side in each runtime, and what those in int8 read."""
+"""The latency of exported nets in each runtime, side by side, and the accuracy of those in int8."""
 
 import contextlib
 import importlib.metadata
@@ -17,7 +17,7 @@ from fashion.training import Labelled
 from keras_bin.export import export_onnx, export_saved_model, fold, quantize_onnx
 
 THREADS = 2
-LOADS = 2  # where its memory lies makes one file, loaded twice, up to 10 % faster than itself
+LOADS = 2  # one file, loaded twice, can differ in speed by up to 10 %
 
 READ_BATCH = 1000
 PACKAGES = ("onnxruntime", "openvino", "nncf", "ai-edge-litert")
@@ -30,9 +30,9 @@ class Runtime(NamedTuple):
     """What a runtime needs.
 
     Attributes:
-        packages: that it takes besides those of the examples.
-        write: writes a net into a folder, and returns what was written; takes pictures, too, on
-            which int8 is calibrated.
+        packages: those it needs besides those of the examples.
+        write: writes a net into a folder, and returns what was written; also takes pictures to
+            calibrate int8 on.
         load: takes what was written, and pictures, and returns what runs them.
     """
 
@@ -137,7 +137,7 @@ def installed(runtimes: Mapping[str, Runtime] = RUNTIMES) -> list[str]:
 
 
 def versions() -> str:
-    """Returns the versions of the runtimes, and of what quantizes, that are installed."""
+    """Returns the versions of the runtimes and quantizers that are installed."""
     found = []
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -146,7 +146,7 @@ def versions() -> str:
 
 
 def int8_of(runtime: str) -> str:
-    """Returns what a runtime is called in results where it runs nets in int8."""
+    """Returns the name of a runtime in results that runs nets in int8."""
     return f"{runtime}, int8"
 
 
@@ -157,7 +157,7 @@ def measure(
     folder: Path,
     pictures: np.ndarray,
 ) -> dict[str, dict[str, dict[int, float]]]:
-    """Writes nets for a runtime, in int8, too, if it can, and times them all in turns.
+    """Writes nets for a runtime, also in int8 if possible, and times them all in turns.
 
     Args:
         runtime: a key of `RUNTIMES`.
@@ -167,7 +167,7 @@ def measure(
         pictures: on which int8 is calibrated.
 
     Returns:
-        For the runtime, and for `int8_of` it, by net its median time in milliseconds, by the
+        The median time in milliseconds, for the runtime and for `int8_of` it, by net and by the
         number of pictures.
     """
     forms = {runtime: RUNTIMES[runtime]}
@@ -200,7 +200,7 @@ def read_in_int8(
     folder: Path,
     pictures: np.ndarray,
 ) -> dict[str, float]:
-    """Returns by test the percentage of pictures that a net in int8 reads right.
+    """Returns the percentage of pictures that a net in int8 reads right, by test.
 
     Args:
         runtime: a key of `IN_INT8`.

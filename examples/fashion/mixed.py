@@ -20,7 +20,7 @@ MIXED = ""  # the one task, which needs no name
 
 
 def run(parser: ArgumentParser, options: Namespace) -> Report:
-    """Compares residual nets, and draws what only these have."""
+    """Compares residual nets, and draws what only they have."""
     experiment = read_experiment(parser, options, {MIXED: mixed_styles}, PICTURES, HELD_OUT)
     runs = experiment.run()
     save_training({MIXED: runs}, experiment.settings["rho_start"], options.output)
@@ -48,7 +48,7 @@ def claims(runs: list[dict]) -> list[Claim]:
         best = max(placed, key=placed.__getitem__)
         made.append(
             Claim(
-                f"on the average of the styles, BIN ({means['BIN']:.2f} %) is not behind the best "
+                f"on average over the styles, BIN ({means['BIN']:.2f} %) is not behind the best "
                 f"placement found by hand ({best}, {means[best]:.2f} %)",
                 round(means["BIN"] - means[best], 6) >= 0,
             )
@@ -57,7 +57,7 @@ def claims(runs: list[dict]) -> list[Claim]:
 
 
 def _save_nets_pictures(runs: list[dict], experiment: Experiment, options: Namespace) -> None:
-    """Saves where the gates of the first seed's net are, and what BN and BIN read otherwise."""
+    """Saves the gates of the first seed's net, and what BN and BIN read differently."""
     seed, norms = options.seeds[0], {each["norm"] for each in runs}
     if "BIN" not in norms:
         return

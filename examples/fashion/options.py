@@ -1,4 +1,4 @@
-"""The options of the experiments that take Fashion-MNIST besides their own pictures."""
+"""The options of the experiments that accept Fashion-MNIST besides their own pictures."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ def add_data(
 
     Args:
         parser: of the program.
-        pictures: how many training pictures of Fashion-MNIST count by default.
-        others: the data that a program takes besides, the default first.
+        pictures: how many training pictures of Fashion-MNIST are used by default.
+        others: the other data that a program accepts, the default first.
         meaning: what the program does with the pictures.
 
     Returns:
@@ -54,18 +54,18 @@ def add_data(
 
 
 def add_files(parser, pictures: int, meaning: str = "learn") -> None:
-    """Adds to a parser, or to a group of its options, where the pictures are, and how many count.
+    """Adds the options for where the pictures are, and how many are used.
 
     Args:
         parser: or a group.
-        pictures: how many training pictures count by default.
+        pictures: how many training pictures are used by default.
         meaning: what the program does with them.
     """
     parser.add_argument(
         "--folder",
         type=Path,
         metavar="DIR",
-        help="where the four files of Fashion-MNIST lie (default: the folder of Debian's package "
+        help="where the four files of Fashion-MNIST are (default: the folder of Debian's package "
         "dataset-fashion-mnist, or Keras's cache, into which Keras downloads them)",
     )
     parser.add_argument(
@@ -121,7 +121,7 @@ def add_epochs(parser: ArgumentParser, others: int) -> None:
 
 
 def check_data(parser: ArgumentParser, options: Namespace) -> None:
-    """Ends the program where an option needs Fashion-MNIST, and the data are others."""
+    """Exits if an option needs Fashion-MNIST and the data are others."""
     if options.data == FASHION:
         return
     for name in ONLY_FASHION:
@@ -133,7 +133,7 @@ def check_data(parser: ArgumentParser, options: Namespace) -> None:
 
 
 def digit_norms(parser: ArgumentParser, options: Namespace) -> list[str]:
-    """Returns the normalizations to compare on digits, or ends the program where one needs more."""
+    """Returns the normalizations to compare on digits, or exits if one needs more."""
     norms = options.norm or list(NORMS)
     for norm in norms:
         if "block" in ALL_NORMS[norm].places:
@@ -145,7 +145,7 @@ def digit_norms(parser: ArgumentParser, options: Namespace) -> list[str]:
 
 
 def read_recipe(options: Namespace) -> Recipe:
-    """Returns how a net is to be trained."""
+    """Returns how to train a net."""
     base = QUICK_RECIPE if options.quick else RECIPE
     return base._replace(
         net=vars(options).get("net") or base.net,
@@ -158,7 +158,7 @@ def read_recipe(options: Namespace) -> Recipe:
 
 
 def load_or_end(parser: ArgumentParser, options: Namespace) -> Scans:
-    """Loads all of Fashion-MNIST, or ends the program where it cannot be had."""
+    """Loads all of Fashion-MNIST, or exits if that is not possible."""
     try:
         return load_fashion_scans(options.folder)
     except (ValueError, OSError) as error:
@@ -168,13 +168,13 @@ def load_or_end(parser: ArgumentParser, options: Namespace) -> Scans:
 def read_scans(
     parser: ArgumentParser, options: Namespace, pictures: int, held_out: int, least: int = 1
 ) -> Scans:
-    """Loads what the options say of Fashion-MNIST, or ends the program where it cannot be had.
+    """Loads what the options say of Fashion-MNIST, or exits if that is not possible.
 
     Args:
         parser: of the program.
         options: those of `add_files`, and `quick`.
-        pictures: how many training pictures count by default.
-        held_out: how many test pictures are wanted.
+        pictures: how many training pictures are used by default.
+        held_out: how many test pictures to use.
         least: how many training pictures the program needs.
     """
     scans = load_or_end(parser, options)
@@ -190,12 +190,12 @@ def number_of_pictures(
     least: int = 1,
     kept_back: int = 0,
 ) -> int:
-    """Returns how many training pictures count, or ends the program if there are too few.
+    """Returns how many training pictures to use, or exits if there are too few.
 
     Args:
         parser: of the program.
         options: those of `add_files`, and `quick`.
-        default: how many count if the options do not say.
+        default: how many to use if the options do not say.
         scans: the files hold these.
         least: how many the program needs.
         kept_back: how many training pictures must be left.

@@ -34,7 +34,7 @@ def run(parser: ArgumentParser, options: Namespace) -> Report:
 
 
 def accuracies(runs: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
-    """Returns by normalization the accuracy with each seed, in one row."""
+    """Returns the accuracy with each seed by normalization, in one row."""
     norms = dict.fromkeys(run["norm"] for run in runs)
     return {
         PLAIN: {
@@ -44,7 +44,7 @@ def accuracies(runs: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
 
 
 def claims(runs: Sequence[dict]) -> list[Claim]:
-    """Compares BN with BIN, where both were run."""
+    """Compares BN with BIN if both were run."""
     means = {norm: mean(values) for norm, values in accuracies(runs)[PLAIN].items()}
     if not {"BN", "BIN"} <= means.keys():
         return []

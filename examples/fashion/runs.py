@@ -1,4 +1,4 @@
-"""Runs, and experiments of them, as the options of a program ask for them."""
+"""Runs, and experiments made of them, as the options of a program specify."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ from fashion.options import FASHION, read_recipe, read_scans
 
 
 def set_up_backend(parser: ArgumentParser, options: Namespace) -> dict[str, Any]:
-    """Lets TensorFlow repeat its operations bit for bit, if the options ask for that.
+    """Lets TensorFlow repeat its operations bit for bit if the options ask for that.
 
-    Ends the program where they do, and Keras has another backend.
+    Exits if they do and Keras has another backend.
 
     Returns:
-        The settings of an experiment that say on what it runs.
+        The settings of an experiment that say what it runs on.
     """
     backend, deterministic = keras.backend.backend(), bool(options.deterministic)
     if deterministic and backend != "tensorflow":
@@ -41,12 +41,12 @@ def make_runs_or_end(
     steps: int,
     settings: Mapping[str, Any],
 ) -> tuple[list[dict[str, Any]], Origin | None]:
-    """Makes runs; those on Fashion-MNIST have files, and where they cannot be used, it ends here.
+    """Makes runs; those on Fashion-MNIST have files. Exits if these cannot be used.
 
     Args:
         parser: of the program.
         options: `data`, `output` and `quick`.
-        plan: what is to be run.
+        plan: what to run.
         steps: of the bar of each run.
         settings: what decides results besides the run's own name.
 
@@ -62,7 +62,7 @@ def make_runs_or_end(
 
 
 def runs_folder(options: Namespace) -> Path:
-    """Returns the folder of the runs in the output folder; quick ones have another."""
+    """Returns the folder of the runs in the output folder; quick runs have their own."""
     return options.output / ("runs_quick" if options.quick else "runs")
 
 
@@ -73,15 +73,15 @@ def read_experiment(
     pictures: int,
     held_out: int,
 ) -> Experiment:
-    """Makes the experiment that the options say, or ends the program where it cannot be made.
+    """Makes the experiment that the options say, or exits if that is not possible.
 
     Args:
         parser: of the program.
         options: those of `add_files` and `add_recipe`, `norm`, `seeds`, `epochs`, `output` and
             `quick`.
-        tasks: by name, what makes a task of the scans and a seed.
+        tasks: what makes a task from the scans and a seed, by name.
         pictures: how many training pictures are learnt by default.
-        held_out: how many test pictures are wanted.
+        held_out: how many test pictures to use.
     """
     backend = set_up_backend(parser, options)
     scans = read_scans(parser, options, pictures, held_out)

@@ -25,7 +25,7 @@ def mixed_styles(scans: Scans, seed: int) -> Task:
 
     The seed decides the style of each training picture; colours are drawn anew in each epoch. (Its
     generator is also that of the first epoch's order: one permutation after the other, which
-    tells nothing of either.)
+    reveals nothing about either.)
     """
     styles = assign(len(scans.train_scans), len(STYLES), np.random.default_rng(seed))
 
@@ -40,7 +40,7 @@ def mixed_styles(scans: Scans, seed: int) -> Task:
 
 
 def contrast_task(what: str, scans: Scans, seed: int) -> Task:
-    """Makes a task of pictures in two greys, of which the seed decides how far they are apart.
+    """Makes a task of pictures in two greys; the seed decides how far they are apart.
 
     Brightness, and which of the greys is the pen, are drawn anew in each epoch.
 
@@ -63,7 +63,7 @@ def contrast_task(what: str, scans: Scans, seed: int) -> Task:
 
 
 def plain_pictures(scans: Scans, seed: int) -> Task:
-    """Makes the task of reading garments in white on black, as they are.
+    """Makes the task of reading unchanged garments, white on black.
 
     As in the recipe of BIN's authors, a training picture is moved by up to four pixels in each
     direction, and mirrored half of the time, anew in each epoch. The seed decides nothing

@@ -1,4 +1,4 @@
-"""Training a residual net on Fashion-MNIST, in whatever way its pictures are drawn."""
+"""Training a residual net on Fashion-MNIST, however its pictures are drawn."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +17,9 @@ from common.whole_files import save_net
 from fashion.data import SIDE
 
 MOMENTUM = 0.9
-CURVE_PICTURES = 1000  # of each test, after each epoch; after the last one come all of them
+CURVE_PICTURES = 1000  # of each test, after each epoch; all of them after the last one
 TEST_BATCH = 500
-SETTLED_ON = 512  # pictures on which it is measured what layers are worth
+SETTLED_ON = 512  # pictures to measure on what layers are worth
 
 
 class Labelled(NamedTuple):
@@ -30,12 +30,12 @@ class Labelled(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What a net learns, and is tested on.
+    """What a net learns and is tested on.
 
     Attributes:
         number: how many pictures it learns from.
         draw: makes a batch of their positions, see `resumable.EpochBatches`.
-        tests: by name, what it is tested on.
+        tests: what it is tested on, by name.
         classes: how many there are.
     """
 
@@ -97,14 +97,14 @@ def _norm(recipe: Recipe, name: str) -> Norm:
 def train(
     task: Task, norm: str, seed: int, recipe: Recipe, folder: Path, net: Path, bar: RunBar
 ) -> dict[str, Any]:
-    """Trains, tests and saves a net, or goes on with a training that was killed.
+    """Trains, tests and saves a net, or resumes a training that was killed.
 
     Args:
         task: what it learns.
         norm: a key of `ALL_NORMS` or `SERVED_NORMS`.
         seed: decides the initial weights, and the order and the drawing of the pictures.
         recipe: how long and how fast it learns.
-        folder: for what a killed training needs to go on.
+        folder: for what a killed training needs to resume.
         net: where the trained net is saved.
         bar: shows the progress.
 
@@ -125,7 +125,7 @@ def train(
         ),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        # On CPUs, XLA makes a step with BatchNormalization 1.6 times as long, and none shorter.
+        # On CPUs, XLA makes a step with BatchNormalization 1.6 times as long, and no step shorter.
         jit_compile="auto" if keras.backend.backend() == "jax" else False,
     )
 
@@ -154,7 +154,7 @@ def train(
 
 
 def read_tests(model: keras.Model, tests: Mapping[str, Labelled]) -> dict[str, float]:
-    """Returns by test the percentage of pictures that a classifier reads right."""
+    """Returns the percentage of pictures that a classifier reads right, by test."""
     return {
         name: round(100 * float(np.mean(read(model, test.pictures) == test.labels)), 2)
         for name, test in tests.items()

@@ -1,4 +1,4 @@
-"""What the loops train on: digits of scikit-learn at a contrast of their own, and a small net."""
+"""What the loops train on: digits of scikit-learn, each at its own contrast, and a small net."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ TRAINING, BATCH_SIZE, EPOCHS = 1408, 64, 3
 
 
 def load() -> tuple[np.ndarray, np.ndarray]:
-    """Returns the digits, of shape (1797, 8, 8, 1), each as dark and as strong as it may be."""
+    """Returns the digits, of shape (1797, 8, 8, 1), each with a random brightness and contrast."""
     digits = load_digits()
     rng = np.random.default_rng(0)
     contrast, brightness = rng.uniform([[0.2], [0]], [[1], [2]], (2, len(digits.images)))
@@ -19,7 +19,7 @@ def load() -> tuple[np.ndarray, np.ndarray]:
 
 
 def batches(images: np.ndarray, labels: np.ndarray, epoch: int):
-    """Yields the batches of an epoch, in an order of its own."""
+    """Yields the batches of an epoch in random order."""
     order = np.random.default_rng(epoch).permutation(TRAINING)
     for chosen in order.reshape(-1, BATCH_SIZE):
         yield images[chosen], labels[chosen]
@@ -37,7 +37,7 @@ def build_net() -> keras.Model:
 
 
 def report(epoch: int, loss: float, net: keras.Model, images: np.ndarray, labels: np.ndarray):
-    """Prints the loss, the accuracy on the digits held out, and rho's mean in each layer."""
+    """Prints the loss, the accuracy on held-out digits, and the mean of rho in each layer."""
     predicted = net.predict(images[TRAINING:], verbose=0).argmax(-1)
     accuracy = np.mean(predicted == labels[TRAINING:])
     gates = [f"{layer.layer} {layer.mean:.3f}" for layer in keras_bin.rho_summary(net)]

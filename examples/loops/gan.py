@@ -1,9 +1,9 @@
-"""A GAN with a train step of its own: two optimizers, and BIN in the generator.
+"""A GAN with a custom train step: two optimizers, and BIN in the generator.
 
     python examples/loops/gan.py
 
 The discriminator is updated by its optimizer, the generator through `keras_bin.apply_gradients`,
-so that its rho takes the ten-fold step.
+so that its rho takes the tenfold step.
 """
 
 import os
@@ -23,7 +23,7 @@ NOISE, EPOCHS = 16, 12
 
 
 def build_generator():
-    """Returns a net that makes pictures of noise."""
+    """Returns a net that makes pictures from noise."""
     x = inputs = keras.Input((NOISE,))
     x = layers.Reshape((2, 2, 64))(layers.Dense(256)(x))
     for filters in (64, 32):
@@ -35,7 +35,7 @@ def build_generator():
 
 
 def build_discriminator():
-    """Returns a net that tells the digits from what the generator makes."""
+    """Returns a net that tells digits from what the generator makes."""
     x = inputs = keras.Input((8, 8, 1))
     for filters in (32, 64):
         x = layers.LeakyReLU(0.2)(layers.Conv2D(filters, 3, 2, padding="same")(x))
@@ -54,7 +54,7 @@ class GAN(keras.Model):
         self.bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
     def compile(self, generator_optimizer, discriminator_optimizer):
-        """Takes an optimizer for each of the two."""
+        """Takes an optimizer for each network."""
         super().compile()
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer

@@ -1,9 +1,9 @@
-"""A loop of one's own on TensorFlow: GradientTape, and rho's ten-fold step.
+"""A custom training loop on TensorFlow: GradientTape, and rho's tenfold step.
 
     python examples/loops/gradient_tape.py
 
-The loop is the one of a plain Keras model. One line differs: `keras_bin.apply_gradients(optimizer,
-pairs)` stands where `optimizer.apply_gradients(pairs)` stood.
+The loop is that of a plain Keras model, except for one line: `keras_bin.apply_gradients(optimizer,
+pairs)` replaces `optimizer.apply_gradients(pairs)`.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""A loop of one's own on JAX: a compiled step without side effects, and rho's ten-fold step.
+"""A custom training loop on JAX: a compiled step without side effects, and rho's tenfold step.
 
     python examples/loops/jax_stateless.py
 
-The loop is the one of a plain Keras model. One line differs: `keras_bin.stateless_apply(optimizer,
-...)` stands where `optimizer.stateless_apply(...)` stood.
+The loop is that of a plain Keras model, except for one line: `keras_bin.stateless_apply(optimizer,
+...)` replaces `optimizer.stateless_apply(...)`.
 """
 
 import os

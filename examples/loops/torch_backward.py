@@ -1,9 +1,9 @@
-"""A loop of one's own on PyTorch: `backward`, and rho's ten-fold step.
+"""A custom training loop on PyTorch: `backward`, and rho's tenfold step.
 
     python examples/loops/torch_backward.py
 
-The loop is the one of a plain Keras model. One line differs: `keras_bin.apply_gradients(optimizer,
-pairs)` stands where `optimizer.apply_gradients(pairs)` stood. PyTorch is to be installed.
+The loop is that of a plain Keras model, except for one line: `keras_bin.apply_gradients(optimizer,
+pairs)` replaces `optimizer.apply_gradients(pairs)`. PyTorch must be installed.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Networks that others wrote are converted, compared, and become rows of a table."""
+"""Third-party networks are converted, compared, and become rows of a table."""
 
 import json
 import subprocess

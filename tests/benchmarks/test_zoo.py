@@ -1,4 +1,4 @@
-"""Networks that others wrote become rows of a table, whatever happens to them."""
+"""Third-party networks become rows of a table, whatever happens to them."""
 
 import json
 import subprocess

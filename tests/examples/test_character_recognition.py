@@ -24,7 +24,7 @@ READERS = (Reader(COLOURED, 8), Reader(COLOURED, 20), Reader(CONTROL, 8))
 
 
 def runs(lead, control=0):
-    """Two seeds in which BIN leads in colours by `lead[size]` on the average of two depths.
+    """Two seeds in which BIN leads in colours by `lead[size]` on average over two depths.
 
     It leads by 8/14 of that in the ResNet-8, and by `control` in white on black, where both read
     20 % more.

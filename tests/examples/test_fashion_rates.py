@@ -59,9 +59,10 @@ def test_every_rate_is_tried_and_reported(tmp_path, monkeypatch):
         "cosine 0.03": 73,
         "cosine 0.1": 80,
     }
-    assert "Holds: of what was tried, BN reads most with cosine 0.1" in printed
+    assert "Holds: of what was tried, BN is most accurate with cosine 0.1" in printed
     assert results["caption"].endswith(
-        "BN reads most with cosine 0.1: 80.00 %. BIN reads most with cosine 0.1: 80.00 %."
+        "BN is most accurate with cosine 0.1: 80.00 %. "
+        "BIN is most accurate with cosine 0.1: 80.00 %."
     )
     assert results["settings"]["tested_on"] == "training pictures kept back"
     assert "learning_rate" not in results["settings"]

@@ -111,7 +111,7 @@ def test_file_that_is_no_picture_is_refused(model, tmp_path, capsys):
 def test_tiny_photo_is_refused(model, tmp_path, capsys):
     Image.new("RGB", (4, 30)).save(tmp_path / "tiny.png")
     error = refusal(capsys, model, tmp_path / "tiny.png", tmp_path / "new.png")
-    assert "argument photo: must be 5 pixels wide and high at least. Received: " in error
+    assert "argument photo: must be at least 5 pixels wide and high. Received: " in error
     assert "tiny.png, 4x30" in error
 
 

@@ -99,7 +99,7 @@ def test_broken_file_is_named_before_any_run_is_made(name, content, works, tmp_p
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(content)
-    message = f"must be whole; delete it, or copy it again. Received: {path} "
+    message = f"must be complete; delete it, or copy it again. Received: {path} "
     with pytest.raises(RunFileError, match=re.escape(message)):
         make_runs(works.plan(1, 0), 2, RunFiles(tmp_path, SETTINGS))
     assert works.made == []

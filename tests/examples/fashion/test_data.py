@@ -73,7 +73,7 @@ def download_elsewhere():
 
 @pytest.mark.parametrize(
     ("load", "reason"),
-    [(None, "URL fetch failure"), (download_elsewhere, "a download that did not reach")],
+    [(None, "URL fetch failure"), (download_elsewhere, "a download that did not end in")],
 )
 def test_one_message_tells_all_the_ways(nowhere, monkeypatch, load, reason):
     if load:

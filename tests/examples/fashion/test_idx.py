@@ -31,8 +31,8 @@ def test_sizes_are_big_endian(path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x00\x00\x08\x03", "must be gzipped, and whole; get it again. Received:"),
-        (gzip.compress(bytes(100))[:20], "must be gzipped, and whole; get it again. Received:"),
+        (b"\x00\x00\x08\x03", "must be gzipped and complete; get it again. Received:"),
+        (gzip.compress(bytes(100))[:20], "must be gzipped and complete; get it again. Received:"),
         (gzip.compress(b""), "begin with the bytes 00 00 08 03 and 3 sizes. Received: .*nothing"),
         (gzip.compress(bytes((0, 0, 8, 1, 0, 0, 0, 0))), "which begins with 00 00 08 01 00 00"),
         (gzip.compress(bytes((0, 0, 13, 3)) + bytes(12)), "which begins with 00 00 0d 03 00"),
