@@ -22,7 +22,11 @@ tf.config.set_logical_device_configuration(
 
 
 def pytest_collection_finish():
-    """Spares the garbage collector the libraries and the tests themselves."""
+    _freeze()
+
+
+def _freeze():
+    """Spares the garbage collector what stays: libraries, tests, and graphs that Keras keeps."""
     gc.collect()
     gc.freeze()
 
@@ -30,6 +34,7 @@ def pytest_collection_finish():
 @pytest.fixture(scope="module", autouse=True)
 def _clean_tensorflow():
     """Starts each file of tests from the same seed of TensorFlow."""
+    _freeze()
     keras.utils.set_random_seed(0)
 
 
