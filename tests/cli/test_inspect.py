@@ -5,6 +5,7 @@ import json
 import onnx
 import pytest
 
+import keras_bin
 from keras_bin.export import export_onnx, export_saved_model
 from keras_bin.export.describe import describe
 from keras_bin.gates.plots import plot_rho
@@ -55,7 +56,7 @@ FRAGMENTS = {
     ),
     "onnx": (
         "model.onnx: ONNX file, ",
-        "written by keras-bin 0.1.0; operator sets: ai.onnx 17\n",
+        f"written by keras-bin {keras_bin.__version__}; operator sets: ai.onnx 17\n",
         "[digits]",
         "instance_normalization",
         "batch-instance normalization",

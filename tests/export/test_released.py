@@ -10,13 +10,15 @@ from keras_bin.export import verify
 from keras_bin.export.describe import describe
 
 RELEASES = sorted(Path(__file__).with_name("released").iterdir())
+KERAS_FILES = [file for release in RELEASES for file in sorted(release.glob("*.keras"))]
+NAMES = [f"{file.parent.name}-{file.stem}" for file in KERAS_FILES]
 of_release = pytest.mark.parametrize("release", RELEASES, ids=[path.name for path in RELEASES])
 
 
-@of_release
-def test_a_released_keras_file_computes_what_it_did(release):
-    model = keras.saving.load_model(release / "net.keras")
-    with np.load(release / "values.npz") as values:
+@pytest.mark.parametrize("file", KERAS_FILES, ids=NAMES)
+def test_a_released_keras_file_computes_what_it_did(file):
+    model = keras.saving.load_model(file)
+    with np.load(file.with_name("values.npz")) as values:
         got = keras.ops.convert_to_numpy(model(values["image"], training=False))
         np.testing.assert_allclose(got, values["logits"], atol=1e-5, rtol=1e-5)
 
@@ -36,3 +38,10 @@ def test_a_released_artifact_verifies(release, artifact):
 )
 def test_a_released_file_is_described(release, file):
     assert describe(release / file).size > 0
+
+
+def test_what_0_2_0_settled_stays_settled():
+    model = keras.saving.load_model(Path(__file__).with_name("released") / "0.2.0" / "net.keras")
+    assert model.rho_gradient_scale == 5.0
+    assert model.get_layer("settled").rho_constraint.get_config() == {"value": 0.5}
+    assert model.get_layer("mixed").rho_regularizer.get_config() == {"strength": 0.01}
