@@ -77,7 +77,7 @@ def verify(
         verbose: whether to print each stage and its duration in seconds.
 
     Returns:
-        A `Verification`: the differences found, by batch and output.
+        A `Verification` with the differences found, by batch and output.
 
     Raises:
         FileNotFoundError: there is no artifact at that path.

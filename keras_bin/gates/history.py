@@ -115,7 +115,7 @@ class RhoHistory(keras.callbacks.Callback):
         """Draws the path of every gate, one plot per layer, from input to output.
 
         Returns:
-            A `matplotlib.figure.Figure`, for `figure.savefig(path)`: a line for each gate, over
+            A `matplotlib.figure.Figure`, for `figure.savefig(path)`, with a line for each gate over
             the number of epochs, and their mean in black. The title says how many gates were ever
             NaN or outside [0, 1]. A notebook displays the figure automatically.
 

@@ -184,7 +184,7 @@ class SettleRho(keras.callbacks.Callback):
             metric: name of a metric that `model.evaluate` returns, such as "accuracy".
 
         Returns:
-            A `matplotlib.figure.Figure`: two points for each round, before and after it.
+            A `matplotlib.figure.Figure` with two points for each round, before and after it.
 
         Raises:
             ImportError: matplotlib is missing.

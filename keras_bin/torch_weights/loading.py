@@ -90,7 +90,7 @@ def load_torch_state_dict(
             are loaded must have the same. None skips this check.
 
     Returns:
-        `LoadedTorchWeights`: what was loaded, and what was not matched on either side.
+        A `LoadedTorchWeights` with what was loaded, and what was not matched on either side.
 
     Raises:
         TypeError: `state_dict` does not map names to values.

@@ -38,7 +38,7 @@ def apply_gradients(
         rho_gradient_scale: factor of rho's steps, a finite number above 0; 1 leaves them unscaled.
 
     Returns:
-        What `optimizer.apply_gradients` returns: the number of its calls.
+        The number of calls so far, as `optimizer.apply_gradients` returns it.
 
     Raises:
         TypeError: `optimizer` is not a Keras optimizer, or a variable is not a `keras.Variable`.
