@@ -14,6 +14,12 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 TRAINING, CONVERSION = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+def test_readme_can_be_finished():
+    lines = README.splitlines()
+    assert len(lines) <= 120
+    assert max(len(line) for line in lines if not line.startswith(("![", "|"))) <= 140
+
+
 @pytest.mark.slow
 def test_snippet_trains_and_exports(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
