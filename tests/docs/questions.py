@@ -39,5 +39,13 @@ SEARCHES = [
     ("TimeDistributed video frames", "limits"),
     ("how much slower is BIN", "measurements"),
     ("exit code of the command line", "command-line"),
+    ("gradient accumulation", "limits"),
+    ("unfreeze layers validation loss", "limits"),
+    ("ReduceLROnPlateau", "limits"),
+    ("new version without downtime", "exporting"),
+    ("rename outputs of the ONNX model", "names"),
+    ("which layers to replace to keep latency low", "settling"),
+    ("dynamic height and width", "limits"),
+    ("adapt to a new domain without labels", "recalibration"),
     ("MobileNet from start to served", "tutorial"),
 ]
