@@ -38,11 +38,13 @@ class Page(html.parser.HTMLParser):
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        self.links |= {given[name] for name in ("href", "src") if given.get(name)}
-        self.loaded |= {given[name] for name in ("src",) if given.get(name)}
-        self.loaded |= {given["href"]} if tag == "link" else set()
-        self.places |= {given[name] for name in ("id", "name") if given.get(name)}
+        for name, value in attrs:
+            if name in ("href", "src"):
+                self.links.add(value)
+                if name == "src" or tag == "link":
+                    self.loaded.add(value)
+            elif name in ("id", "name"):
+                self.places.add(value)
 
 
 @pytest.mark.slow
@@ -59,8 +61,8 @@ def test_links_of_the_site_lead_to_a_page_and_a_place_on_it(site):
             address = urllib.parse.urlsplit(link)
             if address.scheme or address.netloc:
                 continue
-            target = (path.parent / urllib.parse.unquote(address.path)).resolve()
-            target = path if not address.path else target
+            inner = urllib.parse.unquote(address.path)
+            target = (path.parent / inner).resolve() if inner else path
             places = parsed[target].places if target in parsed else {address.fragment}
             if not target.exists() or address.fragment not in places:
                 broken.append((path.name, link))
