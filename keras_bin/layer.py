@@ -218,17 +218,22 @@ class BatchInstanceNormalization(keras.layers.Layer):
         if form is not None:
             return ops.cast(form(self, x, mask), self.compute_dtype)
         # rho is not clipped here: JAX's clip has gradient zero at the ends, where rho starts.
-        outputs, *batch = normalize(
+        outputs, *statistics = normalize(
             x,
             (self.gamma, self.beta, self.rho),
             self._axes,
             self.epsilon,
             moving=None if learns_statistics else (self.moving_mean, self.moving_variance),
             valid=self._axes.valid(mask, x),
-            replica_sum=replica_sum if self.synchronized else None,
+            replica_sum=replica_sum() if learns_statistics and self.synchronized else None,
         )
         if learns_statistics:
-            update_moving_statistics((self.moving_mean, self.moving_variance), batch, self.momentum)
+            update_moving_statistics(
+                (self.moving_mean, self.moving_variance),
+                *statistics,
+                self.momentum,
+                same_on_replicas=self.synchronized,
+            )
         return ops.cast(outputs, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

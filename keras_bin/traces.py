@@ -1,10 +1,20 @@
-"""Functions that TensorFlow traces: leaving them, and running them without a trace."""
+"""Functions that TensorFlow traces: which one, leaving it, and running it without a trace."""
 
 import contextlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
+
+
+def current_graph() -> Any:
+    """Returns the graph that TensorFlow adds operations to, None on other backends."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    return tf.compat.v1.get_default_graph()
 
 
 def outside_of_trace() -> AbstractContextManager[None]:

@@ -96,11 +96,17 @@ def forward(x, weights, axis=-1, epsilon=1e-3, training=True, mask=None):
 
 
 def moving_statistics(x, weights, axis=-1, momentum=0.99, mask=None):
-    """Moving mean and (biased) moving variance after one training step on `x`."""
-    batch, _, _, _ = _branches(x, weights, axis, 1.0, True, mask)
+    """Moving mean and (biased) moving variance after one training step on `x`.
+
+    A channel of which no element counts keeps both.
+    """
+    batch, _, over_batch, valid = _branches(x, weights, axis, 1.0, True, mask)
+    counts = np.broadcast_to(valid, np.shape(x)).any(over_batch)
     return tuple(
-        momentum * np.asarray(old, np.float64) + (1 - momentum) * new.ravel()
-        for old, new in zip(weights[3:], (batch.mean, batch.variance), strict=True)
+        np.where(counts, momentum * old + (1 - momentum) * new.ravel(), old)
+        for old, new in zip(
+            np.asarray(weights[3:], np.float64), (batch.mean, batch.variance), strict=True
+        )
     )
 
 

@@ -30,7 +30,8 @@ M and V are given and there are no terms over W, but
     dV = -gamma * rho * R**2 * B / 2
 
 An element that a mask excludes is not in any statistic, so k and q are 0 there. Over several
-replicas, A, B, dM and dV are summed for dx; the other gradients stay those of each replica.
+replicas, what the batch's statistics add to k and q is summed for dx, as A, B, dM and dV are those
+of all replicas there; the other gradients stay those of each replica.
 Where these formulas have `x - m`, the code takes `x - pilot` and corrects for `m - pilot`.
 
 The code consists of differentiable operations on tensors of the forward pass, so second
@@ -45,6 +46,7 @@ from keras import ops
 from keras_bin.normalization.averages import at_least_one, element_count, spatial_mean
 from keras_bin.normalization.axes import Axes
 from keras_bin.normalization.moments import BatchMoments, InstanceMoments
+from keras_bin.normalization.replicas import sum_together
 
 
 class ForwardPass(NamedTuple):
@@ -54,7 +56,7 @@ class ForwardPass(NamedTuple):
         axes: the axes of the input.
         epsilon: added to the variances.
         valid: boolean tensor, False where an element does not count in the statistics, or None.
-        replica_sum: sums tensors over the replicas of a distributed step, or None.
+        replica_sum: sums a tensor over the replicas of a distributed step, or None.
         gamma: shape `(1, ..., channels, ..., 1)`; likewise `rho`, `batch_scale` and
             `instance_scale`, which are the results of `branch_scales`.
         rho: see `gamma`.
@@ -125,14 +127,14 @@ def gradients(forward: ForwardPass, dy: Any, dmean: Any, dvariance: Any) -> tupl
             dvariance - elements * batch_scale * batch_rstd * batch_total / 2,
         )
     else:
-        totals = (dy_total, batch_total, dmean, dvariance)
+        count = at_least_one(batch.count)
+        batch_slope = batch_scale * (elements / count)
+        batch_k = batch_slope * batch_rstd * batch_total - 2 * dvariance / count
+        batch_q = batch_slope * dy_total - dmean / count
         if forward.replica_sum is not None:
-            totals = forward.replica_sum(totals)
-        dy_total, batch_total, dmean, dvariance = totals
-        batch_slope = batch_scale * (elements / batch.count)
-        batch_k = batch_slope * batch_rstd * batch_total - 2 * dvariance / batch.count
+            batch_k, batch_q = sum_together((batch_k, batch_q), forward.replica_sum)
         k = k + batch_k
-        q = q + (batch_k * batch.mean_difference + (batch_slope * dy_total - dmean / batch.count))
+        q = q + (batch_k * batch.mean_difference + batch_q)
 
     # dx = slope * dy - k * (x - m) - q, in an order that needs no second new tensor of its size.
     correction = instance.shifted * (k / slope) + (q - k * instance.shifted_mean) / slope

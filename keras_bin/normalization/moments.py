@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_bin.normalization.averages import at_least_one, element_count, first_rows, spatial_mean
+from keras_bin.normalization.replicas import sum_together
 
 
 class InstanceMoments(NamedTuple):
@@ -60,8 +61,9 @@ class BatchMoments(NamedTuple):
         variance: the shape of `mean`, biased, input units squared, never negative.
         mean_difference: each sample's mean minus `mean`, shape
             `(batch, 1, ..., channels, ..., 1)`.
-        count: number of elements behind the statistics, over all replicas, at least 1; None
-            where the statistics are not those of the batch.
+        count: number of elements behind the statistics, over all replicas: an integer or a scalar
+            tensor; under a mask, one for each channel. None where the statistics are not those of
+            the batch.
     """
 
     mean: Any
@@ -141,32 +143,56 @@ def batch_moments(
 
     Args:
         instance: the statistics of the samples.
-        replica_sum: sums tensors over the replicas of a distributed step, or None.
+        replica_sum: sums a tensor over the replicas of a distributed step, or None.
 
     Returns:
-        The `BatchMoments`.
+        The `BatchMoments`; mean and variance are 0 where nothing counts.
     """
+    if replica_sum is not None:
+        return _moments_of_replicas(instance, replica_sum)
     pilot = ops.sum(instance.pilot[:1], 0, keepdims=True)
     shifted_means = instance.shifted_mean + (instance.pilot - pilot)
     if instance.masked:
         total = ops.sum(instance.count, axis=0, keepdims=True)
     else:
         total = element_count(shifted_means, (0,))
-    if replica_sum is not None:
-        replica_pilot, total = pilot, ops.cast(total, pilot.dtype)
-        pilot, replicas, total = replica_sum((pilot, ops.ones_like(pilot), total))
-        pilot = pilot / replicas
-        shifted_means = shifted_means + (replica_pilot - pilot)
-    total = at_least_one(total)
 
     def average(values: Any) -> Any:
         if instance.masked:
             values = instance.count * values
-        values = ops.sum(values, axis=0, keepdims=True)
-        return (values if replica_sum is None else replica_sum(values)) / total
+        return ops.sum(values, axis=0, keepdims=True) / at_least_one(total)
 
     shifted_mean = average(shifted_means)
     mean_difference = shifted_means - shifted_mean
     variance = average(instance.variance + ops.square(mean_difference))
-    count = total if instance.masked else total * at_least_one(instance.count)
+    count = total if instance.masked else total * instance.count
     return BatchMoments(pilot + shifted_mean, variance, mean_difference, count)
+
+
+def _moments_of_replicas(
+    instance: InstanceMoments, replica_sum: Callable[[Any], Any]
+) -> BatchMoments:
+    """Computes the same over all replicas, of which none knows the others' pilots.
+
+    Sums of `m` and of `v + m**2` need one collective; a common pilot, which would have to be
+    agreed upon first, would need another. float64 keeps the digits that cancel.
+    """
+
+    def double(values: Any) -> Any:
+        return ops.cast(values, "float64")
+
+    means = double(instance.pilot) + double(instance.shifted_mean)
+    squares = double(instance.variance) + ops.square(means)
+    counts = double(instance.count)
+    total = (
+        ops.sum(counts, 0, keepdims=True)
+        if instance.masked
+        else counts * element_count(means, (0,))
+    )
+    sums = [ops.sum(counts * values, 0, keepdims=True) for values in (means, squares)]
+    mean, square, total = sum_together([*sums, total], replica_sum)
+    mean, square = mean / at_least_one(total), square / at_least_one(total)
+    variance = square - ops.square(mean)
+    variance = variance - ops.stop_gradient(ops.minimum(variance, 0))
+    dtype = instance.shifted_mean.dtype
+    return BatchMoments(*(ops.cast(each, dtype) for each in (mean, variance, means - mean, total)))

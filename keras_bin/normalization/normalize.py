@@ -24,7 +24,7 @@ def normalize(
     moving: Sequence[Any] | None = None,
     valid: Any | None = None,
     replica_sum: Callable[[Any], Any] | None = None,
-) -> tuple[Any, Any, Any]:
+) -> list[Any]:
     """Normalizes `x` with the statistics of the batch in training, otherwise with given ones.
 
     Args:
@@ -37,11 +37,12 @@ def normalize(
             None in training.
         valid: boolean tensor of the shape of `x`, False where an element must not count in
             the statistics, or None if all count.
-        replica_sum: sums tensors over the replicas of a distributed step, or None.
+        replica_sum: sums a tensor over the replicas of a distributed step, or None.
 
     Returns:
-        `(y, mean, variance)`: the normalized tensor, and the statistics of the batch branch,
-        each of shape `(channels,)`.
+        `[y, mean, variance]`: the normalized tensor, and the statistics of the batch branch, each
+        of shape `(channels,)`. In training, also the number of elements behind them: a scalar, or
+        under a mask a tensor of shape `(channels,)`.
 
     Source: Nam & Kim 2018, section 3.
     """
@@ -54,7 +55,7 @@ def normalize(
         # The function serves several layers, so it takes values, not the variables of one.
         weights, moving = keras.tree.map_structure(read, (weights, moving))
         shared = _shared_function(axes, epsilon, tuple(x.shape))
-        results: tuple[Any, Any, Any] = shared(x, weights, moving, valid)
+        results: list[Any] = shared(x, weights, moving, valid)
         return results
 
     def differentiated(function: Callable[..., Any], inputs: list[Any]) -> Any:
@@ -102,7 +103,7 @@ def _normalize(
     moving: Sequence[Any] | None,
     valid: Any | None,
     replica_sum: Callable[[Any], Any] | None = None,
-) -> tuple[Any, Any, Any]:
+) -> list[Any]:
     def forward(x: Any, gamma: Any, beta: Any, rho: Any, *given: Any) -> tuple[Any, ForwardPass]:
         instance = instance_moments(x, axes.spatial, valid)
         if given:
@@ -132,14 +133,19 @@ def _normalize(
             instance_scale=instance_scale,
         )
 
+    def statistics(batch: BatchMoments) -> list[Any]:
+        count = [] if batch.count is None else [ops.cast(batch.count, x.dtype)]
+        return [batch.mean, batch.variance, *count]
+
     def forward_with_gradient(*inputs: Any) -> Any:
         y, results = forward(*inputs)
 
         def gradient(*upstream: Any) -> Any:
             # TensorFlow passes one argument for each output, JAX one tuple of them.
-            return gradients(results, *keras.tree.flatten(upstream))
+            dy, dmean, dvariance, *_ = keras.tree.flatten(upstream)
+            return gradients(results, dy, dmean, dvariance)
 
-        return (y, results.batch.mean, results.batch.variance), gradient
+        return (y, *statistics(results.batch)), gradient
 
     gamma, beta, rho = weights
     values = [1 if gamma is None else gamma, 0 if beta is None else beta, rho, *(moving or ())]
@@ -148,7 +154,7 @@ def _normalize(
         # Keras's custom gradients are torch.autograd.Functions with one output, inside which
         # PyTorch records nothing, so second derivatives would lack terms.
         y, results = forward(*inputs)
-        mean, variance = results.batch.mean, results.batch.variance
+        found = statistics(results.batch)
     else:
-        y, mean, variance = differentiated(forward_with_gradient, inputs)
-    return y, *(ops.reshape(each, (axes.channels,)) for each in (mean, variance))
+        y, *found = differentiated(forward_with_gradient, inputs)
+    return [y, *(ops.reshape(each, (-1,)) if each.shape else each for each in found)]

@@ -11,6 +11,7 @@ from keras import ops
 from keras_bin.networks.normalizations import NORMALIZATIONS
 from keras_bin.normalization.axes import Axes, input_axes
 from keras_bin.normalization.moments import batch_moments, instance_moments
+from keras_bin.traces import current_graph
 
 NOT_READABLE = (
     "The inputs of a normalization layer can be read only if the model calls it directly, not in a "
@@ -70,7 +71,7 @@ def record(
         there was no call.
     """
     calls: dict[int, list[Statistics]] = {id(layer): [] for layer in layers}
-    token = _recorder.set(_Recorder(calls, _current_graph()))
+    token = _recorder.set(_Recorder(calls, current_graph()))
     try:
         result = function()
     finally:
@@ -101,7 +102,7 @@ def _measured_class(kind: Any) -> type:
 def _call_with_batch_statistics(
     call: Callable[..., Any], layer: Any, recorder: _Recorder, inputs: Any, mask: Any | None
 ) -> Any:
-    if _current_graph() is not recorder.graph:
+    if current_graph() is not recorder.graph:
         raise ValueError(f"{NOT_READABLE} Received: layer={layer.path!r}")
     axes = input_axes(inputs.shape, layer.axis, spatial=False)
     statistics = _statistics(inputs, axes, mask)
@@ -125,10 +126,7 @@ def _statistics(inputs: Any, axes: Axes, mask: Any | None) -> Statistics:
         axes = Axes(3, 2, axes.channels)
     instance = instance_moments(x, axes.spatial, valid)
     batch = batch_moments(instance)
-    if instance.masked:
-        count = ops.sum(instance.count, axis=0)  # not that of `batch`, which is at least 1
-    else:
-        count = ops.broadcast_to(ops.cast(batch.count, x.dtype), row)
+    count = ops.broadcast_to(ops.cast(batch.count, x.dtype), batch.mean.shape)
     return Statistics(*(ops.reshape(each, row) for each in (batch.mean, batch.variance, count)))
 
 
@@ -136,12 +134,3 @@ def _joined(calls: list[Statistics]) -> Statistics | None:
     if not calls:
         return None
     return Statistics(*(ops.concatenate(each) for each in zip(*calls, strict=True)))
-
-
-def _current_graph() -> Any:
-    """Returns the graph that TensorFlow is building; outside of traces it is always the same."""
-    if keras.backend.backend() != "tensorflow":
-        return None
-    import tensorflow as tf
-
-    return tf.compat.v1.get_default_graph()

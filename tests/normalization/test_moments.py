@@ -1,5 +1,6 @@
 """Statistics of samples and of the batch: their values, and their digits in float32."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -178,24 +179,41 @@ def test_batch_moments_are_those_of_the_pooled_elements(masked):
 
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 def test_batch_moments_add_up_over_replicas(masked):
-    """Two replicas with the same samples, and with other pilots, have the moments of one."""
+    """Two replicas with the same samples have the moments of one, by one sum of float64."""
     valid = np.random.default_rng(0).uniform(size=SHAPE) < 0.6 if masked else None
     instance = instance_moments(cases.random_input(SHAPE), SPATIAL, valid)
     seen = []
 
     def sum_of_both(values):
         seen.append(values)
-        if not isinstance(values, tuple):
-            return 2 * values
-        pilot, *others = values
-        return pilot + (pilot + 5.0), *(2 * value for value in others)
+        return 2 * values
 
     alone, together = (arrays(batch_moments(instance, f)) for f in (None, sum_of_both))
-    assert len(seen) == 3
+    assert [keras.backend.standardize_dtype(values.dtype) for values in seen] == ["float64"]
+    assert seen[0].shape == ((6,) if masked else (5,))
     np.testing.assert_allclose(together.variance, alone.variance, rtol=1e-12, atol=0)
     np.testing.assert_allclose(together.mean_difference, alone.mean_difference, rtol=0, atol=1e-12)
     np.testing.assert_allclose(together.mean, alone.mean, rtol=0, atol=1e-12)
     np.testing.assert_allclose(together.count, 2 * alone.count, rtol=0, atol=0)
+
+
+def test_moments_of_replicas_keep_their_digits():
+    """The mean is 3e4 standard deviations, so float32 would leave no digit of the variance."""
+    x = (cases.random_input(SHAPE) + 3e4).astype("float32")
+    halves = [instance_moments(half, SPATIAL) for half in np.split(x, 2)]
+    seen = []
+
+    def record(values):
+        seen.append(values)
+        return values
+
+    for half in halves:
+        batch_moments(half, record)
+    together = batch_moments(halves[0], lambda _: seen[0] + seen[1])
+    exact = x.astype("float64")
+    np.testing.assert_allclose(np.ravel(together.variance), exact.var((0, 1, 2)), rtol=1e-5)
+    difference = exact[:2].mean((1, 2)) - exact.mean((0, 1, 2))
+    np.testing.assert_allclose(together.mean_difference[:, 0, 0], difference, atol=1e-5)
 
 
 def test_variance_of_constant_samples_is_the_spread_of_their_means():
