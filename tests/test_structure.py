@@ -9,6 +9,7 @@ from tests import structure
 
 INTERNALS = {
     "keras_bin.keras_internals": ("keras.src",),
+    "keras_bin.training.keras_internals": ("keras.src",),
     "keras_bin.export.tensorflow_internals": ("tensorflow.python", "tensorflow.core"),
     "keras_bin.export.tf2onnx_internals": ("tf2onnx",),
     "testing.keras_internals": ("keras.src",),

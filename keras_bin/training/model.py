@@ -16,11 +16,13 @@ from keras_bin.keras_internals import (
     track_loss,
 )
 from keras_bin.messages import FROM_BATCH_NORMALIZATION
+from keras_bin.normalization.moving_statistics import updates_together
 from keras_bin.training.functional_models import (
     check_graph_arguments,
     functional_class,
     makes_graph,
 )
+from keras_bin.training.keras_internals import DistributedTraining
 from keras_bin.training.loops import apply_gradients, build, check_scale, rho_update_of
 from keras_bin.training.rho_update import check_optimizer
 from keras_bin.training.rho_watch import RhoWatch
@@ -29,7 +31,7 @@ from keras_bin.training.weight_averages import own_averages
 
 
 @keras.saving.register_keras_serializable(package="keras_bin")
-class BINModel(keras.Model):
+class BINModel(DistributedTraining, keras.Model):
     """A `keras.Model` in which rho learns `rho_gradient_scale` times as fast.
 
     rho's gradient is small wherever batch and instance statistics agree, so the paper gives
@@ -240,7 +242,7 @@ class BINModel(keras.Model):
 
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         training = {"training": True} if takes_training(self) else {}
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, updates_together():
             y_pred = self(x, **training)
             loss = compute_loss(
                 self, x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True

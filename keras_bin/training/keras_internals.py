@@ -1,0 +1,59 @@
+"""All private names of Keras's TensorFlow trainer that keras_bin uses.
+
+Checked on Keras 3.9.2 and 3.15.1. Review this file together with `keras_bin.keras_internals`.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+_Model: Any = keras.Model if TYPE_CHECKING else object
+
+
+class DistributedTraining(_Model):
+    """Lets a model's `fit` and `evaluate` run under every synchronous `tf.distribute` strategy.
+
+    To learn shapes, Keras 3.15 averages the first batch over the replicas. That raises if it does
+    not divide evenly, and always under `tf.distribute.MultiWorkerMirroredStrategy`. Under the
+    latter, Keras also averages logs, which are scalars, along their first axis.
+    """
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Builds what is not built yet, from the part of the first batch that one replica gets.
+
+        Public: none.
+        """
+        strategy = self.distribute_strategy
+        if iterator is not None and strategy.num_replicas_in_sync > 1:
+            _, _, batches = next(iter(iterator))
+            data_batch = keras.tree.map_structure(
+                lambda values: strategy.experimental_local_results(values)[0], next(batches)
+            )
+            iterator = None
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+    def _make_function(self, step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Compiles a step. Public: none; `make_train_function` makes more than the step."""
+        return super()._make_function(
+            _with_log_axis(step_function)
+            if _on_many_machines(self.distribute_strategy)
+            else step_function
+        )
+
+
+def _with_log_axis(step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def step(data: Any) -> Any:
+        return keras.tree.map_structure(
+            lambda value: keras.ops.expand_dims(value, 0), step_function(data)
+        )
+
+    return step
+
+
+def _on_many_machines(strategy: Any) -> bool:
+    import tensorflow as tf
+
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and bool(
+        strategy.cluster_resolver.cluster_spec()
+    )

@@ -1,0 +1,86 @@
+"""BINModel under MultiWorkerMirroredStrategy: two and four processes beside one."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.distributed.processes import free_ports, run_together
+from tests.distributed.workers_program import Settings, train
+
+pytestmark = pytest.mark.slow
+TRAININGS = {
+    "fit": {"epochs": 3},
+    "a loop": {"epochs": 3, "loop": True},
+    "unsynchronized": {"epochs": 2, "synchronized": False},
+    "uneven first batch": {"epochs": 1, "rows": 7},
+}
+CLOSE = {"rtol": 0, "atol": 1e-5}
+
+
+def run_workers(number, trainings, folder):
+    """Returns what each worker made of each training."""
+    ports = ",".join(map(str, free_ports(number)))
+    program = "-m", "tests.distributed.workers_program"
+    commands = [(*program, worker, ports, json.dumps(trainings)) for worker in range(number)]
+    return run_together(commands, folder, {})
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("workers")
+    found = run_workers(2, list(TRAININGS.values()), folder)
+    return [dict(zip(TRAININGS, each, strict=True)) for each in found]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """What one device makes of the same training, with the whole batch."""
+    return train(Settings(**TRAININGS["fit"]), tf.distribute.get_strategy())
+
+
+def check_equal(found, expected):
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, **CLOSE, err_msg=name)
+
+
+def test_fit_equals_that_of_one_device(results, alone):
+    check_equal(results[0]["fit"], alone)
+
+
+def test_loop_over_train_steps_equals_fit(results):
+    expected = results[0]["fit"]
+    check_equal(results[0]["a loop"], {n: expected[n] for n in ("losses", "gates", "weights")})
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+def test_workers_have_the_same_weights_and_gates_in_0_to_1(results, training):
+    first, second = (each[training] for each in results)
+    assert first == second
+    gates = np.array(first["gates"])
+    assert gates.min() == 0 if training == "fit" else gates.min() >= 0
+    assert gates.max() <= 1
+    assert np.isfinite(first["losses"]).all()
+
+
+def test_unsynchronized_statistics_are_those_of_each_part(results, alone):
+    """The first step's losses differ from those of the whole batch."""
+    assert abs(results[0]["unsynchronized"]["losses"][0] - alone["losses"][0]) > 1e-3
+
+
+def test_training_goes_on_after_a_worker_was_killed(tmp_path, alone):
+    """It dies in the middle of the third epoch; both start again from the end of the second."""
+    training = {**TRAININGS["fit"], "backup": str(tmp_path)}
+    with pytest.raises(AssertionError, match=r"exit codes .*-9"):
+        run_workers(2, [{**training, "killed_after": 5}], tmp_path)
+    for (found,) in run_workers(2, [training], tmp_path):
+        np.testing.assert_allclose(found["losses"], alone["losses"][2:], **CLOSE)
+        np.testing.assert_allclose(found["gates"], alone["gates"][4:], **CLOSE)
+        np.testing.assert_allclose(found["evaluated"], alone["evaluated"], **CLOSE)
+        np.testing.assert_allclose(found["weights"], alone["weights"], **CLOSE)
+
+
+def test_four_workers_equal_one_device(tmp_path, alone):
+    for (found,) in run_workers(4, [TRAININGS["fit"]], tmp_path):
+        check_equal(found, alone)
