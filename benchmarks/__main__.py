@@ -22,6 +22,7 @@ from benchmarks.export import export
 from benchmarks.plan import FULL, QUICK
 from benchmarks.report import command_line, document, rich_table, wide_console, write
 from benchmarks.step import step
+from benchmarks.workers import workers
 
 SECTIONS = {
     section.__name__: section
@@ -31,6 +32,7 @@ SECTIONS = {
         layer.inference,
         layer.scaling,
         step,
+        workers,
         processes.memory,
         processes.first_step,
         processes.jax,

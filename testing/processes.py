@@ -8,10 +8,9 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from tests.structure import ROOT
-
-SECONDS = 60  # none of the programs takes a fourth of that
+ROOT = Path(__file__).parents[1]
 
 
 def free_port():
@@ -28,10 +27,19 @@ def free_ports(number):
         return [listener.getsockname()[1] for listener in listeners]
 
 
-def run_together(commands, folder, env):
+def run_together(commands, folder, env, seconds=90):
     """Runs commands of a Python, each in its own process; returns the last line of each, as JSON.
 
-    One that fails, or a deadline, ends all, as the others would wait for it.
+    One that fails, or the deadline, ends all, as the others would wait for it.
+
+    Args:
+        commands: the arguments of each process, `-m` and a module first.
+        folder: where their outputs go.
+        env: variables of their environment besides those of this process.
+        seconds: the deadline.
+
+    Raises:
+        RuntimeError: a process failed, or was not done in time; with all standard errors.
     """
     with contextlib.ExitStack() as stack:
         outputs, running = [], []
@@ -49,11 +57,11 @@ def run_together(commands, folder, env):
             stack.callback(_end, process)
             outputs.append(streams)
             running.append(process)
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + seconds
         while (codes := [process.poll() for process in running]) != [0] * len(running):
-            said = "\n".join(errors.read_text()[-4000:] for _, errors in outputs)
-            assert not any(codes), f"exit codes {codes}\n{said}"
-            assert time.monotonic() < deadline, said
+            if any(codes) or time.monotonic() > deadline:
+                said = "\n".join(errors.read_text()[-4000:] for _, errors in outputs)
+                raise RuntimeError(f"exit codes {codes}\n{said}")
             time.sleep(0.1)
     return [json.loads(output.read_text().splitlines()[-1]) for output, _ in outputs]
 
