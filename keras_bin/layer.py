@@ -69,8 +69,13 @@ class BatchInstanceNormalization(keras.layers.Layer):
         gamma_regularizer: regularizer of `gamma`.
         beta_constraint: constraint of `beta`.
         gamma_constraint: constraint of `gamma`.
-        synchronized: whether to take batch statistics over all replicas of a
-            `tf.distribute` strategy (TensorFlow backend only).
+        synchronized: whether to take batch statistics over all replicas together. With `n`
+            elements, mean `m` and variance `v` of each replica, sums over the replicas, they are
+            `batch_mean = sum(n * m) / sum(n)` and
+            `batch_variance = sum(n * (v + (m - batch_mean)**2)) / sum(n)`. Replicas are those of a
+            `tf.distribute` strategy on TensorFlow, and the processes of `torch.distributed` on
+            PyTorch; without any, it changes nothing. On JAX it changes nothing either: statistics
+            are those of the whole batch, on however many devices it is.
         rho_initializer: initializer of `rho`, or a number or array in [0, 1], one value per
             channel. The values of an initializer are clipped to [0, 1]: Keras's
             `"random_uniform"`, from -0.05 to 0.05, starts half of the gates at 0. To draw from the
@@ -130,11 +135,6 @@ class BatchInstanceNormalization(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**without_renorm(kwargs))
-        if synchronized and keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                "`synchronized=True` needs the TensorFlow backend; set it to False to take batch "
-                f"statistics per replica. Received: backend={keras.backend.backend()!r}"
-            )
         check_axis(axis)
         _check_momentum(momentum)
         check_epsilon(epsilon)

@@ -27,7 +27,7 @@ def free_ports(number):
         return [listener.getsockname()[1] for listener in listeners]
 
 
-def run_together(commands, folder, env, seconds=90):
+def run_together(commands, folder, env, seconds=240):
     """Runs commands of a Python, each in its own process; returns the last line of each, as JSON.
 
     One that fails, or the deadline, ends all, as the others would wait for it.

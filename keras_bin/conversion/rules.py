@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_bin.arrays import array
-from keras_bin.conversion.replacements import TO_BIN
+from keras_bin.conversion.replacements import TO_BATCH_NORMALIZATION, TO_BIN
 from keras_bin.layer import BatchInstanceNormalization
 from keras_bin.networks.graph import methods_set_on
 
@@ -47,6 +47,10 @@ def why_not_batch_normalization(layer: BatchInstanceNormalization) -> str:
     below = np.count_nonzero(rho != 1)
     if below:
         return f"rho is not 1 in {below} of {rho.size} channels"
+    try:
+        TO_BATCH_NORMALIZATION.new(layer)  # which Keras synchronizes on TensorFlow only
+    except ValueError as error:
+        return f"BatchNormalization does not accept its arguments: {error}"
     return ""
 
 

@@ -1,7 +1,7 @@
 """Moving statistics: the averages over batches that inference uses."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_bin.normalization.averages import at_least_one
-from keras_bin.normalization.replicas import replica_sum, sum_together
+from keras_bin.normalization.replicas import Sum, strategy_sum, sum_together
 from keras_bin.traces import current_graph
 
 
@@ -44,9 +44,10 @@ def update_moving_statistics(
 ) -> None:
     """Updates moving statistics by `moving * momentum + batch * (1 - momentum)`.
 
-    If the replicas of a distributed step have different batch statistics, all of them take the
-    average of these, weighted by the numbers of elements, so that moving statistics stay the same
-    on all. Inside `tf.while_loop` and `tf.cond`, each replica keeps its own.
+    If the replicas of a `tf.distribute` strategy have different batch statistics, all of them take
+    the average of these, weighted by the numbers of elements, so that moving statistics stay the
+    same on all. Inside `tf.while_loop` and `tf.cond`, each replica keeps its own, as each process
+    of `torch.distributed` does.
 
     A channel whose new mean or variance would not be finite keeps both. Otherwise they would never
     be finite again, because loss scaling skips steps that overflow, but not these updates. Nothing
@@ -61,7 +62,7 @@ def update_moving_statistics(
         same_on_replicas: whether the statistics are already those of all replicas.
     """
     update = _Update(moving, mean, variance, count, momentum)
-    over_replicas = None if same_on_replicas else replica_sum()
+    over_replicas = None if same_on_replicas else strategy_sum()
     waiting = _waiting.get()
     if over_replicas is None:
         _carry_out(update)
@@ -87,12 +88,12 @@ def updates_together() -> Iterator[None]:
         yield
     finally:
         _waiting.reset(token)
-    over_replicas = replica_sum()
+    over_replicas = strategy_sum()
     if waiting.updates and over_replicas is not None:
         _carry_out_on_all(waiting.updates, over_replicas)
 
 
-def _carry_out_on_all(updates: Sequence[_Update], over_replicas: Callable[[Any], Any]) -> None:
+def _carry_out_on_all(updates: Sequence[_Update], over_replicas: Sum) -> None:
     """Carries out updates with the averages of batch statistics over the replicas."""
     dtype = keras.backend.result_type(*(update.mean.dtype for update in updates))
     weighted = []

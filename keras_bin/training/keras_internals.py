@@ -33,13 +33,11 @@ class DistributedTraining(_Model):
             iterator = None
         super()._maybe_symbolic_build(iterator, data_batch)
 
-    def _make_function(self, step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _make_function(self, step_function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Compiles a step. Public: none; `make_train_function` makes more than the step."""
-        return super()._make_function(
-            _with_log_axis(step_function)
-            if _on_many_machines(self.distribute_strategy)
-            else step_function
-        )
+        if _on_many_machines(self):
+            step_function = _with_log_axis(step_function)
+        return super()._make_function(step_function, *args, **kwargs)
 
 
 def _with_log_axis(step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -51,9 +49,12 @@ def _with_log_axis(step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return step
 
 
-def _on_many_machines(strategy: Any) -> bool:
+def _on_many_machines(model: keras.Model) -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
     import tensorflow as tf
 
+    strategy = model.distribute_strategy
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and bool(
         strategy.cluster_resolver.cluster_spec()
     )
