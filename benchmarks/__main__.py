@@ -36,6 +36,7 @@ SECTIONS = {
         processes.memory,
         processes.first_step,
         processes.jax,
+        processes.torch,
         export,
         accuracy,
         answers,

@@ -5,9 +5,7 @@
 Prints the table and writes it to `benchmarks/results/`. It runs on the device that JAX finds.
 """
 
-import argparse
 import inspect
-import json
 import os
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -15,15 +13,10 @@ os.environ["KERAS_BACKEND"] = "jax"
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import jax
-from rich.console import Console
-from rich.progress import track
 
+from benchmarks.backend_layer import JAX, run
 from benchmarks.environment import installed
-from benchmarks.peers import KERAS, build, draw
-from benchmarks.plan import FULL, QUICK, Plan, shape_name
-from benchmarks.processes import jax_section
-from benchmarks.report import command_line, document, rich_table, wide_console, write
-from benchmarks.timing import interleave
+from benchmarks.peers import KERAS, build
 
 
 def accelerator() -> str | None:
@@ -59,8 +52,8 @@ def training_call(make, x, dy):
     return lambda: jax.block_until_ready(compute(trainable, state, x, dy))
 
 
-def measure(plan: Plan) -> dict:
-    """Times all layers at all shapes; returns the arguments of `jax_section` except the plan."""
+def main() -> None:
+    """Measures, and shows and writes the results."""
     devices = f"JAX on {accelerator() or 'CPU'}"
     if installed("torch"):
         import torch
@@ -71,40 +64,14 @@ def measure(plan: Plan) -> dict:
         devices += f", PyTorch on {torch_device.upper()}"
     else:
         devices += "; PyTorch is not installed"
-    seconds = {}
-    for shape in track(plan.shapes, "shapes", console=Console(stderr=True)):
-        x, dy = draw(shape)
+
+    def calls(x, dy):
         functions = {name: training_call(make, x, dy) for name, make in KERAS.items()}
         if installed("torch"):
             functions[torch_peer.NAME] = torch_peer.training_call(x, dy, torch_device)
-        seconds[shape_name(shape)] = interleave(functions, plan.rounds)
-    return {"seconds": seconds, "devices": devices}
+        return functions
 
-
-def main() -> None:
-    """Measures, and shows and writes the results."""
-    parser = argparse.ArgumentParser(
-        description="Time one layer in training under JAX beside its peers."
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="few rounds, small shapes, nothing written"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print the times as JSON, write nothing"
-    )
-    options = parser.parse_args()
-    plan = QUICK if options.quick else FULL
-    timed = measure(plan)
-    if options.json:
-        print(json.dumps(timed))
-        return
-    section = jax_section(plan, **timed)
-    console = wide_console()
-    console.print(rich_table(section))
-    if not options.quick:
-        run = document([section], plan, command_line("benchmarks.jax_layer"), accelerator())
-        for path in write(run, partial=["jax"]):
-            console.print(f"Written: {path}")
+    run(JAX, calls, devices, accelerator())
 
 
 if __name__ == "__main__":

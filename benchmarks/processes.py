@@ -1,4 +1,4 @@
-"""Programs in fresh processes: memory and first step of training, JAX, and others."""
+"""Programs in fresh processes: memory and first step of training, other backends, and more."""
 
 import functools
 import itertools
@@ -9,15 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.backend_layer import JAX, TORCH, Backend
 from benchmarks.environment import installed
 from benchmarks.nets import NORMALIZATIONS
-from benchmarks.peers import OURS
 from benchmarks.plan import QUICK, Plan
 from benchmarks.report import Section, skipped
-from benchmarks.timing import comparison_method, comparison_rows, median_and_range
+from benchmarks.timing import median_and_range
 
 ROOT = Path(__file__).parents[1]
-JAX_TITLE = "one layer in training under JAX, forward and backward"
 
 
 def run_module(module: str, *arguments: str) -> dict:
@@ -119,28 +118,21 @@ def first_step(plan: Plan, track: Callable) -> Section:
     )
 
 
-def jax_section(plan: Plan, seconds: dict, devices: str) -> Section:
-    """Makes the section of what `benchmarks.jax_layer` has timed.
-
-    Args:
-        plan: what was measured.
-        seconds: times by shape and layer.
-        devices: where the layers ran.
-    """
-    return Section(
-        "jax",
-        JAX_TITLE,
-        f"{devices}. Float32, jitted value and vjp through stateless_call. "
-        f"{comparison_method(OURS, plan.rounds)}",
-        comparison_rows(seconds, OURS),
-    )
-
-
 def jax(plan: Plan, track: Callable) -> Section:
     """Times one layer in training under JAX, in its own process."""
-    if not installed("jax"):
-        return skipped("jax", JAX_TITLE, "JAX is not installed")
+    return _on_backend(JAX, plan, track)
+
+
+def torch(plan: Plan, track: Callable) -> Section:
+    """Times one layer in training under PyTorch, in its own process."""
+    return _on_backend(TORCH, plan, track)
+
+
+def _on_backend(backend: Backend, plan: Plan, track: Callable) -> Section:
+    if not installed(backend.name):
+        reason = f"{backend.title} is not installed"
+        return skipped(backend.name, backend.section_title, reason)
     arguments = ["--json", *(["--quick"] if plan is QUICK else [])]
-    for module in track(["benchmarks.jax_layer"]):
+    for module in track([backend.module]):
         timed = run_module(module, *arguments)
-    return jax_section(plan, **timed)
+    return backend.section(plan, **timed)

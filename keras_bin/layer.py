@@ -226,6 +226,7 @@ class BatchInstanceNormalization(keras.layers.Layer):
             moving=None if learns_statistics else (self.moving_mean, self.moving_variance),
             valid=self._axes.valid(mask, x),
             replica_sum=replica_sum() if learns_statistics and self.synchronized else None,
+            jit_compile=self.supports_jit,
         )
         if learns_statistics:
             update_moving_statistics(

@@ -16,6 +16,15 @@ _LARGEST_PART, _FEWEST_PARTS = 16, 33
 _LONGEST_SUM = _LARGEST_PART * _FEWEST_PARTS - 1
 
 
+def spatial_means(values: Sequence[Any], axes: Sequence[int]) -> list[Any]:
+    """Averages tensors of one shape over `axes`, ascending, and keeps these with size 1."""
+    if keras.backend.backend() == "jax":
+        from keras_bin.normalization import jax_averages
+
+        return jax_averages.spatial_means(values, axes)
+    return [spatial_mean(each, axes) for each in values]
+
+
 def spatial_mean(x: Any, axes: Sequence[int]) -> Any:
     """Averages over `axes`, ascending, and keeps them with size 1."""
     if keras.backend.backend() != "tensorflow":

@@ -16,6 +16,7 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 from keras_bin.normalization.averages import first_element
@@ -82,7 +83,16 @@ def blend(
     """
     slope = batch_scale + instance_scale * ops.rsqrt(instance.variance + epsilon)
     intercept = batch_scale * mean_difference + beta - instance.shifted_mean * slope
-    return instance.shifted * slope + intercept
+    return affine(instance.shifted, slope, intercept)
+
+
+def affine(x: Any, slope: Any, intercept: Any) -> Any:
+    """Returns `x * slope + intercept`."""
+    if keras.backend.backend() != "torch":
+        return x * slope + intercept
+    import torch
+
+    return torch.addcmul(intercept, x, slope)  # one kernel instead of two
 
 
 def apply_constants(

@@ -43,14 +43,15 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_bin.normalization.averages import at_least_one, element_count, spatial_mean
+from keras_bin.normalization.averages import at_least_one, element_count, spatial_means
 from keras_bin.normalization.axes import Axes
+from keras_bin.normalization.formula import affine
 from keras_bin.normalization.moments import BatchMoments, InstanceMoments
 from keras_bin.normalization.replicas import sum_together
 
 
 class ForwardPass(NamedTuple):
-    """The inputs and results of a forward pass that its gradient needs.
+    """What the gradient needs of a forward pass, apart from its input.
 
     Attributes:
         axes: the axes of the input.
@@ -60,7 +61,7 @@ class ForwardPass(NamedTuple):
         gamma: shape `(1, ..., channels, ..., 1)`; likewise `rho`, `batch_scale` and
             `instance_scale`, which are the results of `branch_scales`.
         rho: see `gamma`.
-        instance: statistics of the samples.
+        instance: statistics of the samples; `shifted` is not used.
         batch: statistics of the batch branch.
         batch_scale: see `gamma`.
         instance_scale: see `gamma`.
@@ -78,14 +79,18 @@ class ForwardPass(NamedTuple):
     instance_scale: Any
 
 
-def gradients(forward: ForwardPass, dy: Any, dmean: Any, dvariance: Any) -> tuple[Any, ...]:
+def gradients(
+    x: Any, forward: ForwardPass, dy: Any, dmean: Any, dvariance: Any, _dcount: Any = None
+) -> tuple[Any, ...]:
     """Computes the gradients of a forward pass's inputs from those of its results.
 
     Args:
+        x: its input.
         forward: the forward pass.
         dy: gradient with respect to its output.
         dmean: gradient with respect to the mean of the batch branch.
         dvariance: gradient with respect to the variance of the batch branch.
+        _dcount: gradient with respect to the number of elements, which depends on no input.
 
     Returns:
         The gradients with respect to `x`, `gamma`, `beta` and `rho`, and in inference also to the
@@ -95,11 +100,13 @@ def gradients(forward: ForwardPass, dy: Any, dmean: Any, dvariance: Any) -> tupl
     batch_scale, instance_scale = forward.batch_scale, forward.instance_scale
     instance_rstd = ops.rsqrt(instance.variance + forward.epsilon)
     batch_rstd = ops.rsqrt(batch.variance + forward.epsilon)
+    # Computed anew: between the two passes, only `x` itself has to be kept.
+    shifted = x - instance.pilot
     # All sums are divided by the number of elements of a sample, which turns them into means.
     spatial = forward.axes.spatial
     elements = element_count(dy, spatial)
-    dy_sums = spatial_mean(dy, spatial)
-    centered_sums = spatial_mean(dy * instance.shifted, spatial) - instance.shifted_mean * dy_sums
+    dy_sums, shifted_sums = spatial_means((dy, dy * shifted), spatial)
+    centered_sums = shifted_sums - instance.shifted_mean * dy_sums
     instance_sums = instance_rstd * centered_sums
 
     dy_total = ops.sum(dy_sums, 0, keepdims=True)
@@ -113,9 +120,6 @@ def gradients(forward: ForwardPass, dy: Any, dmean: Any, dvariance: Any) -> tupl
 
     instance_slope = instance_scale * instance_rstd
     slope = batch_scale + instance_slope
-    # The slope is a divisor below, and its square is one in second derivatives: float32 must be
-    # able to tell both from 0.
-    slope = slope + ops.cast(ops.where(slope < 0, -1e-18, 1e-18), slope.dtype)
     if instance.masked:
         instance_slope = instance_slope * (elements / at_least_one(instance.count))
     k = instance_slope * (instance_rstd * instance_sums)
@@ -136,9 +140,9 @@ def gradients(forward: ForwardPass, dy: Any, dmean: Any, dvariance: Any) -> tupl
         k = k + batch_k
         q = q + (batch_k * batch.mean_difference + batch_q)
 
-    # dx = slope * dy - k * (x - m) - q, in an order that needs no second new tensor of its size.
-    correction = instance.shifted * (k / slope) + (q - k * instance.shifted_mean) / slope
+    # dx = slope * dy - k * (x - m) - q
+    correction = affine(shifted, -k, k * instance.shifted_mean - q)
     if forward.valid is not None:
         correction = ops.where(forward.valid, correction, 0)
-    dx = (dy - correction) * slope
+    dx = affine(dy, slope, correction)
     return dx, dgamma, dbeta, drho, *by_statistics

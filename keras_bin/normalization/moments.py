@@ -21,7 +21,13 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_bin.normalization.averages import at_least_one, element_count, first_rows, spatial_mean
+from keras_bin.normalization.averages import (
+    at_least_one,
+    element_count,
+    first_rows,
+    spatial_mean,
+    spatial_means,
+)
 from keras_bin.normalization.replicas import sum_together
 
 
@@ -90,22 +96,23 @@ def instance_moments(x: Any, axes: Sequence[int], valid: Any | None = None) -> I
         count = element_count(x, axes)
         pilot = spatial_mean(first_rows(x, axes[0]), axes)
 
-        def average(values: Any) -> Any:
-            return spatial_mean(values, axes)
+        def averages(*values: Any) -> list[Any]:
+            return spatial_means(values, axes)
     else:
         count = ops.sum(ops.cast(valid, x.dtype), axes, keepdims=True)
         elements_per_valid = element_count(x, axes) / at_least_one(count)
 
-        def average(values: Any) -> Any:
-            return spatial_mean(ops.where(valid, values, 0), axes) * elements_per_valid
+        def averages(*values: Any) -> list[Any]:
+            means = spatial_means([ops.where(valid, each, 0) for each in values], axes)
+            return [mean * elements_per_valid for mean in means]
 
-        pilot = average(x)
+        (pilot,) = averages(x)
     # A selection makes compilers round the pilot once for all its uses; they would otherwise fuse
     # the division of the mean into each of them.
     pilot = ops.stop_gradient(ops.where(ops.isfinite(pilot), pilot, 0))
     shifted = x - pilot
-    shifted_mean = average(shifted)
-    variance = average(ops.square(shifted)) - ops.square(shifted_mean)
+    shifted_mean, squares = averages(shifted, ops.square(shifted))
+    variance = squares - ops.square(shifted_mean)
     # Rounding may leave a variance below 0. It is raised to 0 without a `maximum`, which would
     # halve the gradient at 0.
     variance = variance - ops.stop_gradient(ops.minimum(variance, 0))

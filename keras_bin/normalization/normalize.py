@@ -9,9 +9,15 @@ import keras
 from keras import ops
 
 from keras_bin.normalization.axes import Axes
+from keras_bin.normalization.compiled import can_compile
+from keras_bin.normalization.differentiation import (
+    differentiated,
+    in_graph,
+    in_graph_compiled,
+    recorded,
+)
 from keras_bin.normalization.formula import blend, branch_scales
-from keras_bin.normalization.gradient import ForwardPass, gradients
-from keras_bin.normalization.graph_gradient import with_gradient
+from keras_bin.normalization.gradient import ForwardPass
 from keras_bin.normalization.moments import BatchMoments, batch_moments, instance_moments
 
 
@@ -24,6 +30,7 @@ def normalize(
     moving: Sequence[Any] | None = None,
     valid: Any | None = None,
     replica_sum: Callable[[Any], Any] | None = None,
+    jit_compile: bool = True,
 ) -> list[Any]:
     """Normalizes `x` with the statistics of the batch in training, otherwise with given ones.
 
@@ -38,6 +45,7 @@ def normalize(
         valid: boolean tensor of the shape of `x`, False where an element must not count in
             the statistics, or None if all count.
         replica_sum: sums a tensor over the replicas of a distributed step, or None.
+        jit_compile: whether XLA may compile this part of a TensorFlow graph, in training.
 
     Returns:
         `[y, mean, variance]`: the normalized tensor, and the statistics of the batch branch, each
@@ -54,14 +62,16 @@ def normalize(
 
         # The function serves several layers, so it takes values, not the variables of one.
         weights, moving = keras.tree.map_structure(read, (weights, moving))
-        shared = _shared_function(axes, epsilon, tuple(x.shape))
+        # Inference is exported, and exports contain TensorFlow's own operators only.
+        compiles = jit_compile and moving is None and can_compile(x, axes.spatial)
+        shared = _shared_function(axes, epsilon, tuple(x.shape), compiles)
         results: list[Any] = shared(x, weights, moving, valid)
         return results
 
-    def differentiated(function: Callable[..., Any], inputs: list[Any]) -> Any:
-        return ops.custom_gradient(function)(*inputs)
-
-    return _normalize(axes, epsilon, differentiated, x, weights, moving, valid, replica_sum)
+    # In inference, PyTorch gets operators that it can export.
+    plain = keras.backend.backend() == "torch" and moving is not None
+    differentiate = recorded if plain else differentiated
+    return _normalize(axes, epsilon, differentiate, x, weights, moving, valid, replica_sum)
 
 
 def _in_tensorflow_graph() -> bool:
@@ -79,15 +89,16 @@ _functions_of_graphs: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.W
 
 
 def _shared_function(
-    axes: Axes, epsilon: float, shape: tuple[int | None, ...]
+    axes: Axes, epsilon: float, shape: tuple[int | None, ...], compiles: bool
 ) -> Callable[..., Any]:
     """Returns a function that TensorFlow traces once for all layers of equal shapes."""
     import tensorflow as tf
 
-    key = axes, epsilon, shape
+    key = axes, epsilon, shape, compiles
     shared = _functions.get(key)
     if shared is None:
-        normalized = functools.partial(_normalize, axes, epsilon, with_gradient)
+        differentiate = in_graph_compiled if compiles else in_graph
+        normalized = functools.partial(_normalize, axes, epsilon, differentiate)
         shared = _functions[key] = tf.function(normalized, autograph=False)
     graph = tf.compat.v1.get_default_graph()
     _functions_of_graphs.setdefault(graph, {})[key] = shared
@@ -97,14 +108,14 @@ def _shared_function(
 def _normalize(
     axes: Axes,
     epsilon: float,
-    differentiated: Callable[[Callable[..., Any], list[Any]], Any],
+    differentiate: Callable[[Callable[..., Any], list[Any]], Any],
     x: Any,
     weights: Sequence[Any],
     moving: Sequence[Any] | None,
     valid: Any | None,
     replica_sum: Callable[[Any], Any] | None = None,
 ) -> list[Any]:
-    def forward(x: Any, gamma: Any, beta: Any, rho: Any, *given: Any) -> tuple[Any, ForwardPass]:
+    def forward(x: Any, gamma: Any, beta: Any, rho: Any, *given: Any) -> Any:
         instance = instance_moments(x, axes.spatial, valid)
         if given:
             mean, variance = given
@@ -120,41 +131,22 @@ def _normalize(
             beta=beta,
             epsilon=epsilon,
         )
-        return y, ForwardPass(
+        count = () if batch.count is None else (ops.cast(batch.count, x.dtype),)
+        return (y, batch.mean, batch.variance, *count), ForwardPass(
             axes=axes,
             epsilon=epsilon,
             valid=valid,
             replica_sum=replica_sum,
             gamma=gamma,
             rho=rho,
-            instance=instance,
+            instance=instance._replace(shifted=None),
             batch=batch,
             batch_scale=batch_scale,
             instance_scale=instance_scale,
         )
 
-    def statistics(batch: BatchMoments) -> list[Any]:
-        count = [] if batch.count is None else [ops.cast(batch.count, x.dtype)]
-        return [batch.mean, batch.variance, *count]
-
-    def forward_with_gradient(*inputs: Any) -> Any:
-        y, results = forward(*inputs)
-
-        def gradient(*upstream: Any) -> Any:
-            # TensorFlow passes one argument for each output, JAX one tuple of them.
-            dy, dmean, dvariance, *_ = keras.tree.flatten(upstream)
-            return gradients(results, dy, dmean, dvariance)
-
-        return (y, *statistics(results.batch)), gradient
-
     gamma, beta, rho = weights
     values = [1 if gamma is None else gamma, 0 if beta is None else beta, rho, *(moving or ())]
     inputs = [x, *(axes.per_channel(each, x.dtype) for each in values)]
-    if keras.backend.backend() == "torch":
-        # Keras's custom gradients are torch.autograd.Functions with one output, inside which
-        # PyTorch records nothing, so second derivatives would lack terms.
-        y, results = forward(*inputs)
-        found = statistics(results.batch)
-    else:
-        y, *found = differentiated(forward_with_gradient, inputs)
-    return [y, *(ops.reshape(each, (-1,)) if each.shape else each for each in found)]
+    y, *statistics = differentiate(forward, inputs)
+    return [y, *(ops.reshape(each, (-1,)) if each.shape else each for each in statistics)]

@@ -67,10 +67,11 @@ def test_memory_is_skipped_where_no_peak_is_known(monkeypatch):
 
 
 @pytest.mark.slow
-def test_jax_is_timed_in_a_process_without_tensorflow(monkeypatch, tmp_path):
-    if not installed("jax"):
-        pytest.skip("JAX is not installed; the extra `test` installs it")
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_other_backends_are_timed_in_a_process_without_tensorflow(name, monkeypatch, tmp_path):
+    if not installed(name):
+        pytest.skip(f"{name} is not installed; the extra `test` installs only jax")
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('TensorFlow was imported')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (row, *_) = processes.jax(QUICK, iter).rows
+    (row, *_) = getattr(processes, name)(QUICK, iter).rows
     assert row["layer"] == "keras_bin"

@@ -147,7 +147,7 @@ def test_layers_of_equal_shapes_are_traced_once():
         return x
 
     apply(tf.constant(cases.random_input(shape).astype("float32")))
-    shared = _functions[input_axes(shape, -1), 0.02, shape]
+    shared = _functions[input_axes(shape, -1), 0.02, shape, True]
     assert shared.experimental_get_tracing_count() == 1
 
 

@@ -1,0 +1,49 @@
+"""Functions that XLA compiles inside a TensorFlow graph that it does not compile as a whole."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+_HOLE = object()  # where a structure has a tensor
+
+
+def can_compile(x: Any, axes: Sequence[int]) -> bool:
+    """Tells whether to compile a function of `x`, which reduces it over `axes`.
+
+    Not if sizes along `axes` are unknown: XLA compiles anew for each shape. Where there are other
+    devices than processors, Keras lets XLA compile whole models, unless users do not want that.
+    """
+    import tensorflow as tf
+
+    devices = {device.device_type for device in tf.config.list_physical_devices()}
+    return devices == {"CPU"} and all(x.shape[axis] is not None for axis in axes)
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Lets XLA compile a function that is called once, in a TensorFlow graph.
+
+    Args:
+        function: takes and returns nested structures of tensors and other values.
+    """
+    import tensorflow as tf
+
+    def call(*arguments: Any) -> Any:
+        others: Any = None
+
+        # A `tf.function` would turn the numbers among its results into tensors.
+        @tf.function(autograph=False, jit_compile=True)
+        def compute(*arguments: Any) -> list[Any]:
+            nonlocal others
+            results = function(*arguments)
+            others = keras.tree.map_structure(
+                lambda leaf: _HOLE if tf.is_tensor(leaf) else leaf, results
+            )
+            return [leaf for leaf in keras.tree.flatten(results) if tf.is_tensor(leaf)]
+
+        tensors = iter(compute(*arguments))
+        return keras.tree.map_structure(
+            lambda leaf: next(tensors) if leaf is _HOLE else leaf, others
+        )
+
+    return call

@@ -1,0 +1,66 @@
+"""Averages of several arrays at once in JAX."""
+
+import numpy as np
+import pytest
+
+jax = pytest.importorskip("jax")
+jax_averages = pytest.importorskip("keras_bin.normalization.jax_averages")
+
+
+def draw(shape):
+    """Returns two arrays."""
+    return np.random.default_rng(0).normal(size=(2, *shape)).astype("float32")
+
+
+def means(x, y, axes=(1, 2)):
+    """Averages two arrays."""
+    return jax_averages.spatial_means((x, y), axes)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((2, 17, 3), (1,)),
+        ((2, 7, 7, 3), (1, 2)),
+        ((2, 32, 32, 3), (1, 2)),
+        ((2, 3, 8, 5), (2, 3)),
+        ((2, 4, 3, 6), (1, 3)),
+        ((2, 1, 1, 3), (1, 2)),
+        ((0, 4, 4, 3), (1, 2)),
+    ],
+    ids=str,
+)
+def test_averages_keep_their_axes(shape, axes):
+    values = draw(shape)
+    found = means(*values, axes)
+    for each, value in zip(found, values, strict=True):
+        np.testing.assert_allclose(each, value.mean(axes, keepdims=True), rtol=0, atol=1e-6)
+
+
+def test_images_without_pixels_have_averages_of_their_shape():
+    assert [each.shape for each in means(*draw((2, 0, 4, 3)))] == [(2, 1, 1, 3)] * 2
+
+
+def test_one_reduction_serves_all_arrays():
+    """Otherwise, XLA would read what they are computed from once for each."""
+    lowered = jax.jit(means).lower(*draw((2, 8, 8, 3))).as_text()
+    assert lowered.count("across dimensions = [2]") == 1
+
+
+def test_averages_have_all_derivatives():
+    values = draw((2, 8, 8, 3))
+
+    def loss(x, y, average):
+        mean, square = average(x, x * y)
+        return (mean * square**2).sum()
+
+    def plain(x, y):
+        return [each.mean((1, 2), keepdims=True) for each in (x, y)]
+
+    def penalty(x, y, average):
+        return (jax.grad(loss)(x, y, average) ** 2).sum()
+
+    for function in (loss, penalty):
+        ours, theirs = (jax.grad(function, (0, 1))(*values, each) for each in (means, plain))
+        for found, expected in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
