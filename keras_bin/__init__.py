@@ -27,7 +27,7 @@ from keras_bin.training.loops import apply_gradients, stateless_apply
 from keras_bin.training.model import BINModel
 from keras_bin.unscaled import UnscaledRhoWarning
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "BINModel",
