@@ -13,11 +13,13 @@ def can_compile(x: Any, axes: Sequence[int]) -> bool:
 
     Not if sizes along `axes` are unknown: XLA compiles anew for each shape. Where there are other
     devices than processors, Keras lets XLA compile whole models, unless users do not want that.
+    TensorFlow is built without XLA for some systems.
     """
     import tensorflow as tf
 
     devices = {device.device_type for device in tf.config.list_physical_devices()}
-    return devices == {"CPU"} and all(x.shape[axis] is not None for axis in axes)
+    sizes_known = all(x.shape[axis] is not None for axis in axes)
+    return sizes_known and devices == {"CPU"} and tf.test.is_built_with_xla()
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -67,6 +67,11 @@ def test_nothing_is_compiled_beside_other_devices(monkeypatch):
     assert not can_compile(x, (1, 2))
 
 
+def test_nothing_is_compiled_where_tensorflow_lacks_xla(monkeypatch):
+    monkeypatch.setattr(tf.test, "is_built_with_xla", lambda: False)
+    assert functions_for_xla(layers()) == 0
+
+
 def test_compiled_function_returns_numbers_as_they_are():
     results = []
 
