@@ -74,8 +74,9 @@ class BatchInstanceNormalization(keras.layers.Layer):
             `batch_mean = sum(n * m) / sum(n)` and
             `batch_variance = sum(n * (v + (m - batch_mean)**2)) / sum(n)`. Replicas are those of a
             `tf.distribute` strategy on TensorFlow, and the processes of `torch.distributed` on
-            PyTorch; without any, it changes nothing. On JAX it changes nothing either: statistics
-            are those of the whole batch, on however many devices it is.
+            PyTorch; without any, it changes nothing. On JAX it changes nothing either: under
+            `jax.jit` and `keras.distribution`, statistics are those of the whole batch, on however
+            many devices it is; in `jax.pmap` and `jax.shard_map`, those of the device's part.
         rho_initializer: initializer of `rho`, or a number or array in [0, 1], one value per
             channel. The values of an initializer are clipped to [0, 1]: Keras's
             `"random_uniform"`, from -0.05 to 0.05, starts half of the gates at 0. To draw from the

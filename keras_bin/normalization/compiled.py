@@ -1,6 +1,6 @@
 """Functions that XLA compiles inside a TensorFlow graph that it does not compile as a whole."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -8,22 +8,23 @@ import keras
 _HOLE = object()  # where a structure has a tensor
 
 
-def can_compile(x: Any, axes: Sequence[int]) -> bool:
-    """Tells whether to compile a function of `x`, which reduces it over `axes`.
+def can_compile(x: Any) -> bool:
+    """Tells whether to compile a function of `x`.
 
-    Not if sizes along `axes` are unknown: XLA compiles anew for each shape. Where there are other
-    devices than processors, Keras lets XLA compile whole models, unless users do not want that.
-    TensorFlow is built without XLA for some systems.
+    Not if a size of `x` is unknown: XLA compiles for about a second whenever it meets a new shape.
+    Where there are other devices than processors, Keras lets XLA compile whole models, unless users
+    do not want that. TensorFlow is built without XLA for some systems.
     """
     import tensorflow as tf
 
-    devices = {device.device_type for device in tf.config.list_physical_devices()}
-    sizes_known = all(x.shape[axis] is not None for axis in axes)
-    return sizes_known and devices == {"CPU"} and tf.test.is_built_with_xla()
+    devices = {device.device_type for device in tf.config.get_visible_devices()}
+    return None not in x.shape and devices == {"CPU"} and tf.test.is_built_with_xla()
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Lets XLA compile a function that is called once, in a TensorFlow graph.
+    """Lets XLA compile a function that is called in a TensorFlow graph.
+
+    Each call is traced and compiled on its own.
 
     Args:
         function: takes and returns nested structures of tensors and other values.

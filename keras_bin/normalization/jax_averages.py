@@ -16,12 +16,15 @@ def spatial_means(values: Sequence[Any], axes: Sequence[int]) -> list[Any]:
     """Averages arrays of one shape over `axes`, ascending, and keeps these with size 1.
 
     XLA for CPUs computes a reduction of several arrays in one pass over what they are computed
-    from. It is fast if it is short: parts of at most 16 neighbors are summed first.
+    from. It is fast if it is short: parts of at most 16 neighbors are summed first. An array that
+    may be divided among devices along these axes must not be reshaped: JAX would gather it.
     """
     shape = values[0].shape
     sizes = [shape[axis] for axis in axes]
     adjacent = axes[-1] - axes[0] < len(axes)
-    if not adjacent or not all(isinstance(size, int) for size in sizes):
+    devices = jax.devices()
+    one_processor = len(devices) == 1 and devices[0].platform == "cpu"
+    if not one_processor or not adjacent or not all(isinstance(size, int) for size in sizes):
         return [jnp.mean(each, axes, keepdims=True) for each in values]
     first, elements = axes[0], math.prod(sizes)
     part = next((n for n in range(_LARGEST_PART, 1, -1) if elements % n == 0), 1)

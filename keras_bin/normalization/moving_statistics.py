@@ -1,6 +1,7 @@
 """Moving statistics: the averages over batches that inference uses."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -30,6 +31,11 @@ class _Waiting(NamedTuple):
     graph: Any
 
 
+_OWN_STATISTICS = (
+    "TensorFlow cannot sum over replicas inside a loop, a condition or a `tf.function` of a step, "
+    "so each replica keeps moving statistics of its own. Call the layer outside of these, or call "
+    "`keras_bin.recalibrate` after training. Received: {!r}"
+)
 _waiting: ContextVar[_Waiting | None] = ContextVar("_waiting", default=None)
 
 
@@ -46,8 +52,9 @@ def update_moving_statistics(
 
     If the replicas of a `tf.distribute` strategy have different batch statistics, all of them take
     the average of these, weighted by the numbers of elements, so that moving statistics stay the
-    same on all. Inside `tf.while_loop` and `tf.cond`, each replica keeps its own, as each process
-    of `torch.distributed` does.
+    same on all. Inside a loop, a condition or a `tf.function` of a step, TensorFlow cannot sum over
+    replicas; then each keeps its own, and a warning says so. Each process of `torch.distributed`
+    keeps its own.
 
     A channel whose new mean or variance would not be finite keeps both. Otherwise they would never
     be finite again, because loss scaling skips steps that overflow, but not these updates. Nothing
@@ -71,8 +78,10 @@ def update_moving_statistics(
     else:
         try:
             _carry_out_on_all([update], over_replicas)
-        except RuntimeError:
-            # TensorFlow cannot sum over replicas from inside a loop's or a condition's graph.
+        except RuntimeError as error:
+            if "merge_call" not in str(error):
+                raise
+            warnings.warn(_OWN_STATISTICS.format(moving[0].path), stacklevel=2)
             _carry_out(update)
 
 

@@ -63,7 +63,7 @@ def normalize(
         # The function serves several layers, so it takes values, not the variables of one.
         weights, moving = keras.tree.map_structure(read, (weights, moving))
         # Inference is exported, and exports contain TensorFlow's own operators only.
-        compiles = jit_compile and moving is None and can_compile(x, axes.spatial)
+        compiles = jit_compile and moving is None and can_compile(x)
         shared = _shared_function(axes, epsilon, tuple(x.shape), compiles)
         results: list[Any] = shared(x, weights, moving, valid)
         return results
