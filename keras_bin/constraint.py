@@ -29,7 +29,9 @@ class UnitInterval(keras.constraints.Constraint):
 
     def __call__(self, w: Any) -> Any:
         """Returns `w` with each element clipped to [0, 1]; shape and dtype are kept."""
-        return ops.clip(w, 0.0, 1.0)
+        w = ops.convert_to_tensor(w)
+        # On PyTorch, Keras 3.15 clips single values of bfloat16 in float32.
+        return ops.cast(ops.clip(w, 0.0, 1.0), w.dtype)
 
 
 BATCH, INSTANCE = 1.0, 0.0  # where rho selects one of the two normalizations

@@ -9,6 +9,7 @@ from keras.layers import InputSpec
 from keras_bin.inference_form import current_form
 from keras_bin.normalization.axes import check_axis, input_axes
 from keras_bin.normalization.formula import apply_constants, check_epsilon
+from keras_bin.normalization.precision import at_least_float32
 from keras_bin.runtimes import ANY, check_runtime
 
 
@@ -118,7 +119,7 @@ class FoldedBatchInstanceNormalization(keras.layers.Layer):
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any | None = None) -> Any:
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        x = at_least_float32(inputs)
         outputs = (current_form() or _compute)(self, x, mask)
         return ops.cast(outputs, self.compute_dtype)
 

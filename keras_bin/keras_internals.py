@@ -22,6 +22,7 @@ from keras.src.utils import naming
 # Public: none; `keras.constraints.get` looks names up in it.
 CONSTRAINTS_BY_NAME = ALL_OBJECTS_DICT
 to_snake_case = naming.to_snake_case  # makes automatic layer names; public: none
+OPTIMIZERS_OF_TORCH = "keras.src.backend.torch.optimizers"  # of one backend; public: none
 LAYERS_MODULE = "keras.src.layers."  # where the classes of Keras's own layers are defined
 
 # Attributes that `Layer.__new__` sets on each layer.

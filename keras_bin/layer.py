@@ -15,6 +15,7 @@ from keras_bin.normalization.axes import check_axis, input_axes
 from keras_bin.normalization.formula import check_epsilon
 from keras_bin.normalization.moving_statistics import update_moving_statistics
 from keras_bin.normalization.normalize import normalize
+from keras_bin.normalization.precision import at_least_float32
 from keras_bin.normalization.replicas import replica_sum
 from keras_bin.renorm import without_renorm
 from keras_bin.rho_constraint import RhoConstraint, note_call
@@ -211,14 +212,12 @@ class BatchInstanceNormalization(keras.layers.Layer):
     def call(self, inputs: Any, training: bool | None = None, mask: Any | None = None) -> Any:
         """Normalizes `inputs`; the result has their shape and the layer's compute dtype."""
         note_call(self.rho)
-        # Half precision overflows in squares (float16 ends at 65504), so statistics and the
-        # map itself are computed in at least float32 and cast back once.
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        x = at_least_float32(inputs)
         learns_statistics = training and self.trainable
         form = None if learns_statistics else current_form()
         if form is not None:
             return ops.cast(form(self, x, mask), self.compute_dtype)
-        # rho is not clipped here: JAX's clip has gradient zero at the ends, where rho starts.
+        # rho is not clipped here: JAX's clip has gradient 1/2 at the ends, where rho starts.
         outputs, *statistics = normalize(
             x,
             (self.gamma, self.beta, self.rho),

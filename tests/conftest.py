@@ -9,16 +9,52 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras
 import pytest
-import tensorflow as tf
 
-from keras_bin.export.saved_models import writer
-from keras_bin.export.saved_models.serving_process import serving_process
 from testing.keras_internals import forget_names_and_settings
 
-# Two logical devices, for the tests of tf.distribute; only possible before first use.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+BACKEND = keras.backend.backend()
+# What other backends leave out: what runs on TensorFlow only, what starts processes on each backend
+# itself, and what is not about Keras. A test among others that is about TensorFlow itself has
+# the marker `tensorflow`; one that needs what Keras lacks on a backend, the marker `lacking`.
+ABOUT_TENSORFLOW = (
+    *("benchmarks", "cli", "docs", "examples", "export", "runtimes", "testing"),
+    *("test_docstrings.py", "test_import.py", "test_layer_distributed.py", "test_metadata.py"),
+    *("test_readme.py", "test_stages.py", "test_structure.py", "test_types.py"),
+    *("test_backends.py", "test_exchange.py", "settling/test_settling_backends.py"),
+    *("sampling/test_batches_compared.py", "training/test_training_backends.py"),
 )
+
+# Keras compiles every model anew on JAX, so what trains many takes minutes there; test_backends.py
+# and others train a few.
+SLOW_ON_JAX = (
+    *("training", "settling", "gates", "conversion", "networks", "sampling"),
+    "test_unscaled",
+)
+
+pytest_plugins = [] if BACKEND == "jax" else [f"tests.{BACKEND}_fixtures"]
+collect_ignore = [] if BACKEND == "tensorflow" else list(ABOUT_TENSORFLOW)
+
+
+def pytest_report_header():
+    left_out = "" if BACKEND == "tensorflow" else f", without {', '.join(ABOUT_TENSORFLOW)}"
+    return f"keras: {keras.__version__} on {BACKEND}{left_out}"
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` chooses
+def pytest_collection_modifyitems(items):
+    if BACKEND == "jax":
+        for item in items:
+            if item.nodeid.removeprefix("tests/").startswith(SLOW_ON_JAX):
+                item.add_marker("slow")
+    if BACKEND != "tensorflow":
+        skip = pytest.mark.skip(reason="is about TensorFlow itself")
+        for item in items:
+            if item.get_closest_marker("tensorflow"):
+                item.add_marker(skip)
+    for item in items:
+        for lacking in item.iter_markers("lacking"):
+            if BACKEND in lacking.args:
+                item.add_marker(pytest.mark.skip(reason=lacking.kwargs["reason"]))
 
 
 def pytest_collection_finish():
@@ -32,8 +68,8 @@ def _freeze():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _clean_tensorflow():
-    """Starts each file of tests from the same seed of TensorFlow."""
+def _clean_backend():
+    """Starts each file of tests from the same seed of the backend."""
     _freeze()
     keras.utils.set_random_seed(0)
 
@@ -42,7 +78,7 @@ def _clean_tensorflow():
 def _clean_keras():
     """Starts each test from the same seed, names and global settings."""
     forget_names_and_settings()
-    with tf.Graph().as_default():  # here, TensorFlow keeps its seed, and with it its kernels
+    with _kernels_kept():
         keras.utils.set_random_seed(0)
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     yield
@@ -50,31 +86,29 @@ def _clean_keras():
     keras.config.set_dtype_policy(policy)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_serving_process(tmp_path_factory):
-    """Verifies all exports of the tests in one process, as each takes seconds to start."""
-    started = []
-    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+def _kernels_kept():
+    """A graph, in which TensorFlow keeps its seed, and with it its kernels."""
+    if BACKEND != "tensorflow":
+        return contextlib.nullcontext()
+    import tensorflow as tf
 
-        @contextlib.contextmanager
-        def shared(_folder):
-            if not started or not started[-1].alive:
-                folder = tmp_path_factory.mktemp("serving")
-                started.append(stack.enter_context(serving_process(folder)))
-            yield started[-1]
+    return tf.Graph().as_default()
 
-        patch.setattr(writer, "serving_process", shared)
+
+@pytest.fixture
+def x64():
+    """Lets JAX compute in float64 for one test; other backends always do."""
+    if BACKEND != "jax":
+        yield
+        return
+    import jax
+
+    with jax.enable_x64(True):
         yield
 
 
 @pytest.fixture
-def fresh_serving_process(monkeypatch):
-    """Verifies the exports of one test in processes of their own, as users' exports are."""
-    monkeypatch.setattr(writer, "serving_process", serving_process)
-
-
-@pytest.fixture
-def float64():
+def float64(x64):
     """Makes float64 the default of Keras for one test."""
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")

@@ -26,6 +26,7 @@ def test_value_is_clipped(value, expected):
     np.testing.assert_array_equal(clipped, np.array([expected], "float32"))
 
 
+@pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("shape", [(), (5,), (2, 3, 4)], ids=str)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_shape_and_dtype_are_kept(dtype, shape):

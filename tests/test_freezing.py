@@ -1,5 +1,7 @@
 """What stays, and what learns, after each way to freeze; the table in docs/gates.md."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -84,7 +86,9 @@ def test_all_but_the_frozen_learns(freeze, expected):
 
 
 def test_frozen_model_learns_nothing():
-    with pytest.warns(UserWarning, match="trainable weights"):
+    warned = pytest.warns(UserWarning, match="trainable weights")
+    # On JAX, Keras says nothing.
+    with contextlib.nullcontext() if keras.backend.backend() == "jax" else warned:
         assert learned(freeze_model(build_model(10.0))) == (set(), set())
 
 
@@ -101,7 +105,7 @@ def test_frozen_model_learns_nothing():
 def test_statistics_that_training_normalizes_with(freeze, uses_batch):
     model = freeze(build_model(10.0))
     images, _ = batch()
-    outputs = [model(images, training=training).numpy() for training in (True, False)]
+    outputs = [np.asarray(model(images, training=training)) for training in (True, False)]
     assert np.allclose(*outputs, rtol=0, atol=1e-6) is not uses_batch
 
 

@@ -1,28 +1,24 @@
-"""BatchInstanceNormalization differentiated: once and twice, eagerly, in graphs, under XLA."""
+"""BatchInstanceNormalization differentiated: once and twice, in every way to run it."""
 
 import numpy as np
 import pytest
-import tensorflow as tf
+from keras import ops
 
 from testing import reference
 from tests import cases
+from tests.gradients import EVERY_WAY, differentiated, sin
 
 SHAPE = (3, 4, 2, 3)
 EPSILON = 1e-2
 MODES = pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
-WAYS = pytest.mark.parametrize(
-    "function",
-    [None, tf.function, lambda f: tf.function(f, jit_compile=True)],
-    ids=["eager", "tf.function", "xla"],
-)
 
 
 @pytest.mark.usefixtures("float64")
 @MODES
-@WAYS
+@EVERY_WAY
 @pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
 @pytest.mark.parametrize("axis", [-1, 1], ids=["channels last", "channels first"])
-def test_value_and_gradients_equal_the_formula(axis, masked, function, training):
+def test_value_and_gradients_equal_the_formula(axis, masked, way, training):
     weights = reference.random_weights(SHAPE[axis])
     x, dy = cases.random_input(SHAPE, axis), cases.random_input(SHAPE, axis, seed=1)
     mask = None
@@ -30,7 +26,7 @@ def test_value_and_gradients_equal_the_formula(axis, masked, function, training)
         mask = np.random.default_rng(0).uniform(size=SHAPE[:-1]) < 0.7
         mask[1] = False
     layer = cases.make_layer(weights, SHAPE, axis, epsilon=EPSILON)
-    result = cases.run(layer, x, dy, training, mask, function)
+    result = cases.run(layer, x, dy, training, mask, way)
     settings = {"epsilon": EPSILON, "training": training, "mask": mask}
     expected = reference.forward(x, weights, axis, **settings)
     gradients = reference.backward(x, dy, weights, axis, **settings)
@@ -65,31 +61,29 @@ def test_rho_out_of_range_is_used_as_it_is(rho):
     cases.assert_gradients_close(result.gradients, gradients, rtol=1e-4, atol=1e-4)
 
 
-def penalty_gradients(layer, x, dy, training, function):
+def penalty_gradients(layer, x, dy, training, way):
     """Gradients of the penalty by input, gamma, beta and rho, by automatic differentiation."""
 
-    def compute(x, dy):
-        learned = [layer.gamma.value, layer.beta.value, layer.rho.value]
-        with tf.GradientTape() as outer:
-            outer.watch(x)
-            with tf.GradientTape() as inner:
-                inner.watch(x)
-                loss = tf.reduce_sum(dy * tf.sin(layer(x, training=training)))
-            value = tf.reduce_sum(inner.gradient(loss, x) ** 2)
-        return outer.gradient(value, [x, *learned])
+    def loss(x):
+        return ops.sum(ops.convert_to_tensor(dy) * sin(layer(x, training=training))), ()
 
-    compute = compute if function is None else function(compute)
-    return [gradient.numpy() for gradient in compute(tf.constant(x), tf.constant(dy))]
+    def penalty(x):
+        _, (dx,) = differentiated(loss, state=layer.variables)(x)
+        return ops.sum(dx**2), ()
+
+    learned = (layer.gamma, layer.beta, layer.rho)
+    _, found = differentiated(penalty, learned, layer.non_trainable_variables, way)(x)
+    return list(map(ops.convert_to_numpy, found))
 
 
 @pytest.mark.usefixtures("float64")
 @MODES
-@WAYS
-def test_gradient_penalty_equals_finite_differences(function, training):
+@EVERY_WAY
+def test_gradient_penalty_equals_finite_differences(way, training):
     weights = reference.random_weights(SHAPE[-1])
     x, dy = cases.input_with_constant_sample(SHAPE), cases.random_input(SHAPE, seed=1)
     layer = cases.make_layer(weights, SHAPE, epsilon=EPSILON)
-    found = penalty_gradients(layer, x, dy, training, function)
+    found = penalty_gradients(layer, x, dy, training, way)
 
     def penalty(x, weights):
         return reference.gradient_penalty(x, dy, weights, EPSILON, training)

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import keras_bin
 from testing import reference
 from tests import cases
+from tests.gradients import COMPILED
 
 SHAPES_AND_AXES = [((4, 6, 3), -1), ((4, 6, 3), 1), ((3, 5, 4, 2), -1), ((3, 5, 4, 2), 2)]
 SHAPES_AND_AXES += [((3, 2, 3, 4, 5), -1), ((3, 2, 3, 4, 5), 1)]
@@ -46,7 +46,7 @@ def test_masked_moving_statistics_equal_the_formula(shape, axis):
     weights, mask = reference.random_weights(shape[axis]), random_mask(shape)
     x = cases.random_input(shape, axis)
     layer = cases.make_layer(weights, shape, axis, momentum=0.7)
-    layer(tf.constant(x), training=True, mask=mask)
+    layer(x, training=True, mask=mask)
     expected = reference.moving_statistics(x, weights, axis, 0.7, mask)
     found = [layer.moving_mean, layer.moving_variance]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
@@ -60,7 +60,7 @@ def test_masked_values_change_nothing_elsewhere(training):
     for filling in (0.0, 1e6):
         filled = np.where(mask[..., None], x, filling)
         layer = cases.make_layer(weights, x.shape)
-        y = layer(tf.constant(filled), training=training, mask=mask).numpy()
+        y = cases.numpy(layer(filled, training=training, mask=mask))
         outputs.append([y[mask], *map(cases.numpy, layer.weights)])
     for first, second in zip(*outputs, strict=True):
         np.testing.assert_array_equal(first, second)
@@ -72,7 +72,7 @@ def test_masked_poison_stays_where_it_is(poison, training):
     weights, x, mask = sequences()
     layer = cases.make_layer(weights, x.shape)
     poisoned = np.where(mask[..., None], x, poison).astype("float32")
-    y = layer(poisoned, training=training, mask=mask).numpy()
+    y = cases.numpy(layer(poisoned, training=training, mask=mask))
     expected = reference.forward(x, weights, training=training, mask=mask)
     np.testing.assert_allclose(y[mask], expected[mask], rtol=1e-5, atol=1e-5)
     assert all(np.isfinite(cases.numpy(weight)).all() for weight in layer.weights)
@@ -109,9 +109,9 @@ def test_fully_masked_sample_does_not_count_in_the_batch():
     mask = mask.copy()
     mask[2] = False
     layer, shorter = (cases.make_layer(weights, x.shape) for _ in range(2))
-    layer(tf.constant(x), training=True, mask=mask)
+    layer(x, training=True, mask=mask)
     rest = [0, 1, 3]
-    shorter(tf.constant(x[rest]), training=True, mask=mask[rest])
+    shorter(x[rest], training=True, mask=mask[rest])
     found = [layer.moving_mean, layer.moving_variance]
     expected = [shorter.moving_mean, shorter.moving_variance]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
@@ -135,7 +135,7 @@ def test_mask_of_a_masking_layer_is_used_and_passed_on(length):
     pooled = keras.layers.GlobalAveragePooling1D()(outputs)
     layer.set_weights(list(weights))
     x = np.where(mask[..., None], x, 0)
-    found, mean = keras.Model(inputs, [outputs, pooled])(tf.constant(x))
+    found, mean = keras.Model(inputs, [outputs, pooled])(x)
     expected = reference.forward(x, weights, training=False, mask=mask)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-11)
     valid = np.where(mask[..., None], expected, 0).sum(1) / mask.sum(1, keepdims=True)
@@ -147,8 +147,8 @@ def test_mask_works_compiled(training):
     weights, x, mask = sequences()
     dy = cases.random_input(x.shape, seed=1)
     results = [
-        cases.run(cases.make_layer(weights, x.shape), x, dy, training, mask, function)
-        for function in (None, lambda f: tf.function(f, jit_compile=True))
+        cases.run(cases.make_layer(weights, x.shape), x, dy, training, mask, way)
+        for way in ("eager", COMPILED)
     ]
     np.testing.assert_allclose(results[1].y, results[0].y, rtol=0, atol=1e-5)
     cases.assert_gradients_close(results[1].gradients, results[0].gradients, rtol=1e-5, atol=1e-5)

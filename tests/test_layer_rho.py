@@ -119,7 +119,12 @@ def test_regularizers_add_to_the_losses():
         beta_initializer=keras.initializers.Constant(3.0),
     )
     expected = {"gamma": 0.25 * 7, "beta": 2.0 * 3 * 7, "rho": 0.5 * 7 * 0.5**2}
-    np.testing.assert_allclose(sorted(layer.losses), sorted(expected.values()), rtol=1e-6, atol=0)
+    np.testing.assert_allclose(
+        sorted(map(float, map(cases.numpy, layer.losses))),
+        sorted(expected.values()),
+        rtol=1e-6,
+        atol=0,
+    )
 
 
 def test_gamma_and_beta_constraints_act():

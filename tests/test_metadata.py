@@ -3,8 +3,10 @@
 import configparser
 import html.parser
 import importlib.metadata
+import os
 import re
 import runpy
+import subprocess
 from pathlib import Path
 
 import markdown_it
@@ -92,3 +94,21 @@ def test_changelog_begins_with_this_version():
 def test_licence_is_an_expression_of_spdx(metadata):
     assert metadata["license_expression"] == "Apache-2.0"
     assert "License ::" not in metadata["classifiers"]
+
+
+@pytest.mark.parametrize("script", ["run", "ranges"])
+def test_script_of_ci_runs_in_a_shell(script):
+    path = ROOT / ".ci" / script
+    assert os.access(path, os.X_OK)
+    subprocess.run(["bash", "-n", path], check=True)
+
+
+def test_ranges_find_the_oldest_python_and_every_requirement():
+    """`.ci/ranges` reads these lines of setup.cfg; a requirement without a bound has no lowest."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    assert re.fullmatch(r">=3\.\d+", config["options"]["python_requires"])
+    groups = [config["options"]["install_requires"], *config["options.extras_require"].values()]
+    lines = [line for group in groups for line in group.split("\n") if line]
+    unbounded = [line for line in lines if not re.search(r"[>=]=", line)]
+    assert [line for line in unbounded if not line.startswith("keras-bin[")] == []

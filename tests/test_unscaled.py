@@ -187,6 +187,7 @@ def test_loaded_model_says_it_too(tmp_path):
     assert len(said(lambda: trained(keras.saving.load_model(path)))) == 1
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 @pytest.mark.parametrize("scaling", [True, False], ids=["loss scaling", "plain"])
 def test_replicas_say_it_once(scaling):

@@ -28,7 +28,7 @@ def spatial_means(values: Sequence[Any], axes: Sequence[int]) -> list[Any]:
 def spatial_mean(x: Any, axes: Sequence[int]) -> Any:
     """Averages over `axes`, ascending, and keeps them with size 1."""
     if keras.backend.backend() != "tensorflow":
-        return ops.mean(x, axes, keepdims=True)
+        return _mean(x, axes)
     first, last = axes[0], axes[-1]
     sizes = x.shape[first : last + 1]
     adjacent = len(axes) == len(sizes)
@@ -42,6 +42,28 @@ def spatial_mean(x: Any, axes: Sequence[int]) -> Any:
     for axis in range(first + len(factors) - 1, first, -1):
         x = ops.mean(x, axis)
     return ops.mean(x, first, keepdims=True)
+
+
+def moments_over(x: Any, axis: int) -> tuple[Any, Any]:
+    """Returns the mean and biased variance over one axis, and keeps it with size 1."""
+    if keras.backend.backend() == "tensorflow":
+        mean, variance = ops.moments(x, axis, keepdims=True)
+        return mean, variance
+    mean = _mean(x, (axis,))
+    return mean, _mean(ops.square(x - mean), (axis,))
+
+
+def mean_over(x: Any, axis: int) -> Any:
+    """Averages over one axis, and keeps it with size 1."""
+    if keras.backend.backend() == "tensorflow":
+        return ops.mean(x, axis, keepdims=True)
+    return _mean(x, (axis,))
+
+
+def _mean(x: Any, axes: Sequence[int]) -> Any:
+    # Outside of TensorFlow, `ops.mean` and `ops.moments` of Keras 3.15 are in float32, whatever the
+    # dtype of `x`.
+    return ops.sum(x, axes, keepdims=True) / element_count(x, axes)
 
 
 def _factors(elements: int) -> tuple[int, ...]:
@@ -82,7 +104,10 @@ def element_count(x: Any, axes: Sequence[int]) -> Any:
 
 def at_least_one(count: Any) -> Any:
     """Returns `count`, but 1 where it is 0."""
-    return max(count, 1) if isinstance(count, int) else ops.maximum(count, 1)
+    if isinstance(count, int):
+        return max(count, 1)
+    # Outside of TensorFlow, Keras 3.15 turns float64 into float32 here.
+    return ops.cast(ops.maximum(count, 1), count.dtype)
 
 
 def first_element(x: Any, axes: Sequence[int]) -> Any:

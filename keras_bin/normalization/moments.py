@@ -25,6 +25,8 @@ from keras_bin.normalization.averages import (
     at_least_one,
     element_count,
     first_rows,
+    mean_over,
+    moments_over,
     spatial_mean,
     spatial_means,
 )
@@ -132,11 +134,11 @@ def moments_about(x: Any, pilot: Any, axes: Sequence[int]) -> InstanceMoments:
         axes: the spatial axes, all but batch and channel, ascending.
     """
     shifted = x - pilot
-    mean, variance = ops.moments(shifted, axes[-1], keepdims=True)
+    mean, variance = moments_over(shifted, axes[-1])
     for axis in reversed(axes[:-1]):
         parts = mean
-        mean = ops.mean(parts, axis, keepdims=True)
-        variance = ops.mean(variance + ops.square(parts - mean), axis, keepdims=True)
+        mean = mean_over(parts, axis)
+        variance = mean_over(variance + ops.square(parts - mean), axis)
     return InstanceMoments(shifted, pilot, mean, variance, element_count(x, axes))
 
 

@@ -11,6 +11,7 @@ from keras import ops
 from keras_bin.networks.normalizations import NORMALIZATIONS
 from keras_bin.normalization.axes import Axes, input_axes
 from keras_bin.normalization.moments import batch_moments, instance_moments
+from keras_bin.normalization.precision import at_least_float32
 from keras_bin.traces import current_graph
 
 NOT_READABLE = (
@@ -118,7 +119,7 @@ def _call_with_batch_statistics(
 
 def _statistics(inputs: Any, axes: Axes, mask: Any | None) -> Statistics:
     """Computes the statistics of a batch in at least float32."""
-    x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+    x = at_least_float32(inputs)
     valid = axes.valid(mask, x)
     row = (1, axes.channels)
     if not axes.spatial:  # the batch axis takes the place of a spatial one

@@ -17,6 +17,7 @@ from keras_bin.keras_internals import (
 )
 from keras_bin.messages import FROM_BATCH_NORMALIZATION
 from keras_bin.normalization.moving_statistics import updates_together
+from keras_bin.training.compile_configs import on_any_backend
 from keras_bin.training.functional_models import (
     check_graph_arguments,
     functional_class,
@@ -163,6 +164,7 @@ class BINModel(DistributedTraining, keras.Model):
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles the model as a saved one was; `config` is from `get_compile_config`."""
+        config = on_any_backend(config)
         if type(self).compile is not BINModel.compile:
             super().compile_from_config(config)
             return

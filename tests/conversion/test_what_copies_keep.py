@@ -214,10 +214,12 @@ def test_layers_that_only_training_reaches_are_not_built_for_a_comparison():
     assert not model.layers[-1].help.built
 
 
+@pytest.mark.tensorflow
 def test_functions_of_tensorflow_are_copied():
     assert len(layers_of(converted(around(Compiled())), BIN)) == 1
 
 
+@pytest.mark.tensorflow
 def test_traces_of_the_source_move_none_of_its_statistics():
     model = around(Compiled())
     (norm,) = layers_of(model, BN)

@@ -18,6 +18,7 @@ def test_model_runs_on_flat_inputs(kind):
         np.testing.assert_array_equal(own, theirs)
 
 
+@pytest.mark.tensorflow
 def test_serving_function_maps_flat_tensors_to_named_ones():
     model = KINDS["dicts"]()
     serve = serving_function(model, model_signature(model))
@@ -31,6 +32,7 @@ def test_serving_function_maps_flat_tensors_to_named_ones():
         np.testing.assert_allclose(own, theirs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.tensorflow
 def test_serving_function_runs_in_inference_mode():
     model = KINDS["dropout"]()
     serve = serving_function(model, model_signature(model))

@@ -55,6 +55,7 @@ def test_channel_values_broadcast_along_their_axis(channel, shape):
     np.testing.assert_array_equal(np.ravel(values), [1, 2, 3])
 
 
+@pytest.mark.usefixtures("x64")
 @pytest.mark.parametrize("values", [2, np.array([2.0, 2.0, 2.0])], ids=["number", "array"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_channel_values_are_cast(dtype, values):

@@ -7,6 +7,8 @@ import tensorflow as tf
 import keras_bin
 from keras_bin.normalization.compiled import can_compile, compiled
 
+pytestmark = pytest.mark.tensorflow
+
 SHAPE = (4, 5, 6, 7)
 
 

@@ -1,6 +1,8 @@
 """The formula of BIN apart from the layer: the scales of the branches, and the affine map."""
 
 import numpy as np
+import pytest
+from keras import ops
 
 from keras_bin.normalization.formula import blend, branch_scales
 from keras_bin.normalization.moments import instance_moments
@@ -17,18 +19,20 @@ def test_branch_scales_are_plain_numpy():
     np.testing.assert_array_equal(instance_scale, [1.5, 0.0])
 
 
+@pytest.mark.usefixtures("x64")
 def test_blend_is_the_mix_of_both_normalizations():
     x, epsilon = cases.random_input(SHAPE), 0.1
     gamma, beta, rho = (np.array(pair) for pair in ([2.0, -1.0], [0.5, 3.0], [0.3, 0.8]))
     mean, variance = np.array([1.0, -2.0]), np.array([0.5, 4.0])
-    instance = instance_moments(x, SPATIAL)
+    instance = instance_moments(ops.convert_to_tensor(x), SPATIAL)
+    mean_difference = instance.mean_minus(ops.convert_to_tensor(mean))
     batch_scale, instance_scale = branch_scales(gamma, rho, variance, epsilon)
     found = blend(
         instance,
-        mean_difference=instance.mean_minus(mean),
-        batch_scale=batch_scale,
-        instance_scale=instance_scale,
-        beta=beta,
+        mean_difference=mean_difference,
+        batch_scale=ops.convert_to_tensor(batch_scale),
+        instance_scale=ops.convert_to_tensor(instance_scale),
+        beta=ops.convert_to_tensor(beta),
         epsilon=epsilon,
     )
     x_batch = (x - mean) / np.sqrt(variance + epsilon)

@@ -109,6 +109,7 @@ def test_layer_is_found_everywhere(recalibrated, name):
     assert_statistics(recalibrated[name], [factor * images()])
 
 
+@pytest.mark.tensorflow
 def test_two_replicas_pool_their_batches():
     strategy = two_replicas()
     with strategy.scope():
@@ -117,6 +118,7 @@ def test_two_replicas_pool_their_batches():
     assert_statistics(layer, [images()])
 
 
+@pytest.mark.tensorflow
 def test_function_inside_the_model_is_refused_and_not_changed():
     class Compiled(Block):
         @tf.function

@@ -75,6 +75,7 @@ class Subclassed(keras.Model):
         return super().predict_step({**data, "y": 10 * data["y"]})
 
 
+@pytest.mark.lacking("jax", reason="there, `predict_step` takes a state")
 def test_subclassed_model_runs_its_own_predict_step():
     model, data = Subclassed(), {"x": images(), "y": images() ** 2}
     model(data, training=True)
@@ -141,7 +142,7 @@ def failing():
             lambda: np.full_like(images(), np.nan),
             "finite.*Received: non-finite values in net/batch_inst.*, net/batch_",
         ),
-        (lambda: images()[:, :, :2], "must be equal"),
+        (lambda: images()[:, :, :2], "must be equal|broadcast|must match"),
     ],
     ids=["data end in an error", "NaN", "other shape"],
 )

@@ -21,7 +21,7 @@ def states(model):
 def loss_with_batch_statistics(model, x, y):
     """The loss in training, without dropout; moving statistics are put back."""
     before = [np.array(variable) for variable in model.non_trainable_variables]
-    loss = float(model.loss(y, model(x, training=True)))
+    loss = float(keras.ops.convert_to_numpy(model.loss(y, model(x, training=True))))
     for variable, value in zip(model.non_trainable_variables, before, strict=True):
         variable.assign(value)
     return loss

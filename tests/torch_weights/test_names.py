@@ -62,7 +62,12 @@ def outer(model):
     ("make", "prefixes", "loaded"),
     [
         (lambda: flat("bn1", "layer1_0_bn1"), ["bn1", "layer1.0.bn1"], ["bn1", "layer1.0.bn1"]),
-        (lambda: flat("layer1.0.bn1", "bn1"), ["bn1", "layer1.0.bn1"], ["layer1.0.bn1", "bn1"]),
+        pytest.param(
+            lambda: flat("layer1.0.bn1", "bn1"),
+            ["bn1", "layer1.0.bn1"],
+            ["layer1.0.bn1", "bn1"],
+            marks=pytest.mark.lacking("torch", reason="PyTorch takes no dots in names"),
+        ),
         (
             lambda: outer(nested()),
             ["layer1.1.bn1", "layer1.0.bn1"],

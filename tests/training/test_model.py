@@ -82,6 +82,7 @@ def test_misspelt_argument_is_refused():
         keras_bin.BINModel(model.input, model.output, rho_scale=3.0)
 
 
+@pytest.mark.tensorflow  # elsewhere, steps are scaled in place of gradients
 def test_optimizer_sees_the_scaled_gradient(monkeypatch):
     seen = []
     apply = keras.optimizers.SGD.apply
@@ -165,8 +166,19 @@ def rho_after_fit(**settings):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"run_eagerly": True}, {"jit_compile": True}, {"steps_per_execution": 2}],
-    ids=lambda settings: next(iter(settings)),
+    [
+        pytest.param({"run_eagerly": True}, id="run_eagerly"),
+        pytest.param(
+            {"jit_compile": True},
+            id="jit_compile",
+            marks=pytest.mark.lacking("torch", reason="compiling by torch.compile takes minutes"),
+        ),
+        pytest.param(
+            {"steps_per_execution": 2},
+            id="steps_per_execution",
+            marks=pytest.mark.lacking("torch", reason="Keras refuses it on PyTorch"),
+        ),
+    ],
 )
 def test_ways_to_run_agree(settings):
     np.testing.assert_allclose(rho_after_fit(**settings), rho_after_fit(), rtol=0, atol=1e-5)
@@ -225,6 +237,7 @@ def test_call_without_training_argument():
     assert np.isfinite(model.train_on_batch(*batch()))
 
 
+@pytest.mark.tensorflow
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer",

@@ -57,7 +57,15 @@ def test_clipping_that_never_bites_leaves_the_steps(settings, half):
 
 
 @HALVES
-@pytest.mark.parametrize("name", ["Adam", "AdamW", "Nadam", "Adamax"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Adam", "AdamW", "Adamax"),
+        pytest.param(
+            "Nadam", marks=pytest.mark.lacking("torch", reason="Keras's Nadam fails in bfloat16")
+        ),
+    ],
+)
 def test_relatives_of_adam_step_ten_times_as_far(name, half):
     optimizer = getattr(keras.optimizers, name)(1e-3, beta_2=0.9)
     step = gates_after_steps(half, optimizer, steps=1)
@@ -65,6 +73,7 @@ def test_relatives_of_adam_step_ten_times_as_far(name, half):
     np.testing.assert_allclose(np.abs(step), 0.01, rtol=0, atol=3e-3)
 
 
+@pytest.mark.tensorflow
 def test_replicas_lengthen_a_step_once():
     steps = []
     for strategy in (tf.distribute.get_strategy(), two_replicas()):

@@ -71,7 +71,12 @@ def in_a_multi_optimizer():
     [
         (lambda: keras.optimizers.Adam(0.1), "bfloat16", "Adam cannot train weights of bfloat16"),
         (lambda: keras.optimizers.AdamW(0.1), "bfloat16", "AdamW cannot train weights of bfloat16"),
-        (lambda: keras.optimizers.Nadam(0.1), "bfloat16", "Nadam cannot train weights of bfloat16"),
+        pytest.param(
+            lambda: keras.optimizers.Nadam(0.1),
+            "bfloat16",
+            "Nadam cannot train weights of bfloat16",
+            marks=pytest.mark.lacking("torch", reason="Keras's Nadam fails in bfloat16"),
+        ),
         (lambda: keras.optimizers.Adam(0.1, beta_2=0.9999), "float16", "beta_2=0.9999 rounds to 1"),
         pytest.param(
             in_a_multi_optimizer,

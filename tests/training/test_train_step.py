@@ -19,7 +19,7 @@ class Body(keras.layers.Layer):
 
     def __init__(self):
         super().__init__()
-        self.bin = keras_bin.BatchInstanceNormalization()
+        self.bin = keras_bin.BatchInstanceNormalization(rho_initializer=0.5)
         self.head = keras.layers.Dense(3)
 
     def call(self, inputs, training=None):
