@@ -17,7 +17,7 @@ BACKEND = keras.backend.backend()
 # itself, and what is not about Keras. A test among others that is about TensorFlow itself has
 # the marker `tensorflow`; one that needs what Keras lacks on a backend, the marker `lacking`.
 ABOUT_TENSORFLOW = (
-    *("benchmarks", "cli", "docs", "examples", "export", "runtimes", "testing"),
+    *("benchmarks", "cli", "distributed", "docs", "examples", "export", "runtimes", "testing"),
     *("test_docstrings.py", "test_import.py", "test_layer_distributed.py", "test_metadata.py"),
     *("test_readme.py", "test_stages.py", "test_structure.py", "test_types.py"),
     *("test_backends.py", "test_exchange.py", "settling/test_settling_backends.py"),
@@ -30,6 +30,7 @@ SLOW_ON_JAX = (
     *("training", "settling", "gates", "conversion", "networks", "sampling"),
     "test_unscaled",
 )
+QUICK_ON_JAX = ("training/test_train_step.py",)
 
 pytest_plugins = [] if BACKEND == "jax" else [f"tests.{BACKEND}_fixtures"]
 collect_ignore = [] if BACKEND == "tensorflow" else list(ABOUT_TENSORFLOW)
@@ -44,7 +45,8 @@ def pytest_report_header():
 def pytest_collection_modifyitems(items):
     if BACKEND == "jax":
         for item in items:
-            if item.nodeid.removeprefix("tests/").startswith(SLOW_ON_JAX):
+            name = item.nodeid.removeprefix("tests/")
+            if name.startswith(SLOW_ON_JAX) and not name.startswith(QUICK_ON_JAX):
                 item.add_marker("slow")
     if BACKEND != "tensorflow":
         skip = pytest.mark.skip(reason="is about TensorFlow itself")

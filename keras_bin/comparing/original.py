@@ -234,7 +234,9 @@ def _seeded():
 
 
 def _is_double(model):
-    """Tells whether inputs and layers with weights are all in float64."""
+    """Tells whether inputs and layers with weights are all in float64, and compute in it."""
+    if keras.backend.backend() != "tensorflow":
+        return False  # Keras's own layers are in float32 there, whatever their dtype (Keras 3.15)
     dtypes = {tensor.dtype for tensor in model.inputs if is_float(tensor.dtype)}
     dtypes.update(layer.compute_dtype for layer in all_layers(model) if layer.weights)
     return dtypes == {"float64"}

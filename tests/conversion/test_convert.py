@@ -8,6 +8,7 @@ from keras import layers
 import keras_bin
 from keras_bin.keras_internals import all_layers
 from testing.weights import randomize
+from tests.cases import KERAS_ERROR
 from tests.export.kinds import BIN, KINDS, of_policy
 from tests.export.values import arrays, layers_of, predict, snapshot
 
@@ -45,6 +46,7 @@ def assert_near(got, expected, share):
 
 # With a mask, Keras's batch normalization divides by the number of elements plus 1e-7.
 MASKED = ("masked", "mask_as_argument")
+EXACT = max(1e-12, KERAS_ERROR)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -61,9 +63,9 @@ def test_function_stays_the_same_in_inference_and_in_training(kind):
     assert [t.shape for t in converted.inputs] == [t.shape for t in source.inputs]
     values = arrays(source, 4)
     for got, expected in zip(predict(converted, values), predict(source, values), strict=True):
-        assert_near(got, expected, 1e-12)
+        assert_near(got, expected, EXACT)
     for path, value in snapshot(source).items():
         np.testing.assert_array_equal(value, before[path], err_msg=path)
     trained = zip(train_once(converted, values), train_once(source, values), strict=True)
     for got, expected in trained:
-        assert_near(got, expected, 1e-7 if kind in MASKED else 1e-12)
+        assert_near(got, expected, max(1e-7, EXACT) if kind in MASKED else EXACT)

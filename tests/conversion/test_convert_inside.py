@@ -108,7 +108,7 @@ def test_depth_counts_what_is_converted():
     source = around(BN(name="first"), Counts(), BN(name="last"))
     with pytest.warns(UserWarning, match="does more"):
         converted = keras_bin.convert_batch_normalization(source, lambda layer, depth: depth)
-    assert [float(layer.rho[0]) for layer in layers_of(converted, BIN)] == [0.0, 1.0]
+    assert [layer.get_weights()[2][0] for layer in layers_of(converted, BIN)] == [0.0, 1.0]
 
 
 OUTSIDE = BN(name="outside")

@@ -223,6 +223,7 @@ class NeedsSquareOf48(layers.Layer):
         return inputs
 
 
+@pytest.mark.lacking("torch", reason="there, Keras finds output shapes by calls at other sizes")
 def test_model_that_runs_at_few_sizes_is_compared_at_one_of_them():
     inputs = keras.Input((None, None, 3))
     source = randomize(keras.Model(inputs, BN()(NeedsSquareOf48()(inputs))))

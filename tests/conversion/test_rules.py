@@ -13,6 +13,9 @@ from tests.export.kinds import BIN, IMAGE
 from tests.export.values import layers_of
 
 BN = layers.BatchNormalization
+SYNCHRONIZED = pytest.mark.lacking(
+    "jax", "torch", reason="Keras synchronizes batch normalization on TensorFlow only"
+)
 
 
 def net(norm, shape=IMAGE):
@@ -108,7 +111,7 @@ def test_layer_is_left_with_the_reason(make, shape, reason):
     ("make", "shape"),
     [
         (OwnDefaults, IMAGE),
-        (lambda: BN(synchronized=True), IMAGE),
+        pytest.param(lambda: BN(synchronized=True), IMAGE, marks=SYNCHRONIZED),
         (lambda: BN(axis=1), (3, 8, 6)),
         (BN, (5, 4)),
         (BN, (1, 1, 4)),
@@ -146,6 +149,7 @@ def everything(name="norm"):
     )
 
 
+@SYNCHRONIZED
 def test_all_arguments_and_weights_are_carried_over():
     inputs = keras.Input((4, 5, 6))
     source = randomize(keras.Model(inputs, everything()(inputs)))

@@ -83,14 +83,14 @@ def test_copy_of_a_trained_model_leaves_its_optimizer_alone():
     class Net(keras_bin.BINModel):
         def __init__(self):
             super().__init__()
-            self.norm = BIN()
+            self.norm = BIN(rho_initializer=0.5)
 
         def call(self, inputs):
             return self.norm(inputs)
 
     model = Net()
     model.compile("adam", "mse", metrics=["mae"])
-    x = np.ones((2, *IMAGE), "float32")
+    x = np.random.default_rng(0).normal(size=(2, *IMAGE)).astype("float32")
     model.fit(x, x, verbose=0)
     optimizer = model.optimizer
     inner = fold(randomize(model)).layers[-1]

@@ -62,6 +62,9 @@ def train_step(model, optimizer, apply=keras_bin.apply_gradients):
     loss_of = LOSS(from_logits=True)
 
     def step(images, labels):
+        if not model.built:
+            model(images)  # creates the variables
+
         def loss():
             return optimizer.scale_loss(loss_of(labels, model(images, training=True))), ()
 

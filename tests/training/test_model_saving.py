@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import keras_bin
+from keras_bin.training.keras_internals import DistributedTraining
 from testing.small_net import batch, build_model
 from tests.training.test_model import LOSS, compiled, rho_of
 
@@ -34,7 +35,7 @@ def test_functional_and_subclassed_models_live_together():
     assert isinstance(functional, keras_bin.BINModel)
     assert isinstance(subclassed, keras_bin.BINModel)
     assert not isinstance(subclassed, type(keras.Model(functional.input, functional.output)))
-    assert keras_bin.BINModel.__bases__ == (keras.Model,)
+    assert keras_bin.BINModel.__bases__ == (DistributedTraining, keras.Model)
 
 
 @pytest.mark.parametrize("make", [build_model, Subclassed], ids=["functional", "subclassed"])
