@@ -1,36 +1,21 @@
 """Trains a BINModel on the backend in KERAS_BACKEND and saves it; run by test_backends.py.
 
 Prints, as JSON, rho's first steps at scale 1 and 10, losses, the gates that RhoHistory recorded,
-what is said of training that cannot move rho, what a frozen rho leaves to learn, what an overflow
-leaves in moving statistics, what loops of one's own make of rho, the layer's golden error, and the
-gradient of a gradient penalty.
+what is said of training that cannot move rho, what a frozen rho leaves to learn, what loops of
+one's own make of rho, and how far a converted model is from its source.
 """
 
-import contextlib
 import json
-import math
 import sys
 import warnings
-from pathlib import Path
 
 import keras
 import numpy as np
 
 import keras_bin
-from testing import reference
 from testing.small_net import batch, build_model
-from tests import cases
 from tests.loops_on_backends import loops
 
-SHAPE, EPSILON = (3, 4, 2, 3), 0.01  # of the input of the gradient penalty
-RECALIBRATION_BATCH = 6  # of 16 images
-TORCH_ENTRIES = {
-    "gate": "rho",
-    "weight": "gamma",
-    "bias": "beta",
-    "running_mean": "running_mean0",
-    "running_var": "running_var0",
-}
 OPTIMIZERS = {
     "SGD": lambda: keras.optimizers.SGD(0.01, momentum=0.9),
     "Adam": lambda: keras.optimizers.Adam(1e-3),
@@ -100,79 +85,6 @@ def learned_with_frozen_rho():
     return [weight.name for weight, old, new in triples if (old != new).any()]
 
 
-def golden_error():
-    """Returns how far the layer is from the official code's output in training, case 3.
-
-    Its weights come from a state dict, of PyTorch's own tensors on the PyTorch backend.
-    """
-    z = np.load(Path(__file__).parent / "data" / "layer_cases.npz")
-    case = {key.removeprefix("case03/"): z[key] for key in z.files if key.startswith("case03/")}
-    layer = keras_bin.BatchInstanceNormalization(axis=1, epsilon=float(case["eps"]))
-    layer.build(case["x"].shape)
-    state = {name: case[stored] for name, stored in TORCH_ENTRIES.items()}
-    if keras.backend.backend() == "torch":
-        import torch
-
-        state = {name: torch.nn.Parameter(torch.tensor(value)) for name, value in state.items()}
-    keras_bin.load_torch_state_dict(layer, state, count=math.inf)
-    outputs = layer(keras.ops.convert_to_tensor(case["x"], "float32"), training=True)
-    return float(np.abs(keras.ops.convert_to_numpy(outputs) - case["y_train"]).max())
-
-
-def penalty_gradient():
-    """Returns the gradient by x of `sum((dL/dx)**2)`, `L = sum(dy * sin(y))`, in training."""
-    x = cases.input_with_constant_sample(SHAPE).astype("float32")
-    dy = cases.random_input(SHAPE, seed=1).astype("float32")
-    layer = cases.make_layer(reference.random_weights(SHAPE[-1]), SHAPE, epsilon=EPSILON)
-    if keras.backend.backend() == "jax":
-        import jax
-
-        variables = (layer.trainable_variables, layer.non_trainable_variables)
-        state = [[variable.value for variable in each] for each in variables]
-
-        def loss(x):
-            y, _ = layer.stateless_call(*state, x, training=True)
-            return (dy * jax.numpy.sin(y)).sum()
-
-        return jax.jit(jax.grad(lambda x: (jax.grad(loss)(x) ** 2).sum()))(x)
-    import torch
-
-    x = torch.tensor(x, requires_grad=True)
-    loss = (torch.tensor(dy) * torch.sin(layer(x, training=True))).sum()
-    (inner,) = torch.autograd.grad(loss, x, create_graph=True)
-    return torch.autograd.grad((inner**2).sum(), x)[0]
-
-
-def statistics_after_overflow():
-    """Returns the moving statistics of a layer, new, after a channel of its input overflowed."""
-    layer = keras_bin.BatchInstanceNormalization(momentum=0.0)
-    x = np.stack([np.arange(6.0), np.full(6, np.inf)], -1).reshape(2, 3, 2).astype("float32")
-    layer(keras.ops.convert_to_tensor(x), training=True)
-    return [weight.tolist() for weight in layer.get_weights()[-2:]]
-
-
-def recalibration():
-    """Returns new moving statistics of a deeper layer, and whether an error kept the old ones."""
-    layer = keras.layers.BatchNormalization(epsilon=EPSILON)
-    model = keras.Sequential([keras.Input((6, 6, 2)), layer, keras.layers.Dropout(0.5)])
-    model.add(keras_bin.BatchInstanceNormalization(trainable=False))
-    images = batch()[0]
-
-    def failing():
-        yield (images,)
-        raise OSError
-
-    before = model.get_weights()
-    with contextlib.suppress(OSError):
-        keras_bin.recalibrate(model, failing(), verbose=0)
-    after = model.get_weights()
-    keras_bin.recalibrate(model, images, batch_size=RECALIBRATION_BATCH, verbose=0)
-    return {
-        "kept": all(np.array_equal(*each) for each in zip(before, after, strict=True)),
-        "statistics": [weight.tolist() for weight in model.layers[-1].get_weights()[-2:]],
-    }
-
-
 class Branches(keras.layers.Layer):
     """A layer with batch normalization in a dict of lists."""
 
@@ -210,10 +122,6 @@ def conversion():
 
 def main(path):
     results = {
-        "golden_error": golden_error(),
-        "penalty_gradient": np.asarray(penalty_gradient()).tolist(),
-        "overflow": statistics_after_overflow(),
-        "recalibration": recalibration(),
         "conversion": conversion(),
         "history": recorded_gates(),
         "said": [said(0.01), said(1e-12), said(0.01, batch_size=1)],

@@ -24,13 +24,13 @@ ABOUT_TENSORFLOW = (
     *("sampling/test_batches_compared.py", "training/test_training_backends.py"),
 )
 
-# Keras compiles every model anew on JAX, so what trains many takes minutes there; test_backends.py
-# and others train a few.
+# Keras compiles every model anew on JAX, so what trains many takes minutes there; some of it is quick
+# enough, and test_backends.py and others train a few more.
 SLOW_ON_JAX = (
     *("training", "settling", "gates", "conversion", "networks", "sampling"),
     "test_unscaled",
 )
-QUICK_ON_JAX = ("training/test_train_step.py",)
+QUICK_ON_JAX = ("training/test_train_step.py", "training/test_model.py::test_trajectory")
 
 pytest_plugins = [] if BACKEND == "jax" else [f"tests.{BACKEND}_fixtures"]
 collect_ignore = [] if BACKEND == "tensorflow" else list(ABOUT_TENSORFLOW)

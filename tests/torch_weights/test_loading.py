@@ -91,6 +91,16 @@ def test_count_makes_variances_biased(count):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=0)
 
 
+def test_parameters_are_taken_as_they_are():
+    torch = pytest.importorskip("torch")
+    state = {k: torch.nn.Parameter(torch.tensor(v)) for k, v in trajectory_state().items()}
+    model = trajectory_net()
+    keras_bin.load_torch_state_dict(model, state, count=math.inf)
+    for name in ("bin1", "bin2"):
+        found = cases.numpy(model.get_layer(name).rho)
+        np.testing.assert_allclose(found, TRAJECTORY[f"final/{name}_rho"], rtol=0, atol=1e-7)
+
+
 def torch_net():
     """Returns the Keras twin of the net in data/torch_weights.py, with other names and nesting."""
 
