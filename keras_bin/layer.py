@@ -229,9 +229,12 @@ class BatchInstanceNormalization(keras.layers.Layer):
             jit_compile=self.supports_jit,
         )
         if learns_statistics:
+            mean, variance, count = statistics
             update_moving_statistics(
                 (self.moving_mean, self.moving_variance),
-                *statistics,
+                mean,
+                variance,
+                count,
                 self.momentum,
                 same_on_replicas=self.synchronized,
             )

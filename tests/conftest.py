@@ -24,8 +24,8 @@ ABOUT_TENSORFLOW = (
     *("sampling/test_batches_compared.py", "training/test_training_backends.py"),
 )
 
-# Keras compiles every model anew on JAX, so what trains many takes minutes there; some of it is quick
-# enough, and test_backends.py and others train a few more.
+# Keras compiles every model anew on JAX, so what trains many takes minutes there. Some of it is
+# quick enough; test_backends.py and others train a few more.
 SLOW_ON_JAX = (
     *("training", "settling", "gates", "conversion", "networks", "sampling"),
     "test_unscaled",
