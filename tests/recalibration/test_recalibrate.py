@@ -129,6 +129,11 @@ def test_all_but_the_statistics_stays(trained):
     after = everything(trained)
     changed = [name for name in before if not np.array_equal(before[name], after[name])]
     assert [name.rpartition("/")[2] for name in changed] == ["moving_mean", "moving_variance"] * 2
+
+
+@pytest.mark.lacking("jax", reason="there, Keras trains on only if nothing was frozen")
+def test_training_goes_on(trained):
+    recalibrate(trained, images(), verbose=0)
     trained.fit(images(), images(), verbose=0)
 
 
