@@ -28,7 +28,7 @@ ABOUT_TENSORFLOW = (
 # quick enough; test_backends.py and others train a few more.
 SLOW_ON_JAX = (
     *("training", "settling", "gates", "conversion", "networks", "sampling"),
-    "test_unscaled",
+    *("test_unscaled", "test_keras_limits.py::test_gradient_accumulation"),
 )
 QUICK_ON_JAX = ("training/test_train_step.py", "training/test_model.py::test_trajectory")
 
@@ -46,7 +46,9 @@ def pytest_collection_modifyitems(items):
     if BACKEND == "jax":
         for item in items:
             name = item.nodeid.removeprefix("tests/")
-            if name.startswith(SLOW_ON_JAX) and not name.startswith(QUICK_ON_JAX):
+            # Eagerly, it compiles each operation by itself.
+            eager = hasattr(item, "callspec") and item.callspec.params.get("way") == "eager"
+            if eager or (name.startswith(SLOW_ON_JAX) and not name.startswith(QUICK_ON_JAX)):
                 item.add_marker("slow")
     if BACKEND != "tensorflow":
         skip = pytest.mark.skip(reason="is about TensorFlow itself")
