@@ -23,6 +23,7 @@ ABOUT_TENSORFLOW = (
     *("test_backends.py", "test_exchange.py", "settling/test_settling_backends.py"),
     *("sampling/test_batches_compared.py", "training/test_training_backends.py"),
 )
+ABOUT_JAX = ("normalization/test_jax_averages.py",)
 
 # Keras compiles every model anew on JAX, so what trains many takes minutes there. Some of it is
 # quick enough; test_backends.py and others train a few more.
@@ -33,12 +34,15 @@ SLOW_ON_JAX = (
 QUICK_ON_JAX = ("training/test_train_step.py", "training/test_model.py::test_trajectory")
 
 pytest_plugins = [] if BACKEND == "jax" else [f"tests.{BACKEND}_fixtures"]
-collect_ignore = [] if BACKEND == "tensorflow" else list(ABOUT_TENSORFLOW)
+LEFT_OUT = (
+    *(() if BACKEND == "tensorflow" else ABOUT_TENSORFLOW),
+    *(() if BACKEND == "jax" else ABOUT_JAX),
+)
+collect_ignore = list(LEFT_OUT)
 
 
 def pytest_report_header():
-    left_out = "" if BACKEND == "tensorflow" else f", without {', '.join(ABOUT_TENSORFLOW)}"
-    return f"keras: {keras.__version__} on {BACKEND}{left_out}"
+    return f"keras: {keras.__version__} on {BACKEND}, without {', '.join(LEFT_OUT)}"
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` chooses

@@ -14,7 +14,10 @@ from tests.training.test_training_backends import QUICK_TO_COMPILE
 BACKENDS = ("tensorflow", "jax", "torch")
 FOUND = [backend for backend in BACKENDS if importlib.util.find_spec(backend) is not None]
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(FOUND != list(BACKENDS), reason="needs JAX and PyTorch; see .ci/backends"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
 """Averages of several arrays at once in JAX."""
 
+import jax
 import numpy as np
 import pytest
 
-jax = pytest.importorskip("jax")
-jax_averages = pytest.importorskip("keras_bin.normalization.jax_averages")
+from keras_bin.normalization import jax_averages
 
 
 def draw(shape):
