@@ -1,6 +1,6 @@
 """Training in several processes on TensorFlow: BINModel.fit under MultiWorkerMirroredStrategy.
 
-    python examples/distributed_tensorflow.py --processes 2 --backup /tmp/backup
+    python examples/distributed_tensorflow.py --processes 2 --backup backup
 
 The program starts the processes itself, on the CPUs of this machine. Each trains on its own part
 of every batch, with synchronized statistics, and keeps a backup after each epoch. If one of them

@@ -25,8 +25,8 @@ def _gathered(value: Any) -> Any:
         return value
     import jax
 
-    whole = not isinstance(value, jax.Array) or isinstance(value, jax.core.Tracer)
-    if whole or value.is_fully_addressable or value.is_fully_replicated:
+    local = not isinstance(value, jax.Array) or isinstance(value, jax.core.Tracer)
+    if local or value.is_fully_addressable or value.is_fully_replicated:
         return value
     from jax.experimental import multihost_utils
 

@@ -48,9 +48,6 @@ def folder(tmp_path_factory):
 @pytest.mark.parametrize("reader", BACKENDS)
 @pytest.mark.parametrize("writer", BACKENDS)
 def test_file_computes_and_trains_as_where_it_was_written(writer, reader, folder):
-    missing = {writer, reader} - set(FOUND)
-    if missing:
-        pytest.skip(f"{missing.pop()} is not installed; the extra `test` installs only jax")
     with (
         np.load(folder / f"{writer}-{reader}.npz") as found,
         np.load(folder / f"{writer}-{writer}.npz") as expected,
@@ -61,9 +58,3 @@ def test_file_computes_and_trains_as_where_it_was_written(writer, reader, folder
             exact = name.startswith("restored")
             tolerance = {"rtol": 0, "atol": 0} if exact else {"rtol": 1e-5, "atol": 2e-6}
             np.testing.assert_allclose(found[name], expected[name], **tolerance, err_msg=name)
-
-
-def test_files_of_all_backends_are_the_same_model(folder):
-    """They start from one seed, which NumPy draws; only the optimizer's first step was theirs."""
-    models = [np.load(folder / f"{backend}-{backend}.npz")["output"] for backend in FOUND]
-    assert all(np.isfinite(output).all() and np.ptp(output) > 0.1 for output in models)
