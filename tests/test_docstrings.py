@@ -18,14 +18,25 @@ def full_name(thing):
     return f"{thing.__module__}.{thing.__qualname__}"
 
 
+def importable_modules():
+    """Yields the modules, without those of a backend that is not installed."""
+    for name in structure.modules():
+        if name.endswith("__main__"):  # which runs the command line when it is imported
+            continue
+        try:
+            yield importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name not in ("jax", "torch"):
+                raise
+
+
 def examples():
     """Returns the docstrings with examples of all modules, by the names of what they document."""
     finder = doctest.DocTestFinder(exclude_empty=True)
     return {
         test.name: test
-        for name in structure.modules()
-        if not name.endswith("__main__")  # which runs the command line when it is imported
-        for test in finder.find(importlib.import_module(name))
+        for module in importable_modules()
+        for test in finder.find(module)
         if test.examples
     }
 
