@@ -27,6 +27,7 @@ from ..verifying.artifact import load_artifact
 from .calibration import calibration_batches
 from .comparison import relative_errors
 from .nodes import Nodes, sort_nodes
+from .overflow import overflows
 from .result import count_quantized, finish
 from .running import Run, in_onnx_runtime
 from .source import read_source
@@ -46,7 +47,7 @@ def quantize_onnx(
     data: np.ndarray | Mapping[str, np.ndarray],
     *,
     runtime: str = ONNX_RUNTIME,
-    reduce_range: bool = False,
+    reduce_range: bool | None = None,
     max_error: float = MAX_ERROR,
     overwrite: bool = False,
     verbose: bool | None = None,
@@ -76,8 +77,10 @@ def quantize_onnx(
             the fixed batch size of the file; rows that do not fill a batch of fixed size are left
             out.
         runtime: `"onnxruntime"`, or `"openvino"`, for which nncf quantizes.
-        reduce_range: whether weights have 7 bits, for x86 processors without VNNI instructions,
-            on which sums of 8-bit products may overflow.
+        reduce_range: whether weights have 7 bits. By default (None) they have 8, or 7 if sums of
+            8-bit products overflow in `runtime` on this processor, which is tried; on x86
+            processors without VNNI instructions they do. Pass True if the file is to be served on
+            such a processor.
         max_error: largest relative error of an output, as a share of its norm on `data`; see
             `QuantizationReport.errors`. Above 0 and finite.
         overwrite: whether to replace `path` if it exists.
@@ -141,7 +144,7 @@ def _write(
     path: Path,
     data: np.ndarray | Mapping[str, np.ndarray],
     runtime: str,
-    reduce_range: bool,
+    reduce_range: bool | None,
     max_error: float,
     overwrite: bool,
 ) -> QuantizationReport:
@@ -165,6 +168,9 @@ def _write(
         named, written = staged / "float.onnx", staged / "quantized.onnx"
         onnx.save(source, named)
         rest = [name for name in integer if name not in nodes.last]
+        if reduce_range is None:
+            with _in_words(f"{tool.runtime} must be able to run convolutions in int8"):
+                reduce_range = overflows(tool.load, staged)
         for chosen in (integer, rest):
             begin_stage("quantize")
             proto = _quantized(tool, Work(named, staged, nodes, chosen, batches, reduce_range))
@@ -188,6 +194,7 @@ def _write(
         runtime=runtime,
         quantized=count_quantized(proto.graph, nodes.linear),
         linear=len(nodes.linear),
+        weight_bits=7 if reduce_range else 8,
         errors=errors,
         size=path.stat().st_size,
         float_size=artifact.stat().st_size,

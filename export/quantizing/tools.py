@@ -14,6 +14,7 @@ from keras_bin.sampling.trial import Batch
 from ..extras import require_nncf, require_onnx
 from .channels import equalize_channels
 from .nodes import Nodes, integer_nodes
+from .overflow import halve_weights
 from .running import Run, in_onnx_runtime, in_openvino
 
 
@@ -105,7 +106,7 @@ def _by_nncf(work):
 
     By default, nncf uses the mean of each batch's range, which cuts off values that are larger in
     one domain than in others. With the largest ranges, its bias corrections add more error than
-    they remove.
+    they remove. Its fix for overflows leaves out grouped convolutions, which are halved here.
     """
     import onnx
 
@@ -115,7 +116,7 @@ def _by_nncf(work):
         import nncf
         from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
-        return nncf.quantize(
+        proto = nncf.quantize(
             onnx.load(work.source),
             nncf.Dataset(work.batches),
             subset_size=len(work.batches),
@@ -126,6 +127,9 @@ def _by_nncf(work):
                 disable_bias_correction=True,
             ),
         )
+    if work.reduce_range:
+        halve_weights(proto.graph)
+    return proto
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ class QuantizationReport:
         runtime: the runtime that it is for, `"onnxruntime"` or `"openvino"`.
         quantized: number of convolutions, dense layers and matrix products in int8.
         linear: number of all of them.
+        weight_bits: bits of the weights in int8, 8 or, so that sums of products do not overflow, 7.
         errors: for each output, the norm of the difference over the norm of the output in float,
             on the data; for integers, the share that differs.
         size: size of the file, in bytes.
@@ -23,15 +24,16 @@ class QuantizationReport:
     Example:
     >>> from keras_bin.export import QuantizationReport
     >>> from pathlib import Path
-    >>> print(QuantizationReport(Path("int8.onnx"), "onnxruntime", 20, 22, {"y": 0.02}, 5, 9, 1.5))
-    int8.onnx: int8 for onnxruntime, 20 of 22 linear operators; relative error of the outputs:
-    'y' 0.02; 5 bytes, in float 9; 1.5 s
+    >>> print(QuantizationReport(Path("int8.onnx"), "openvino", 20, 22, 8, {"y": 0.02}, 5, 9, 1.5))
+    int8.onnx: int8 for openvino, 20 of 22 linear operators, weights of 8 bits; relative error of
+    the outputs: 'y' 0.02; 5 bytes, in float 9; 1.5 s
     """
 
     path: Path
     runtime: str
     quantized: int
     linear: int
+    weight_bits: int
     errors: dict[str, float]
     size: int
     float_size: int
@@ -45,6 +47,6 @@ class QuantizationReport:
         errors = ", ".join(f"{name!r} {error:.2g}" for name, error in self.errors.items())
         return (
             f"{self.path}: int8 for {self.runtime}, {self.quantized} of {self.linear} linear "
-            f"operators; relative error of the outputs: {errors}; {self.size:,} bytes, in float "
-            f"{self.float_size:,}; {self.seconds:.1f} s"
+            f"operators, weights of {self.weight_bits} bits; relative error of the outputs: "
+            f"{errors}; {self.size:,} bytes, in float {self.float_size:,}; {self.seconds:.1f} s"
         )

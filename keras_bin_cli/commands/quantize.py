@@ -44,7 +44,8 @@ def quantize() -> click.Command:
             click.Option(
                 ["--reduce-range"],
                 is_flag=True,
-                help="Give weights 7 bits, for x86 processors without VNNI instructions.",
+                help="Give weights 7 bits, for x86 processors without VNNI instructions. By "
+                "default they have 8, or 7 if this processor needs it.",
             ),
             click.Option(
                 ["--max-error"],

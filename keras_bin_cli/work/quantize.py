@@ -11,7 +11,7 @@ def run(options, output):
         options.out,
         load_arrays(options.data, "--data"),
         runtime=options.runtime,
-        reduce_range=options.reduce_range,
+        reduce_range=options.reduce_range or None,
         max_error=options.max_error,
         overwrite=options.overwrite,
         verbose=False,

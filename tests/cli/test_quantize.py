@@ -27,7 +27,7 @@ def test_file_is_written_and_reported(folder, tmp_path, capsys):
     out = tmp_path / "int8.onnx"
     assert main(["quantize", *arguments(folder, out)]) == 0
     printed = capsys.readouterr()
-    assert printed.out.startswith(f"{out}: int8 for onnxruntime, 3 of 4 linear operators; ")
+    assert printed.out.startswith(f"{out}: int8 for onnxruntime, 3 of 4 linear operators, ")
     assert main(["inspect", str(out)]) == 0
     assert "int8 by onnxruntime" in capsys.readouterr().out
 

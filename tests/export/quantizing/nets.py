@@ -57,3 +57,8 @@ def exported(folder, *given, **options):
 def quantized(artifact, path, **options):
     """Quantizes a net on `pictures`; see `quantize_onnx`."""
     return quantize_onnx(artifact, path, pictures(), verbose=False, **options)
+
+
+def limit(report, bound):
+    """Returns the largest error to allow: what `bound` is for 8 bits, 7 bits may double."""
+    return bound * 2 ** (8 - report.weight_bits)

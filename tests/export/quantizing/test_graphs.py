@@ -5,6 +5,7 @@ import onnx
 import pytest
 
 from keras_bin.export import quantize_onnx
+from tests.export.quantizing.nets import limit
 
 CONV = "a = Conv <pads = [1, 1, 1, 1]> (x, w) r = Relu(a) c = Conv <pads = [1, 1, 1, 1]> (r, w)"
 IN = "y = InstanceNormalization(c, one, zero)"
@@ -130,7 +131,7 @@ def test_digits_are_kept(kind, runtime, tmp_path):
         runtime=runtime,
         verbose=False,
     )
-    assert max(report.errors.values()) < 0.03
+    assert max(report.errors.values()) < limit(report, 0.03)
     in_float = IN_FLOAT.get(kind, 0) if runtime == "onnxruntime" else 0
     assert report.quantized == report.linear - in_float
 
@@ -185,7 +186,7 @@ def test_odd_files_are_quantized(change, runtime, tmp_path):
     report = quantize_onnx(
         tmp_path / "float.onnx", tmp_path / "int8.onnx", x, runtime=runtime, verbose=False
     )
-    assert max(report.errors.values()) < 0.03
+    assert max(report.errors.values()) < limit(report, 0.03)
     assert (report.quantized, report.linear) == (2, 2)
 
 
@@ -196,7 +197,8 @@ def test_weights_that_others_take_too(change, tmp_path):
     change(model)
     onnx.save(model, tmp_path / "float.onnx")
     given = (tmp_path / "float.onnx", tmp_path / "int8.onnx", data_of((16, 8, 8)))
-    assert max(quantize_onnx(*given, verbose=False).errors.values()) < 0.03
+    report = quantize_onnx(*given, verbose=False)
+    assert max(report.errors.values()) < limit(report, 0.03)
     pytest.importorskip("nncf", reason="needs the extra `int8`")
     with pytest.raises(ValueError, match=r"^nncf must be able to quantize.*ValidationError"):
         quantize_onnx(*given, runtime="openvino", overwrite=True, verbose=False)
@@ -257,3 +259,19 @@ def test_deep_net_stays_in_int8(runtime, tmp_path):
     report = quantize_onnx(*given, runtime=runtime, verbose=False)
     assert report.errors["z"] > 0.01
     assert (report.quantized, report.linear) == (13, 13)
+
+
+@pytest.mark.parametrize("kind", ["grouped", "bias", "transposed"])
+def test_all_weights_have_7_bits(kind, runtime, tmp_path):
+    """Also those of grouped convolutions, which nncf's own fix leaves at 8."""
+    text, shape, weights = GRAPHS[kind]
+    onnx.save(model_of(text, shape, weights), tmp_path / "float.onnx")
+    given = {"runtime": runtime, "reduce_range": True, "verbose": False}
+    report = quantize_onnx(tmp_path / "float.onnx", tmp_path / "int8.onnx", data_of(shape), **given)
+    constants = [
+        onnx.numpy_helper.to_array(tensor).astype(int)
+        for tensor in onnx.load(report.path).graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) > 1
+    ]
+    assert [np.abs(values).max() in (63, 64) for values in constants] == [True]
+    assert max(report.errors.values()) < 0.03
