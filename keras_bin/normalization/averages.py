@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_bin.normalization.small_tensors import sum_over
+
 _PILOT_DIVISOR = 16
 
 # TensorFlow's kernels and its XLA for CPUs add one element after another, so a long mean is first
@@ -63,7 +65,7 @@ def mean_over(x: Any, axis: int) -> Any:
 def _mean(x: Any, axes: Sequence[int]) -> Any:
     # Outside of TensorFlow, `ops.mean` and `ops.moments` of Keras 3.15 are in float32, whatever the
     # dtype of `x`.
-    return ops.sum(x, axes, keepdims=True) / element_count(x, axes)
+    return sum_over(x, axes) / element_count(x, axes)
 
 
 def _factors(elements: int) -> tuple[int, ...]:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from keras_bin.normalization.small_tensors import reshape
+
 
 class Axes(NamedTuple):
     """The axes of an input of known rank.
@@ -39,7 +41,7 @@ class Axes(NamedTuple):
         """
         if isinstance(values, numbers.Number):
             values = ops.full((self.channels,), values)
-        return ops.reshape(ops.cast(values, dtype), self.channel_shape)
+        return reshape(ops.cast(values, dtype), self.channel_shape)
 
     def valid(self, mask: Any | None, x: Any) -> Any | None:
         """Broadcasts a mask with one axis fewer than `x` to the shape of `x`, or returns None.

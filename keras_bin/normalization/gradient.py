@@ -48,6 +48,7 @@ from keras_bin.normalization.axes import Axes
 from keras_bin.normalization.formula import affine
 from keras_bin.normalization.moments import BatchMoments, InstanceMoments
 from keras_bin.normalization.replicas import sum_together
+from keras_bin.normalization.small_tensors import sum_over
 
 
 class ForwardPass(NamedTuple):
@@ -109,11 +110,9 @@ def gradients(
     centered_sums = shifted_sums - instance.shifted_mean * dy_sums
     instance_sums = instance_rstd * centered_sums
 
-    dy_total = ops.sum(dy_sums, 0, keepdims=True)
-    batch_total = batch_rstd * ops.sum(
-        centered_sums + batch.mean_difference * dy_sums, 0, keepdims=True
-    )
-    instance_total = ops.sum(instance_sums, 0, keepdims=True)
+    dy_total = sum_over(dy_sums, (0,))
+    batch_total = batch_rstd * sum_over(centered_sums + batch.mean_difference * dy_sums, (0,))
+    instance_total = sum_over(instance_sums, (0,))
     dbeta = elements * dy_total
     dgamma = elements * (rho * batch_total + (1 - rho) * instance_total)
     drho = elements * gamma * (batch_total - instance_total)

@@ -31,6 +31,7 @@ from keras_bin.normalization.averages import (
     spatial_means,
 )
 from keras_bin.normalization.replicas import sum_together
+from keras_bin.normalization.small_tensors import sum_over
 
 
 class InstanceMoments(NamedTuple):
@@ -101,7 +102,7 @@ def instance_moments(x: Any, axes: Sequence[int], valid: Any | None = None) -> I
         def averages(*values: Any) -> list[Any]:
             return spatial_means(values, axes)
     else:
-        count = ops.sum(ops.cast(valid, x.dtype), axes, keepdims=True)
+        count = sum_over(ops.cast(valid, x.dtype), axes)
         elements_per_valid = element_count(x, axes) / at_least_one(count)
 
         def averages(*values: Any) -> list[Any]:
@@ -159,17 +160,17 @@ def batch_moments(
     """
     if replica_sum is not None:
         return _moments_of_replicas(instance, replica_sum)
-    pilot = ops.sum(instance.pilot[:1], 0, keepdims=True)
+    pilot = sum_over(instance.pilot[:1], (0,))
     shifted_means = instance.shifted_mean + (instance.pilot - pilot)
     if instance.masked:
-        total = ops.sum(instance.count, axis=0, keepdims=True)
+        total = sum_over(instance.count, (0,))
     else:
         total = element_count(shifted_means, (0,))
 
     def average(values: Any) -> Any:
         if instance.masked:
             values = instance.count * values
-        return ops.sum(values, axis=0, keepdims=True) / at_least_one(total)
+        return sum_over(values, (0,)) / at_least_one(total)
 
     shifted_mean = average(shifted_means)
     mean_difference = shifted_means - shifted_mean
@@ -193,12 +194,8 @@ def _moments_of_replicas(
     means = double(instance.pilot) + double(instance.shifted_mean)
     squares = double(instance.variance) + ops.square(means)
     counts = double(instance.count)
-    total = (
-        ops.sum(counts, 0, keepdims=True)
-        if instance.masked
-        else counts * element_count(means, (0,))
-    )
-    sums = [ops.sum(counts * values, 0, keepdims=True) for values in (means, squares)]
+    total = sum_over(counts, (0,)) if instance.masked else counts * element_count(means, (0,))
+    sums = [sum_over(counts * values, (0,)) for values in (means, squares)]
     mean, square, total = sum_together([*sums, total], replica_sum)
     mean, square = mean / at_least_one(total), square / at_least_one(total)
     variance = square - ops.square(mean)

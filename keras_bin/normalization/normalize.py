@@ -19,6 +19,7 @@ from keras_bin.normalization.differentiation import (
 from keras_bin.normalization.formula import blend, branch_scales
 from keras_bin.normalization.gradient import ForwardPass
 from keras_bin.normalization.moments import BatchMoments, batch_moments, instance_moments
+from keras_bin.normalization.small_tensors import reshape
 
 
 def normalize(
@@ -149,4 +150,4 @@ def _normalize(
     values = [1 if gamma is None else gamma, 0 if beta is None else beta, rho, *(moving or ())]
     inputs = [x, *(axes.per_channel(each, x.dtype) for each in values)]
     y, *statistics = differentiate(forward, inputs)
-    return [y, *(ops.reshape(each, (-1,)) if each.shape else each for each in statistics)]
+    return [y, *(reshape(each, (-1,)) if each.shape else each for each in statistics)]
