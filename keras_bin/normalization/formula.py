@@ -22,6 +22,7 @@ from keras import ops
 from keras_bin.normalization.averages import first_element
 from keras_bin.normalization.axes import Axes
 from keras_bin.normalization.moments import InstanceMoments, instance_moments, moments_about
+from keras_bin.normalization.small_tensors import computed_once
 from keras_bin.runtimes import ANY, OPENVINO
 
 
@@ -83,7 +84,7 @@ def blend(
     """
     slope = batch_scale + instance_scale * ops.rsqrt(instance.variance + epsilon)
     intercept = batch_scale * mean_difference + beta - instance.shifted_mean * slope
-    return affine(instance.shifted, slope, intercept)
+    return affine(instance.shifted, *computed_once(slope, intercept))
 
 
 def affine(x: Any, slope: Any, intercept: Any) -> Any:

@@ -48,7 +48,7 @@ from keras_bin.normalization.axes import Axes
 from keras_bin.normalization.formula import affine
 from keras_bin.normalization.moments import BatchMoments, InstanceMoments
 from keras_bin.normalization.replicas import sum_together
-from keras_bin.normalization.small_tensors import sum_over
+from keras_bin.normalization.small_tensors import computed_once, sum_over
 
 
 class ForwardPass(NamedTuple):
@@ -140,7 +140,8 @@ def gradients(
         q = q + (batch_k * batch.mean_difference + batch_q)
 
     # dx = slope * dy - k * (x - m) - q
-    correction = affine(shifted, -k, k * instance.shifted_mean - q)
+    slope, k, intercept = computed_once(slope, k, k * instance.shifted_mean - q)
+    correction = affine(shifted, -k, intercept)
     if forward.valid is not None:
         correction = ops.where(forward.valid, correction, 0)
     dx = affine(dy, slope, correction)

@@ -1,4 +1,4 @@
-"""Averages of several arrays at once in JAX."""
+"""Averages of several arrays at once in JAX, and arrays that are computed once."""
 
 import functools
 import math
@@ -22,9 +22,7 @@ def spatial_means(values: Sequence[Any], axes: Sequence[int]) -> list[Any]:
     shape = values[0].shape
     sizes = [shape[axis] for axis in axes]
     adjacent = axes[-1] - axes[0] < len(axes)
-    devices = jax.devices()
-    one_processor = len(devices) == 1 and devices[0].platform == "cpu"
-    if not one_processor or not adjacent or not all(isinstance(size, int) for size in sizes):
+    if not _on_one_processor() or not adjacent or not all(isinstance(size, int) for size in sizes):
         return [jnp.mean(each, axes, keepdims=True) for each in values]
     first, elements = axes[0], math.prod(sizes)
     part = next((n for n in range(_LARGEST_PART, 1, -1) if elements % n == 0), 1)
@@ -32,6 +30,23 @@ def spatial_means(values: Sequence[Any], axes: Sequence[int]) -> list[Any]:
     parts = [each.reshape(*shape[:first], elements // part, part, *rest) for each in values]
     kept = *shape[:first], *(1 for _ in axes), *rest
     return [(each.sum(first) / elements).reshape(kept) for each in _sums(first + 1, tuple(parts))]
+
+
+def computed_once(*values: Any) -> list[Any]:
+    """Returns the values of small arrays, broadcast against each other, in arrays of their own.
+
+    XLA for CPUs would compute them anew for each element of a larger array that they belong to; it
+    also removes optimization barriers first. A sum of several arrays it computes once.
+    """
+    arrays = jnp.broadcast_arrays(*values)
+    if not _on_one_processor():
+        return arrays
+    return list(_sums(0, tuple(jnp.stack([each, jnp.zeros_like(each)]) for each in arrays)))
+
+
+def _on_one_processor() -> bool:
+    devices = jax.devices()
+    return len(devices) == 1 and devices[0].platform == "cpu"
 
 
 def _add(sums: Sequence[Any], others: Sequence[Any]) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
-"""Operations on tensors of few values, of which Keras's own take long on PyTorch.
+"""Operations on tensors of few values, on which much of a small layer's time may depend.
 
-There `ops.sum` takes three times as long as PyTorch's, and `ops.reshape` walks the new shape as a
-tree. Both are called many times in each step, and a small layer's time goes into them.
+On PyTorch, `ops.sum` takes three times as long as PyTorch's own for few values, and `ops.reshape`
+walks the new shape as a tree. Both are called many times in each step.
 """
 
 from collections.abc import Sequence
@@ -23,3 +23,12 @@ def reshape(x: Any, shape: Sequence[int]) -> Any:
     if keras.backend.backend() == "torch":
         return x.reshape(shape)
     return ops.reshape(x, shape)
+
+
+def computed_once(*values: Any) -> Sequence[Any]:
+    """Keeps JAX from computing values of samples and channels anew for each element of an input."""
+    if keras.backend.backend() == "jax":
+        from keras_bin.normalization import jax_averages
+
+        return jax_averages.computed_once(*values)
+    return values

@@ -64,3 +64,39 @@ def test_averages_have_all_derivatives():
         ours, theirs = (jax.grad(function, (0, 1))(*values, each) for each in (means, plain))
         for found, expected in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
+
+
+def scaled(x, once):
+    """Multiplies images by what follows from their means."""
+    mean = x.mean((1, 2), keepdims=True)
+    slope, offset = once(mean * mean + 1, mean - 2)
+    return x * slope + offset
+
+
+def test_values_that_are_computed_once_are_the_same():
+    x, _ = draw((2, 8, 8, 3))
+    x[0, 0, 0] = np.inf, -np.inf, np.nan
+    with np.errstate(invalid="ignore"):
+        expected = scaled(x, lambda *values: values)
+    np.testing.assert_allclose(
+        jax.jit(scaled, static_argnums=1)(x, jax_averages.computed_once), expected, rtol=1e-5
+    )
+
+
+def test_they_are_broadcast():
+    slope, offset = jax_averages.computed_once(np.ones((2, 1, 1, 3)), np.zeros((1, 1, 1, 3)))
+    assert slope.shape == offset.shape == (2, 1, 1, 3)
+
+
+def test_xla_computes_them_before_the_large_array():
+    """The last fusion takes them; it would otherwise take the mean, and compute them again."""
+    x, _ = draw((2, 8, 8, 3))
+    text = (
+        jax.jit(scaled, static_argnums=1).lower(x, jax_averages.computed_once).compile().as_text()
+    )
+    (line,) = (
+        line
+        for line in text.splitlines()
+        if line.lstrip().startswith("ROOT") and "[2,8,8,3]" in line and "fusion(" in line
+    )
+    assert len(line[line.index("fusion(") : line.index(")", line.index("fusion("))].split(",")) == 3
