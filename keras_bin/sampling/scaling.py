@@ -14,6 +14,7 @@ STEPS = 4
 NEAR = 0.02
 RIDGE = 0.01
 LEAST_SHARE = 0.01
+ROUNDING = 4 * np.finfo("float32").eps
 # Each row gets its own mean, so that the instance statistics of BIN differ from the batch's.
 ROW_MEANS = 0.5
 LARGEST = {"float16": 65504.0}
@@ -195,7 +196,8 @@ class _Fit:
         variances = ((noisy - constant) ** 2).reshape(channels, -1, len(target.mean)).mean(axis=1)
         shares = variances / target.deviation**2
         alone = shares.mean(axis=1)
-        alive = alone > 0
+        # Rows may be rounded differently, whatever is in them.
+        alive = np.any(variances > (ROUNDING * np.abs(constant).max()) ** 2, axis=1)
         if not alive.any():
             return np.full(channels, DEVIATION), alive
         left = 1 - constant[0].var(axis=0) / target.deviation**2

@@ -154,9 +154,8 @@ def test_constant_images_are_exact_under_onnx_runtime(tmp_path):
     path = export_onnx(model, tmp_path / "model.onnx").path
     session = onnxruntime.InferenceSession(path)
     for value in (0, 128, 255):
-        x = np.full((1, 64, 64, 3), value, "float32")
-        (got,) = session.run(None, {"image": x})
-        np.testing.assert_allclose(got, model(x), rtol=0, atol=1e-6)
+        (got,) = session.run(None, {"image": np.full((1, 64, 64, 3), value, "float32")})
+        np.testing.assert_array_equal(got, 0)  # which is beta; TensorFlow's convolution may round
 
 
 @pytest.mark.slow
