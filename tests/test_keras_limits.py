@@ -11,6 +11,7 @@ import tensorflow as tf
 import keras_bin
 from keras_bin.keras_internals import moving_average
 from tests import cases
+from tests.keras_versions import needs_keras
 
 NORMALIZATIONS = pytest.mark.parametrize(
     "normalization",
@@ -77,7 +78,7 @@ def test_first_step_alone_counts_where_the_number_of_steps_is_unknown(normalizat
 
 
 @pytest.mark.tensorflow
-@pytest.mark.skipif(keras.__version__.startswith("3.9."), reason="Keras 3.9 takes all steps")
+@needs_keras("3.14", "takes all steps")
 def test_rows_are_taken_for_steps_where_their_number_is_unknown():
     distributed = keras.layers.TimeDistributed(keras.layers.Rescaling(1.0))
     function = tf.function(distributed, autograph=False).get_concrete_function(

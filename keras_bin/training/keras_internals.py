@@ -27,7 +27,7 @@ class DistributedTraining(_Model):
         if iterator is None or strategy.num_replicas_in_sync == 1:
             super()._maybe_symbolic_build(iterator, data_batch)
             return
-        for _, _, batches in iterator:
+        for *_, batches in iterator:  # after one number before Keras 3.11, two since
             for batch in batches:
                 part = keras.tree.map_structure(
                     lambda values: strategy.experimental_local_results(values)[0], batch

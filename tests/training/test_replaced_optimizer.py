@@ -8,6 +8,7 @@ import pytest
 
 import keras_bin
 from testing.small_net import batch
+from tests.keras_versions import needs_keras
 from tests.training.test_loops import tiny_batch, tiny_model
 from tests.training.test_model import LOSS, compiled, rho_of
 from tests.training.test_rho_update import NEEDS_MULTI_OPTIMIZER
@@ -88,7 +89,15 @@ def error_after_unfreezing(model, part, optimizer, settings):
     return re.sub("0x[0-9a-f]+", "address", str(caught.value))
 
 
-@WAYS
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(
+            {}, id="compiled", marks=needs_keras("3.13", "cannot name variables in a graph's error")
+        ),
+        pytest.param({"run_eagerly": True}, id="run eagerly"),
+    ],
+)
 @pytest.mark.parametrize("frozen", ["layer", "rho"])
 @pytest.mark.parametrize(
     "make",

@@ -7,10 +7,12 @@ import tensorflow as tf
 
 import keras_bin
 from testing.small_net import batch
+from tests.keras_versions import needs_keras
 
 # keras.Model is what BINModel is compared with.
 pytestmark = pytest.mark.filterwarnings("ignore::keras_bin.UnscaledRhoWarning")
 
+TAKES_NONE = needs_keras("3.12", "takes no None among arrays")
 IMAGES, LABELS = (each[:6] for each in batch())
 
 
@@ -64,8 +66,11 @@ def unknown_rank(structure):
         lambda: unknown_rank(lambda image: image),
         lambda: unknown_rank(lambda image: (image, tf.shape(image))),
         lambda: unknown_rank(lambda image: {"a": image, "b": {"c": image}}),
-        lambda: {"x": {"a": None, "b": IMAGES}, "y": LABELS},
-        lambda: {"x": [None, (IMAGES,)], "y": LABELS, "sample_weight": np.arange(6.0)},
+        pytest.param(lambda: {"x": {"a": None, "b": IMAGES}, "y": LABELS}, marks=TAKES_NONE),
+        pytest.param(
+            lambda: {"x": [None, (IMAGES,)], "y": LABELS, "sample_weight": np.arange(6.0)},
+            marks=TAKES_NONE,
+        ),
         lambda: {"x": IMAGES, "y": LABELS, "class_weight": {0: 0.0, 1: 2.0, 2: 1.0}},
     ],
     ids=["unknown rank", "tuple", "dicts", "None in a dict", "None in a list", "class weights"],

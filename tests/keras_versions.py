@@ -1,0 +1,17 @@
+"""Marks tests of what only newer versions of Keras do."""
+
+import keras
+import pytest
+from packaging.version import Version
+
+
+def needs_keras(version, lacking):
+    """Returns a marker that skips a test on versions of Keras before `version`.
+
+    Args:
+        version: the first version that does what the test is about.
+        lacking: what earlier versions do or leave out, as in "takes no None".
+    """
+    return pytest.mark.skipif(
+        Version(keras.__version__) < Version(version), reason=f"Keras before {version} {lacking}"
+    )
