@@ -15,3 +15,6 @@ def needs_keras(version, lacking):
     return pytest.mark.skipif(
         Version(keras.__version__) < Version(version), reason=f"Keras before {version} {lacking}"
     )
+
+
+REPORTS_OF_REPLICAS = needs_keras("3.10", "reports wrong losses and metrics of several replicas")

@@ -10,7 +10,7 @@ from keras_bin.normalization import gradient, moments, moving_statistics
 from keras_bin.normalization.replicas import sum_together
 from testing.small_net import batch
 from tests.distributed.training import bin_weights, build_net, cross_entropy, optimizer
-from tests.keras_versions import needs_keras
+from tests.keras_versions import REPORTS_OF_REPLICAS
 from tests.replicas import two_replicas
 
 CLOSE = {"rtol": 0, "atol": 1e-5}
@@ -71,7 +71,7 @@ def test_synchronized_training_equals_that_of_one_device(trained):
     assert_same_on_replicas(strategy, net)
 
 
-@needs_keras("3.10", "reports wrong losses and metrics of several replicas")
+@REPORTS_OF_REPLICAS
 def test_its_logs_equal_those_of_one_device(trained):
     histories = [net.history.history for net in trained[1]]
     logs = [[history["loss"], history["accuracy"]] for history in histories]

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from testing.processes import free_ports, run_together
 from tests.distributed.workers_program import Settings, train
+from tests.keras_versions import REPORTS_OF_REPLICAS
 from tests.replicas import two_replicas
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,7 @@ def check_equal(found, expected):
         np.testing.assert_allclose(found[name], value, **CLOSE, err_msg=name)
 
 
+@REPORTS_OF_REPLICAS
 def test_fit_equals_that_of_one_device(results, alone):
     check_equal(results[0]["fit"], alone)
 
@@ -70,6 +72,7 @@ def test_unsynchronized_workers_equal_replicas_in_one_process(results):
     check_equal(results[0]["unsynchronized"], expected)
 
 
+@REPORTS_OF_REPLICAS
 def test_training_goes_on_after_a_worker_was_killed(tmp_path, alone):
     """It dies in the middle of the third epoch; both start again from the end of the second."""
     training = {**TRAININGS["fit"], "backup": str(tmp_path)}
