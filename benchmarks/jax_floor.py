@@ -14,7 +14,6 @@ os.environ["KERAS_BACKEND"] = "jax"
 import statistics
 
 import jax
-import numpy as np
 from jax import numpy as jnp
 
 from benchmarks.jax_layer import training_call
@@ -53,7 +52,7 @@ def main() -> None:
         print(shape_name(shape), {name: round(ratio, 2) for name, ratio in line.items()})
         for name, ratio in line.items():
             ratios.setdefault(name, []).append(ratio)
-    print("all", {name: round(float(np.exp(np.mean(np.log(r)))), 2) for name, r in ratios.items()})
+    print("all", {name: round(statistics.geometric_mean(r), 2) for name, r in ratios.items()})
 
 
 if __name__ == "__main__":

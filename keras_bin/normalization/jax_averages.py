@@ -32,15 +32,15 @@ def spatial_means(values: Sequence[Any], axes: Sequence[int]) -> list[Any]:
     return [(each.sum(first) / elements).reshape(kept) for each in _sums(first + 1, tuple(parts))]
 
 
-def computed_once(*values: Any) -> list[Any]:
+def computed_once(*values: Any) -> Sequence[Any]:
     """Returns the values of small arrays, broadcast against each other, in arrays of their own.
 
     XLA for CPUs would compute them anew for each element of a larger array that they belong to; it
     also removes optimization barriers first. A sum of several arrays it computes once.
     """
-    arrays = jnp.broadcast_arrays(*values)
     if not _on_one_processor():
-        return arrays
+        return values
+    arrays = jnp.broadcast_arrays(*values)
     return list(_sums(0, tuple(jnp.stack([each, jnp.zeros_like(each)]) for each in arrays)))
 
 

@@ -141,6 +141,23 @@ def test_inputs_that_meet_before_the_layer_are_fitted_together():
     assert np.abs(means).max() < 0.6
 
 
+class Rounded(layers.Layer):
+    """Moves every second row by the rounding of float32, as some processors' convolutions do."""
+
+    def call(self, inputs):
+        rows = ops.reshape(ops.arange(ops.shape(inputs)[0]) % 2, (-1, 1, 1, 1))
+        return inputs * (1 + np.finfo("float32").eps * ops.cast(rows, inputs.dtype))
+
+
+def test_rounding_of_rows_does_not_bring_in_another_input():
+    first, aside = keras.Input((6, 5, 4), name="a"), keras.Input((6, 5, 2), name="aside")
+    x = BIN(momentum=0.0)(Rounded()(layers.Conv2D(8, 1)(first)))
+    model = keras.Model([first, aside], [x, aside * 2])
+    data = weather((16, 6, 5, 4))
+    model([data, data[..., :2]], training=True)
+    assert scales_of(model).keys() == {"a"}
+
+
 def untrained():
     return keras.Model(i := keras.Input((6, 5, 4)), BIN()(i))
 
