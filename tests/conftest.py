@@ -20,13 +20,13 @@ ABOUT_TENSORFLOW = (
     *("benchmarks", "cli", "distributed", "docs", "examples", "export", "runtimes", "testing"),
     *("test_docstrings.py", "test_import.py", "test_layer_distributed.py", "test_metadata.py"),
     *("test_readme.py", "test_stages.py", "test_structure.py", "test_types.py"),
-    *("test_backends.py", "test_exchange.py", "settling/test_settling_backends.py"),
-    *("sampling/test_batches_compared.py", "training/test_training_backends.py"),
+    *("test_exchange.py", "sampling/test_batches_compared.py"),
 )
+ABOUT_OTHERS = ("other_backends",)
 ABOUT_JAX = ("normalization/test_jax_averages.py",)
 
 # Keras compiles every model anew on JAX, so what trains many takes minutes there. Some of it is
-# quick enough; test_backends.py and others train a few more.
+# quick enough; `other_backends` and others train a few more.
 SLOW_ON_JAX = (
     *("training", "settling", "gates", "conversion", "networks", "sampling"),
     *("test_unscaled", "test_keras_limits.py::test_gradient_accumulation"),
@@ -35,7 +35,7 @@ QUICK_ON_JAX = ("training/test_train_step.py", "training/test_model.py::test_tra
 
 pytest_plugins = [] if BACKEND == "jax" else [f"tests.{BACKEND}_fixtures"]
 LEFT_OUT = (
-    *(() if BACKEND == "tensorflow" else ABOUT_TENSORFLOW),
+    *(ABOUT_OTHERS if BACKEND == "tensorflow" else ABOUT_TENSORFLOW),
     *(() if BACKEND == "jax" else ABOUT_JAX),
 )
 collect_ignore = list(LEFT_OUT)

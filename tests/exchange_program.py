@@ -23,7 +23,9 @@ def trained_model():
     for name in GATES:
         x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False)(x)
         x = keras.layers.Activation("gelu")(keras_bin.BatchInstanceNormalization(name=name)(x))
-    model = keras_bin.BINModel(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+    model = keras_bin.BINModel(
+        inputs, keras.layers.Dense(3, name="head")(keras.layers.Flatten()(x))
+    )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.AdamW(1e-3, weight_decay=0.1, epsilon=1e-3), loss)
     model.train_on_batch(*batch())

@@ -1,14 +1,12 @@
 """JAX on four devices, in one process and in two: it trains as one device does."""
 
-import importlib.util
-
 import keras
 import numpy as np
 import pytest
 
 from testing.processes import free_port, run_together
 from testing.small_net import batch
-from tests.training.test_training_backends import QUICK_TO_COMPILE
+from tests.backends import QUICK_TO_COMPILE, skip_without
 
 pytestmark = pytest.mark.slow
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
@@ -17,8 +15,7 @@ WAYS = ("fit", "loop")
 
 def run(folder, devices, processes=1):
     """Returns what the program printed in each process, each of which has `devices` devices."""
-    if importlib.util.find_spec("jax") is None:
-        pytest.skip("jax is not installed; the extra `test` installs it")
+    skip_without("jax")
     command = ["-m", "tests.distributed.jax_program", folder]
     commands = [command]
     if processes > 1:

@@ -1,5 +1,7 @@
 """BINModel under MirroredStrategy on two replicas."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -55,18 +57,41 @@ def assert_same_on_replicas(strategy, net):
         assert np.isfinite(first).all(), weight.path
 
 
+@contextlib.contextmanager
+def counted_sums():
+    """Yields how many tensors each sum over the replicas holds, of steps that are traced."""
+    found = []
+
+    def counted(values, replica_sum):
+        values = list(values)
+        found.append(len(values))
+        return sum_together(values, replica_sum)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (moments, moving_statistics, gradient):
+            patch.setattr(module, "sum_together", counted)
+        yield found
+
+
+@pytest.fixture
+def sums():
+    with counted_sums() as found:
+        yield found
+
+
 @pytest.fixture(scope="module")
 def trained():
-    """A strategy, and a net that was trained on one device and another under the strategy."""
+    """A strategy, a net that was trained on one device, one under the strategy, and its sums."""
     strategy = two_replicas()
     nets = [compiled_net(True), compiled_net(True, strategy)]
-    for net in nets:
-        net.fit(*batch(), batch_size=8, epochs=2, shuffle=False, verbose=0)
-    return strategy, nets
+    with counted_sums() as found:
+        for net in nets:
+            net.fit(*batch(), batch_size=8, epochs=2, shuffle=False, verbose=0)
+    return strategy, nets, found
 
 
 def test_synchronized_training_equals_that_of_one_device(trained):
-    strategy, (alone, net) = trained
+    strategy, (alone, net), _ = trained
     np.testing.assert_allclose(bin_weights(net), bin_weights(alone), **CLOSE)
     assert_same_on_replicas(strategy, net)
 
@@ -126,31 +151,15 @@ def test_first_batch_may_divide_unevenly(strategy):
     assert_same_on_replicas(strategy, net)
 
 
-@pytest.fixture
-def sums(monkeypatch):
-    """The numbers of tensors that each sum over the replicas holds, while a step is traced."""
-    found = []
-
-    def counted(values, replica_sum):
-        values = list(values)
-        found.append(len(values))
-        return sum_together(values, replica_sum)
-
-    for module in (moments, moving_statistics, gradient):
-        monkeypatch.setattr(module, "sum_together", counted)
-    return found
-
-
-@pytest.mark.parametrize("eagerly", [False, True])
-def test_moving_statistics_of_all_layers_travel_together(strategy, sums, eagerly):
+def test_moving_statistics_of_all_layers_travel_together_eagerly(strategy, sums):
     net = compiled_net(False, strategy)
-    net.run_eagerly = eagerly
+    net.run_eagerly = True
     net.fit(*batch(), batch_size=16, verbose=0)
     assert sums == [6, 6]  # mean, variance and count of two layers, on two replicas
     assert_same_on_replicas(strategy, net)
 
 
-def test_they_are_those_of_layers_that_travel_alone(strategy, sums):
+def test_they_travel_together_in_a_graph_and_are_those_of_layers_that_travel_alone(strategy, sums):
     nets = [compiled_net(False, strategy) for _ in range(2)]
     loop = tf.function(lambda rows: strategy.run(lambda x: nets[1](x, training=True), (rows,)))
     images, labels = batch()
@@ -164,10 +173,11 @@ def test_they_are_those_of_layers_that_travel_alone(strategy, sums):
     loop(rows)
     assert sums == [3] * 4
     nets[0].fit(images, labels, batch_size=16, shuffle=False, verbose=0)
+    assert sums[4:] == [6, 6]
+    assert_same_on_replicas(strategy, nets[0])
     for first, second in zip(*map(bin_weights, nets), strict=True):
         np.testing.assert_allclose(first[3:], second[3:], rtol=1e-6)
 
 
-def test_synchronized_layer_needs_one_sum_forward_and_one_backward(strategy, sums):
-    compiled_net(True, strategy).fit(*batch(), batch_size=16, verbose=0)
-    assert sums == [3, 3, 3, 3, 2, 2, 2, 2]
+def test_synchronized_layer_needs_one_sum_forward_and_one_backward(trained):
+    assert trained[2] == [3, 3, 3, 3, 2, 2, 2, 2]

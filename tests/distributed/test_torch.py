@@ -1,7 +1,5 @@
 """Two processes of `torch.distributed`: whose statistics a process uses, and that ranks agree."""
 
-import importlib.util
-
 import keras
 import numpy as np
 import pytest
@@ -9,6 +7,7 @@ import pytest
 from testing import reference
 from testing.processes import run_together
 from tests import cases
+from tests.backends import skip_without
 
 pytestmark = pytest.mark.slow
 SHAPE, SPLIT, EPSILON = (8, 3, 2, 3), 5, 0.01  # of the layer's input, in parts of 5 and 3 rows
@@ -24,8 +23,7 @@ def case():
 @pytest.fixture(scope="module")
 def ranks(case, tmp_path_factory):
     """What the program printed in each of two processes."""
-    if importlib.util.find_spec("torch") is None:
-        pytest.skip("torch is not installed; the extra `test` does not install it")
+    skip_without("torch")
     folder = tmp_path_factory.mktemp("torch")
     np.savez(folder / "case.npz", **case)
     program = ["-m", "tests.distributed.torch_program", folder]

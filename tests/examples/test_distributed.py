@@ -1,6 +1,5 @@
 """The programs that train in several processes: each is run as a user runs it."""
 
-import importlib.util
 import os
 import re
 import signal
@@ -9,8 +8,8 @@ import sys
 
 import pytest
 
+from tests.backends import QUICK_TO_COMPILE, skip_without
 from tests.examples.programs import EXAMPLES
-from tests.training.test_training_backends import QUICK_TO_COMPILE
 
 SECONDS = 240  # none of the programs takes a fourth of that
 
@@ -44,8 +43,7 @@ def run(program, *arguments):
     ids=["tensorflow", "jax", "torch"],
 )
 def test_processes_learn_and_end_with_the_same_weights(backend, arguments):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed; the extra `test` installs only jax")
+    skip_without(backend)
     code, lines = run(f"distributed_{backend}.py", "--processes", 2, *arguments)
     assert code == 0, "\n".join(lines)
     pattern = r"(?:step|epoch) \d+: loss (\S+),(?: accuracy \S+,)? mean rho (\S+)"

@@ -1,6 +1,5 @@
 """The loops of one's own: each is run as a user runs it."""
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import keras
 import pytest
 
+from tests.backends import skip_without
 from tests.examples.programs import EXAMPLES, run_program
 
 LOOPS = EXAMPLES / "loops"
@@ -47,8 +47,7 @@ def printed_by(program, backend):
     ],
 )
 def test_loop_learns_and_moves_rho(program, backend):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed; the extra `test` installs only jax")
+    skip_without(backend)
     lines = printed_by(program, backend)
     pattern = r"epoch \d: loss (\S+), accuracy (\S+)%, mean rho bin1 (\S+), bin2 (\S+)"
     epochs = [[float(value) for value in re.fullmatch(pattern, line).groups()] for line in lines]

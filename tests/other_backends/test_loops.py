@@ -1,8 +1,11 @@
-"""Loops of one's own on the backend of the process, beside BINModel; for backend_program.py."""
+"""Loops of one's own on a backend other than TensorFlow, beside BINModel."""
 
+import functools
 import warnings
 
 import keras
+import numpy as np
+import pytest
 
 import keras_bin
 from testing.small_net import batch
@@ -16,14 +19,14 @@ OPTIMIZERS = {
 }
 
 
-def small_model(scale):
+def small_model():
     """Builds a net that compiles in less time than that of `small_net`."""
     keras.utils.set_random_seed(1)
     inputs = keras.Input((6, 6, 2))
     half = keras.initializers.Constant(0.5)
     x = keras_bin.BatchInstanceNormalization(rho_initializer=half)(inputs)
     outputs = keras.layers.Dense(3)(keras.layers.Flatten()(x))
-    return keras_bin.BINModel(inputs, outputs, rho_gradient_scale=scale)
+    return keras_bin.BINModel(inputs, outputs, rho_gradient_scale=10.0)
 
 
 def loss_of(labels, logits):
@@ -76,38 +79,41 @@ def torch_loop(model, optimizer, scaled):
             optimizer.apply(gradients, variables)
 
 
-def rho_after(train):
-    """Returns rho after a training, and how often an unscaled step was warned of."""
-    model = small_model(10.0)
+def looped(model, optimizer, scaled=True):
+    """Trains a model in a loop of one's own; returns it."""
+    {"jax": jax_loop, "torch": torch_loop}[keras.backend.backend()](model, optimizer, scaled)
+    return model
+
+
+def fitted(model, optimizer):
+    """Trains a model by its own training step; returns it."""
+    model.compile(optimizer, loss_of)
+    for _ in range(STEPS):
+        model.train_on_batch(*batch())
+    return model
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_loop_trains_as_the_model(name):
+    steps = [
+        np.array(keras_bin.rho_weights(train(small_model(), OPTIMIZERS[name]()))[0]) - 0.5
+        for train in (fitted, looped)
+    ]
+    assert np.abs(steps[0]).max() > 5e-3
+    # rho near 0.5 resolves steps to 6e-8.
+    np.testing.assert_allclose(*steps, rtol=1e-4, atol=6e-7)
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        lambda model, optimizer: fitted(keras.Model(model.input, model.output), optimizer),
+        functools.partial(looped, scaled=False),
+    ],
+    ids=["keras.Model", "loop"],
+)
+def test_unscaled_steps_are_said_once(train):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = train(model) or model
-    said = sum(each.category is keras_bin.UnscaledRhoWarning for each in caught)
-    rho = keras.ops.convert_to_numpy(keras_bin.rho_weights(model)[0])
-    return {"rho": rho.tolist(), "said": said}
-
-
-def loops():
-    """Returns rho and warnings of trainings in a BINModel and in a loop, scaled and not."""
-    loop = {"jax": jax_loop, "torch": torch_loop}[keras.backend.backend()]
-
-    def fitted(model, optimizer):
-        model.compile(optimizer, loss_of)
-        for _ in range(STEPS):
-            model.train_on_batch(*batch())
-        return model
-
-    results = {
-        name: {
-            "BINModel": rho_after(lambda model, make=make: fitted(model, make())),
-            "loop": rho_after(lambda model, make=make: loop(model, make(), scaled=True)),
-        }
-        for name, make in OPTIMIZERS.items()
-    }
-    unscaled = {
-        "plain": lambda model: fitted(
-            keras.Model(model.input, model.output), OPTIMIZERS["AdamW"]()
-        ),
-        "loop": lambda model: loop(model, OPTIMIZERS["AdamW"](), scaled=False),
-    }
-    return {**results, "unscaled": {way: rho_after(train) for way, train in unscaled.items()}}
+        train(small_model(), OPTIMIZERS["AdamW"]())
+    assert sum(each.category is keras_bin.UnscaledRhoWarning for each in caught) == 1
