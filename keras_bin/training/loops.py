@@ -158,9 +158,12 @@ def rho_update_of(
     return RhoUpdate(optimizer, list(filter(is_rho, variables)), rho_gradient_scale)
 
 
-def build(optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]) -> None:
-    """Builds an optimizer with variables if needed, outside TensorFlow's traces."""
-    if not optimizer.built:
+def build(optimizer: Any, variables: Sequence[keras.Variable]) -> None:
+    """Builds an optimizer with variables if needed, outside TensorFlow's traces.
+
+    What is no optimizer is left for Keras to refuse.
+    """
+    if not getattr(optimizer, "built", True):
         # ScheduleFreeAdamW copies the weights when it is built. Traced, the copy would come too
         # late for the first step, which would then start from 0 instead of the weights (Keras
         # 3.15).

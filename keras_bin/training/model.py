@@ -9,6 +9,7 @@ import keras
 from keras_bin.gates.finding import bin_layers
 from keras_bin.keras_internals import (
     Functional,
+    all_layers,
     compute_loss,
     fill_in_config,
     set_own_trainable,
@@ -232,6 +233,14 @@ class BINModel(DistributedTraining, keras.Model):
             callbacks = [*keras.tree.flatten(callbacks or ()), RhoWatch()]
         with own_averages(getattr(self, "optimizer", None)):
             return super().fit(x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs)
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Makes the function of a step; arguments as for `keras.Model.make_train_function`."""
+        variables, ours = self.trainable_variables, type(self).train_step is BINModel.train_step
+        if ours and variables and all(layer.built for layer in all_layers(self)):
+            # If it got its variables in the first step, TensorFlow would trace that twice.
+            build(getattr(self, "optimizer", None), variables)
+        return super().make_train_function(force)
 
     def train_step(self, *args: Any) -> Any:
         """Trains on one batch, as `keras.Model.train_step` does, with rho's steps scaled."""
