@@ -1,6 +1,7 @@
 """Describing an ONNX file without running it."""
 
 import collections
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,10 @@ from ..files.metadata import facts_in
 from ..results.plain import plain
 from .proto import read_proto
 from .size import onnx_size
+
+# NumPy's names of dtypes that ONNX names otherwise. ONNX's own table of them has no bfloat16 before
+# 1.19.
+_NAMES = {"float": "float32", "double": "float64", "undefined": "unknown"}
 
 
 class OnnxTensor(NamedTuple):
@@ -127,12 +132,11 @@ def _dtype(kind):
     if kind.WhichOneof("value") != "tensor_type":
         return str(kind.WhichOneof("value")).removesuffix("_type")
     number = kind.tensor_type.elem_type
-    if number == onnx.TensorProto.STRING:
-        return "string"  # NumPy's own name for it is object
-    try:
-        return onnx.helper.tensor_dtype_to_np_dtype(number).name
-    except KeyError:  # none, or one of a later version of ONNX
-        return f"dtype {number}" if number else "unknown"
+    dtypes = onnx.TensorProto.DataType
+    if number not in dtypes.values():  # one of a later version of ONNX
+        return f"dtype {number}"
+    name = dtypes.Name(number).lower()
+    return _NAMES.get(name, re.sub(r"(\d)e", r"\1_e", name))
 
 
 def _operators(graph):

@@ -21,9 +21,9 @@ def _floor_divide(graph, node, _name, _arguments):
         return
     wide = _divisible(dtype)
     x, y = build.cast(x, wide), build.cast(y, wide)
-    quotient = build.add("Div", x, y)
-    # One remainder has the sign of the dividend, the other that of the divisor.
-    same = build.add("Equal", build.add("Mod", x, y, fmod=1), build.add("Mod", x, y))
+    quotient, remainder = _truncated(build, x, y)
+    # This remainder has the sign of the dividend, that of Mod the sign of the divisor.
+    same = build.add("Equal", remainder, build.add("Mod", x, y))
     above = build.cast(build.add("Not", same), wide)
     if wide == dtype:
         build.last("Sub", quotient, above)
@@ -48,7 +48,23 @@ def _floor_modulo(graph, node, _name, _arguments):
 
 def _truncated_modulo(graph, node, _name, _arguments):
     x, y = node.input
-    Builder(graph, node).last("Mod", x, y, fmod=1)
+    build, dtype = Builder(graph, node), graph.get_dtype(x)
+    if not _is_integer(dtype):
+        build.last("Mod", x, y, fmod=1)
+        return
+    wide = _divisible(dtype)
+    _, remainder = _truncated(build, build.cast(x, wide), build.cast(y, wide))
+    build.last("Cast", remainder, to=dtype)
+
+
+def _truncated(build, x, y):
+    """Returns the quotient of integers, rounded towards zero, and its remainder.
+
+    With `fmod=1`, Mod is the remainder, but ONNX Runtime before 1.24 divides in float64, which
+    rounds integers beyond 2**53.
+    """
+    quotient = build.add("Div", x, y)
+    return quotient, build.add("Sub", x, build.add("Mul", quotient, y))
 
 
 def _is_integer(dtype):
