@@ -60,7 +60,7 @@ def _truncated_modulo(graph, node, _name, _arguments):
 def _truncated(build, x, y):
     """Returns the quotient of integers, rounded towards zero, and its remainder.
 
-    With `fmod=1`, Mod is the remainder, but ONNX Runtime before 1.24 divides in float64, which
+    With `fmod=1`, Mod is the remainder, but ONNX Runtime before 1.32 divides in float64, which
     rounds integers beyond 2**53.
     """
     quotient = build.add("Div", x, y)
