@@ -17,6 +17,7 @@ from keras_bin.export import (
 from tests.export.custom_layers import around
 from tests.export.kinds import BIN, IMAGE
 from tests.export.serving import serving
+from tests.keras_versions import needs_keras
 
 
 class Counting(layers.Layer):
@@ -75,19 +76,26 @@ BOTH = {
 }
 
 
+NEEDS = {"int4": needs_keras("3.11", "has no int4")}
+
+
+def cases(*left_out):
+    return [
+        pytest.param(build, id=name, marks=NEEDS.get(name, ()))
+        for name, build in BOTH.items()
+        if name not in left_out
+    ]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("build", BOTH.values(), ids=BOTH)
+@pytest.mark.parametrize("build", cases())
 def test_kind_exports_to_a_saved_model(build, tmp_path):
     model = build()
     report = export_saved_model(model, tmp_path)
     assert verify(report.path, model).passed
 
 
-@pytest.mark.parametrize(
-    "build",
-    [build for name, build in BOTH.items() if name != "float64"],
-    ids=[name for name in BOTH if name != "float64"],
-)
+@pytest.mark.parametrize("build", cases("float64"))
 def test_kind_exports_to_onnx(build, tmp_path):
     model = build()
     report = export_onnx(model, tmp_path / "model.onnx")
@@ -113,6 +121,7 @@ def test_state_that_outputs_depend_on_is_in_a_saved_model_alone(build, tmp_path)
         export_onnx(model, tmp_path / "model.onnx")
 
 
+@needs_keras("3.14", "resizes images of unknown size")
 def test_model_that_runs_in_no_graph_is_refused_with_the_way_out(tmp_path):
     inputs = keras.Input((None, None, 3), name="image")
     model = keras.Model(inputs, layers.UpSampling2D(interpolation="bilinear")(inputs))
