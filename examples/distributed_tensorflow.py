@@ -62,7 +62,7 @@ def train(epochs: int, backup: str | None) -> int:
         net.compile(
             keras.optimizers.AdamW(5e-3),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=["accuracy"],
+            metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
         )
 
     digits = load_digits()

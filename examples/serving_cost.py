@@ -39,7 +39,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 from rich.table import Table
@@ -49,6 +48,7 @@ from common.mixed_styles import accuracies_by_style
 from common.norms import ALL_NORMS, PLACED_NORMS, SERVED_NORMS, SETTLED
 from common.options import add_norms, add_quick, option_parser, read_options
 from common.report import Claim, lead_tables, mean_and_deviation, norm_table, publish
+from common.run_files import file_name
 from common.whole_files import save_picture
 from fashion import latency
 from fashion.experiment import Experiment
@@ -73,7 +73,7 @@ LIMITS = {
 
 FLOAT = "float"
 
-Times = Mapping[str, Mapping[str, Mapping[int, float]]]
+Times = dict[str, dict[str, dict[int, float]]]
 Read = Mapping[str, Mapping[str, Sequence[float]]]  # by form of the nets and norm, one per seed
 
 
@@ -187,35 +187,38 @@ def int8_table(read: Read) -> Table:
 
 
 def measure(
-    nets: Mapping[str, keras.Model],
+    runs: Sequence[dict],
+    experiment: Experiment,
+    task: Task,
     rounds: Mapping[int, int],
     folder: Path,
-    pictures: np.ndarray,
-) -> Times:
-    """Times nets in every runtime that is installed."""
+) -> tuple[list[dict], Times]:
+    """Exports the nets, times those of the first seed, and tests those in int8.
+
+    Returns:
+        The runs with the accuracy in int8, in each runtime that supports it; and the times.
+    """
+    pictures, _ = task.draw(np.arange(min(CALIBRATION, task.number)), np.random.default_rng(0))
+    found = [{**run, "accuracy in int8": {}} for run in runs]
     times: Times = {}
     for runtime in latency.installed():
-        print(f"{runtime}: export, and {sum(rounds.values())} rounds")
-        times.update(latency.measure(runtime, nets, rounds, folder, pictures))
-    return times
-
-
-def with_int8(
-    runs: Sequence[dict], experiment: Experiment, task: Task, folder: Path, pictures: np.ndarray
-) -> list[dict]:
-    """Adds to the runs the accuracy of their nets in int8, in each runtime that supports it."""
-    found = []
-    for run in runs:
-        print(f"int8: seed {run['seed']}, {run['norm']}")
-        net = experiment.load_net(run["seed"], "", run["norm"])
-        read = {
-            latency.int8_of(runtime): latency.read_in_int8(
-                runtime, net, task.tests, folder, pictures
-            )
-            for runtime in latency.installed(latency.IN_INT8)
-        }
-        found.append({**run, "accuracy in int8": read})
-    return found
+        in_int8 = latency.int8_of(runtime)
+        timed = {}
+        for run in found:
+            seed, norm = run["seed"], run["norm"]
+            if seed != runs[0]["seed"] and runtime not in latency.installed(latency.IN_INT8):
+                continue
+            print(f"{runtime}: export of seed {seed}, {norm}")
+            net = experiment.load_net(seed, "", norm)
+            written = latency.write(runtime, net, folder / f"{seed}-{file_name(norm)}", pictures)
+            if seed == runs[0]["seed"]:
+                timed[norm] = written
+            if in_int8 in written:
+                read = latency.read(runtime, written[in_int8], task.tests)
+                run["accuracy in int8"][in_int8] = read
+        print(f"{runtime}: {sum(rounds.values())} rounds")
+        times |= latency.measure(runtime, timed, rounds, pictures.shape[1:])
+    return found, times
 
 
 def read_by_form(runs: Sequence[dict]) -> dict[str, dict[str, list[float]]]:
@@ -252,11 +255,8 @@ def main(arguments: list[str] | None = None) -> None:
     runs = experiment.run()
     seed = options.seeds[0]
     task = experiment.task("", seed)
-    pictures, _ = task.draw(np.arange(min(CALIBRATION, task.number)), np.random.default_rng(0))
-    nets = {norm: experiment.load_net(seed, "", norm) for norm in options.norm}
     rounds = QUICK_ROUNDS if options.quick else ROUNDS
-    times = measure(nets, rounds, options.output / "artifacts", pictures)
-    runs = with_int8(runs, experiment, task, options.output / "artifacts" / "int8", pictures)
+    runs, times = measure(runs, experiment, task, rounds, options.output / "artifacts")
     read = read_by_form(runs)
     rows = accuracies_by_style(runs)
     means = {norm: mean(values) for norm, values in rows["mean"].items()}

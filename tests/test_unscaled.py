@@ -24,8 +24,11 @@ def plain_model(model_class=keras.Model):
     return model_class(model.input, model.output, name="net")
 
 
-def trained(model, optimizer="sgd", **settings):
-    model.compile(optimizer, LOSS(from_logits=True), **settings)
+QUICKER_EAGERLY = keras.backend.backend() != "jax"
+
+
+def trained(model, optimizer="sgd", run_eagerly=QUICKER_EAGERLY, **settings):
+    model.compile(optimizer, LOSS(from_logits=True), run_eagerly=run_eagerly, **settings)
     model.fit(*tiny_batch(), batch_size=2, epochs=2, verbose=0)
     return model
 
@@ -127,6 +130,7 @@ def test_train_step_of_a_plain_model_is_named():
     "settings",
     [
         {"run_eagerly": True},
+        {},
         pytest.param(
             {"jit_compile": True},
             marks=pytest.mark.lacking("torch", reason="compiling by torch.compile takes minutes"),
@@ -139,9 +143,10 @@ def test_train_step_of_a_plain_model_is_named():
         {"optimizer": keras.optimizers.Adam(gradient_accumulation_steps=2)},
         {"optimizer": keras.optimizers.SGD(use_ema=True)},
     ],
-    ids=["eager", "XLA", "several steps", "loss scaling", "accumulation", "average"],
+    ids=["eager", "graph", "XLA", "several steps", "loss scaling", "accumulation", "average"],
 )
 def test_it_is_said_once_in_every_way_to_run(settings):
+    settings = {"run_eagerly": False, **settings}
     assert len(said(lambda: trained(plain_model(), **settings))) == 1
     settings.pop("optimizer", None)  # belongs to the model now
     assert said(lambda: trained(tiny_model(10.0), **settings)) == []

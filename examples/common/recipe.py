@@ -55,7 +55,7 @@ def train(
     model.compile(
         keras.optimizers.SGD(learning_rate(epochs, len(batches)), momentum=MOMENTUM),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
     )
     history = model.fit(
         batches,

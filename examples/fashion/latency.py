@@ -5,7 +5,7 @@ import importlib.metadata
 import importlib.util
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -31,41 +31,42 @@ class Runtime(NamedTuple):
 
     Attributes:
         packages: those it needs besides those of the examples.
-        write: writes a net into a folder, and returns what was written; also takes pictures to
-            calibrate int8 on.
+        write: writes a net into a folder, and returns what was written.
         load: takes what was written, and pictures, and returns what runs them.
     """
 
     packages: tuple[str, ...]
-    write: Callable[[keras.Model, Path, np.ndarray], Path]
+    write: Callable[[keras.Model, Path], Path]
     load: Callable[[Path, np.ndarray], Call]
 
 
-def _onnx(runtime: str) -> Callable[[keras.Model, Path, np.ndarray], Path]:
-    def write(net, folder, _pictures):
+class Quantizer(NamedTuple):
+    """What int8 in a runtime needs.
+
+    Attributes:
+        packages: as for `Runtime`.
+        runtime: what `quantize_onnx` calls it.
+    """
+
+    packages: tuple[str, ...]
+    runtime: str
+
+
+def _onnx(runtime: str) -> Callable[[keras.Model, Path], Path]:
+    def write(net, folder):
         path = folder / f"{runtime}.onnx"
         return export_onnx(net, path, runtime=runtime, overwrite=True, verbose=False).path
 
     return write
 
 
-def _int8(runtime: str) -> Callable[[keras.Model, Path, np.ndarray], Path]:
-    def write(net, folder, pictures):
-        path = folder / f"{runtime}-int8.onnx"
-        source = _onnx(runtime)(net, folder, pictures)
-        given = {"runtime": runtime, "overwrite": True, "verbose": False}
-        return quantize_onnx(source, path, pictures, **given).path
-
-    return write
-
-
-def _saved_model(net, folder, _pictures):
+def _saved_model(net, folder):
     return export_saved_model(
         net, folder / "saved_model", 1, runtime="tensorflow", overwrite=True, verbose=False
     ).path
 
 
-def _litert(net, folder, _pictures):
+def _litert(net, folder):
     path = folder / "net.tflite"
     fold(net, runtime="litert").export(str(path), format="litert", verbose=False)
     return path
@@ -122,12 +123,12 @@ RUNTIMES = {
     "TensorFlow": Runtime((), _saved_model, _in_tensorflow),
 }
 IN_INT8 = {
-    "ONNX Runtime": Runtime((), _int8("onnxruntime"), _in_onnx_runtime),
-    "OpenVINO": Runtime(("nncf", "openvino"), _int8("openvino"), _in_openvino),
+    "ONNX Runtime": Quantizer((), "onnxruntime"),
+    "OpenVINO": Quantizer(("nncf", "openvino"), "openvino"),
 }
 
 
-def installed(runtimes: Mapping[str, Runtime] = RUNTIMES) -> list[str]:
+def installed(runtimes: Mapping[str, Runtime | Quantizer] = RUNTIMES) -> list[str]:
     """Returns the runtimes whose packages are installed."""
     return [
         name
@@ -150,77 +151,72 @@ def int8_of(runtime: str) -> str:
     return f"{runtime}, int8"
 
 
-def measure(
-    runtime: str,
-    nets: Mapping[str, keras.Model],
-    rounds: Mapping[int, int],
-    folder: Path,
-    pictures: np.ndarray,
-) -> dict[str, dict[str, dict[int, float]]]:
-    """Writes nets for a runtime, also in int8 if possible, and times them all in turns.
+def write(runtime: str, net: keras.Model, folder: Path, pictures: np.ndarray) -> dict[str, Path]:
+    """Writes a net for a runtime, also in int8 if possible.
 
     Args:
         runtime: a key of `RUNTIMES`.
-        nets: by name.
-        rounds: how often each is timed, by the number of pictures in a call.
-        folder: for what is written.
+        net: in float.
+        folder: made if missing.
         pictures: on which int8 is calibrated.
 
     Returns:
-        The median time in milliseconds, for the runtime and for `int8_of` it, by net and by the
-        number of pictures.
+        What was written, for the runtime and for `int8_of` it.
     """
-    forms = {runtime: RUNTIMES[runtime]}
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {runtime: RUNTIMES[runtime].write(net, folder)}
     if runtime in installed(IN_INT8):
-        forms[int8_of(runtime)] = IN_INT8[runtime]
-    paths = {}
-    for number, (name, net) in enumerate(nets.items()):
-        own = folder / str(number)
-        own.mkdir(parents=True, exist_ok=True)
-        for form, made in forms.items():
-            paths[form, name] = made.write(net, own, pictures)
-    shape = next(iter(nets.values())).input_shape[1:]
-    times: dict[str, dict[str, dict[int, float]]] = {form: {} for form in forms}
+        name = IN_INT8[runtime].runtime
+        path = folder / f"{name}-int8.onnx"
+        given = {"runtime": name, "overwrite": True, "verbose": False}
+        written[int8_of(runtime)] = quantize_onnx(written[runtime], path, pictures, **given).path
+    return written
+
+
+def measure(
+    runtime: str,
+    written: Mapping[str, Mapping[str, Path]],
+    rounds: Mapping[int, int],
+    shape: Sequence[int],
+) -> dict[str, dict[str, dict[int, float]]]:
+    """Times nets in all forms of a runtime, in turns.
+
+    Args:
+        runtime: a key of `RUNTIMES`.
+        written: what `write` returned for the runtime, by net.
+        rounds: how often each is timed, by the number of pictures in a call.
+        shape: of a picture.
+
+    Returns:
+        The median time in milliseconds, by form, net and the number of pictures.
+    """
+    times: dict[str, dict[str, dict[int, float]]] = {}
     for batch, count in rounds.items():
         given = np.random.default_rng(0).random((batch, *shape), "float32")
         calls = {
-            (key, load): forms[key[0]].load(path, given)
+            ((form, name), load): RUNTIMES[runtime].load(path, given)
             for load in range(LOADS)
-            for key, path in paths.items()
+            for name, forms in written.items()
+            for form, path in forms.items()
         }
         for (form, name), seconds in _interleaved(calls, count).items():
-            times[form].setdefault(name, {})[batch] = round(1e3 * median(seconds), 4)
+            milliseconds = round(1e3 * median(seconds), 4)
+            times.setdefault(form, {}).setdefault(name, {})[batch] = milliseconds
     return times
 
 
-def read_in_int8(
-    runtime: str,
-    net: keras.Model,
-    tests: Mapping[str, Labelled],
-    folder: Path,
-    pictures: np.ndarray,
-) -> dict[str, float]:
-    """Returns the percentage of pictures that a net in int8 reads right, by test.
-
-    Args:
-        runtime: a key of `IN_INT8`.
-        net: the net in float.
-        tests: what it reads.
-        folder: for what is written; made if missing.
-        pictures: to calibrate on.
-    """
-    made = IN_INT8[runtime]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = made.write(net, folder, pictures)
+def read(runtime: str, path: Path, tests: Mapping[str, Labelled]) -> dict[str, float]:
+    """Returns the percentage of pictures that a written net reads right, by test."""
     return {
-        name: round(100 * float(np.mean(_read(made, path, test.pictures) == test.labels)), 2)
+        name: round(100 * float(np.mean(_read(runtime, path, test.pictures) == test.labels)), 2)
         for name, test in tests.items()
     }
 
 
-def _read(made, path, pictures):
+def _read(runtime, path, pictures):
+    load = RUNTIMES[runtime].load
     parts = range(0, len(pictures), READ_BATCH)
-    outputs = [made.load(path, pictures[start : start + READ_BATCH])() for start in parts]
+    outputs = [load(path, pictures[start : start + READ_BATCH])() for start in parts]
     return np.concatenate(outputs).argmax(-1)
 
 

@@ -58,6 +58,9 @@ class GAN(keras.Model):
         super().compile()
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
+        # Else TensorFlow traces the first step twice.
+        generator_optimizer.build(self.generator.trainable_variables)
+        discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     def call(self, noise):
         """Returns pictures."""

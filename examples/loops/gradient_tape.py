@@ -20,6 +20,7 @@ import keras_bin
 images, labels = load()
 net = build_net()
 optimizer = keras.optimizers.AdamW(2e-3, weight_decay=0.01)
+optimizer.build(net.trainable_variables)  # else TensorFlow traces the first step twice
 loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 

@@ -14,6 +14,7 @@ from keras_bin.export import export_onnx
 from keras_bin.export.describe import describe
 from keras_bin_cli import run
 from keras_bin_cli.program import main
+from tests import forks
 from tests.export.kinds import bin_model
 
 
@@ -170,7 +171,7 @@ def test_console_script_runs_the_program():
 def test_module_of_the_library_runs_as_a_program(model_file, tmp_path):
     export_onnx(bin_model(0.5), tmp_path / "other.onnx", verbose=False)
     command = [sys.executable, "-m", "keras_bin", "verify", "other.onnx", model_file]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = forks.run(command, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout.count(" wrong ") == 3
     assert "\nkeras-bin: error: " in done.stderr
@@ -179,8 +180,7 @@ def test_module_of_the_library_runs_as_a_program(model_file, tmp_path):
 @pytest.mark.slow
 def test_module_runs_as_a_program_and_shows_nothing_of_tensorflow(model_file, tmp_path):
     command = [sys.executable, "-m", "keras_bin_cli", "inspect"]
-    failed = subprocess.run([*command, "none.keras"], cwd=tmp_path, check=False)
-    assert failed.returncode == 2
+    assert forks.run([*command, "none.keras"], cwd=tmp_path).returncode == 2
     done = subprocess.run([*command, model_file], capture_output=True, text=True, check=True)
     assert "rho" in done.stdout
     assert done.stderr == ""

@@ -6,6 +6,7 @@ import http.server
 import os
 import shutil
 import threading
+import urllib.parse
 
 import pytest
 
@@ -87,6 +88,18 @@ def search(driver, address, words):
     box = driver.find_element(By.NAME, "q")
     box.send_keys(words)
     box.submit()
+    return _found(driver, address)
+
+
+def search_by_address(driver, address, words):
+    """Opens what the search box leads to, which takes half as long; returns what `search` does."""
+    driver.get(f"{address}/search.html?{urllib.parse.urlencode({'q': words})}")
+    return _found(driver, address)
+
+
+def _found(driver, address):
+    from selenium.webdriver.common.by import By
+
     said = "document.querySelector('#search-results p')?.textContent"
     wait_for(driver, f"return /finished|did not match/.test({said})")
     links = driver.find_elements(By.CSS_SELECTOR, "#search-results li > a")
@@ -98,4 +111,4 @@ def wait_for(driver, script):
     """Waits until a script returns something true."""
     from selenium.webdriver.support.wait import WebDriverWait
 
-    WebDriverWait(driver, 20).until(lambda each: each.execute_script(script))
+    WebDriverWait(driver, 20, poll_frequency=0.02).until(lambda each: each.execute_script(script))

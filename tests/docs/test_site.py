@@ -2,12 +2,12 @@
 
 import html.parser
 import re
-import subprocess
 import sys
 import urllib.parse
 
 import pytest
 
+from tests import forks
 from tests.docs import browser, pages, questions
 
 WIDTHS = {"phone": 390, "desk": 1400}
@@ -18,7 +18,7 @@ def site(tmp_path_factory):
     """The folder of the site, built without a warning; a link to nowhere on it is one."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", pages.DOCS, folder]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = forks.run(command)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -113,7 +113,7 @@ def test_page_opens_without_an_error_and_fits(driver, stem):
 def test_search_finds_the_page(driver, words, wanted):
     chromium, address = driver
     browser.set_width(chromium, WIDTHS["desk"])
-    found = browser.search(chromium, address, words)
+    found = browser.search_by_address(chromium, address, words)
     assert chromium.get_log("browser") == []
     assert wanted in [each.split("#")[0] for each in found[:5]]
 

@@ -30,7 +30,7 @@ def committed():
 def test_tutorial_runs_to_a_served_answer(tmp_path, monkeypatch):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("TUTORIAL_EPOCHS", "1")
-    monkeypatch.setenv("TUTORIAL_DIGITS", "200")
+    monkeypatch.setenv("TUTORIAL_DIGITS", "171")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in cells(notebook):
         cell.outputs = []

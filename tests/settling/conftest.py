@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests.settling.nets import build, compiled, fit, settling
+from tests.settling.nets import build, compiled, fit, pictures, settling
 
 
 @pytest.fixture(scope="package")
@@ -12,3 +12,11 @@ def settled_training():
     settle = settling()
     history = keras.callbacks.History()
     return fit(compiled(build()), settle, callbacks=[history]), settle, history.history
+
+
+@pytest.fixture(scope="package")
+def trained_weights():
+    """The weights of the net after some epochs."""
+    model = compiled(build())
+    model.fit(*pictures(), epochs=8, verbose=0)
+    return model.get_weights()

@@ -8,15 +8,17 @@ import keras_bin
 from keras_bin import SettleRho
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-BINS = ("front", "middle", "back")
+SHAPES = {"front": (4, 1), "middle": (6, 2), "back": (8, 1)}  # filters and strides
+BINS = tuple(SHAPES)
 
 
-def build(model_class=keras_bin.BINModel, rho=0.4, spatial=(8, 8)):
-    """Builds three convolutions with BIN; gates start where they are all mixed."""
+def build(model_class=keras_bin.BINModel, rho=0.4, spatial=(8, 8), bins=BINS):
+    """Builds convolutions with BIN, three or some; gates start where they are all mixed."""
     keras.utils.set_random_seed(1)
     inputs = keras.Input((*spatial, 1), name="image")
     x = inputs
-    for name, filters, strides in zip(BINS, (4, 6, 8), (1, 2, 1), strict=True):
+    for name in bins:
+        filters, strides = SHAPES[name]
         x = layers.Conv2D(filters, 3, strides, padding="same", use_bias=False)(x)
         x = keras_bin.BatchInstanceNormalization(name=name, rho_initializer=rho, momentum=0.9)(x)
         x = layers.ReLU()(x)
@@ -24,9 +26,11 @@ def build(model_class=keras_bin.BINModel, rho=0.4, spatial=(8, 8)):
     return model_class(inputs, outputs)
 
 
-def compiled(model, optimizer=None, **settings):
-    """Compiles a model."""
-    model.compile(optimizer or keras.optimizers.SGD(0.05, momentum=0.9), LOSS, **settings)
+def compiled(model, optimizer=None, run_eagerly=False, **settings):
+    """Compiles a model; eagerly is quicker for a few steps, but not on JAX."""
+    optimizer = optimizer or keras.optimizers.SGD(0.05, momentum=0.9)
+    eager = run_eagerly and keras.backend.backend() != "jax"
+    model.compile(optimizer, LOSS, run_eagerly=eager, **settings)
     return model
 
 
@@ -42,7 +46,7 @@ def pictures(number=64, seed=0):
 
 def gates(model):
     """Returns the gates of each layer by its name."""
-    return {name: np.array(model.get_layer(name).rho) for name in BINS}
+    return {layer.name: np.array(layer.rho) for layer in model.layers if layer.name in BINS}
 
 
 EPOCHS = 5

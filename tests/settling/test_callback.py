@@ -42,7 +42,7 @@ def one_round(model, settle):
 
 
 def test_what_is_settled_first_is_worth_least_for_what_it_costs():
-    model = compiled(build())
+    model = compiled(build(), run_eagerly=True)
     model.fit(*pictures(), epochs=2, verbose=0)
     worths = rho_worth(model, pictures())
     order = sorted(worths, key=lambda worth: worth.without_instance / worth.cost)
@@ -86,7 +86,7 @@ def test_rounds_are_after_the_epochs_between_start_and_stop(settled_training):
 )
 def test_rounds_follow_from_the_number_of_epochs(epochs, settings, rounds):
     settle = SettleRho(pictures(), **settings, verbose=False)
-    settle.set_model(compiled(build()))
+    settle.set_model(compiled(build(bins=("front",)), run_eagerly=True))
     settle.set_params({"epochs": epochs})
     if rounds:
         settle.on_train_begin()
@@ -97,9 +97,9 @@ def test_rounds_follow_from_the_number_of_epochs(epochs, settings, rounds):
             settle.on_train_begin()
 
 
-def test_layer_that_is_worth_too_much_stays_whatever_it_costs():
-    model = compiled(build())
-    model.fit(*pictures(), epochs=8, verbose=0)
+def test_layer_that_is_worth_too_much_stays_whatever_it_costs(trained_weights):
+    model = compiled(build(), run_eagerly=True)
+    model.set_weights(trained_weights)
     front = rho_worth(model, pictures())[0]
     loss = model.evaluate(*pictures(), verbose=0)
     settle = settling(max_cost=0.0, max_increase=0.5 * front.without_instance / loss)
@@ -110,14 +110,17 @@ def test_layer_that_is_worth_too_much_stays_whatever_it_costs():
 
 def test_net_that_does_not_need_the_branch_keeps_none():
     settle = settling(max_cost=1.0, free_increase=1e6)
-    assert ends(fit(compiled(build()), settle)) == ALL_AT_1
+    assert ends(fit(compiled(build(), run_eagerly=True), settle, epochs=2)) == ALL_AT_1
 
 
-def test_kept_layers_are_settled_in_the_last_round_alone():
-    settle = settling(keep=0.25)
-    model = fit(compiled(build()), settle)
+def test_kept_layers_are_settled_in_the_last_round_alone(trained_weights):
+    settle = settling(keep=0.25, start=0.3, stop=0.7)
+    model = compiled(build(), run_eagerly=True)
+    model.set_weights(trained_weights)
+    fit(model, settle, epochs=3)
     (row,) = [row for row in settle.settled if row.layer == "front"]
-    assert row.epoch == 4
+    assert [step.epoch for step in settle.steps] == [1, 1, 2, 2]
+    assert row.epoch == 2
     assert row.value == 0.25
     assert ends(model)["front"] == {0.25}
     assert model.get_layer("front").rho_constraint.value == 0.25
@@ -142,8 +145,11 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("model_class", [keras.Model, keras_bin.BINModel])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_settled_gates_stay_under_every_optimizer(optimizer, model_class):
-    model = compiled(build(model_class), OPTIMIZERS[optimizer]())
-    seen, gammas = [], []
+    """In a graph, and for the plain model, whose steps are Keras's own, eagerly."""
+    eager = model_class is keras.Model
+    net = build(model_class, bins=("back",))
+    model = compiled(net, OPTIMIZERS[optimizer](), run_eagerly=eager)
+    at_1, seen, gammas = {"back": {1.0}}, [], []
 
     class Watch(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -151,16 +157,15 @@ def test_settled_gates_stay_under_every_optimizer(optimizer, model_class):
             gammas.append(np.array(model.get_layer("back").gamma))
 
     fit(model, settling(max_cost=0.0), epochs=3, callbacks=[Watch()])
-    assert seen[3] != ALL_AT_1
-    assert seen[4:] == [ALL_AT_1] * 2  # the steps after the round
-    assert ends(model) == ALL_AT_1
+    assert seen[3] != at_1
+    assert seen[4:] == [at_1] * 2  # the steps after the round
+    assert ends(model) == at_1
     assert np.abs(gammas[5] - gammas[3]).max() > 1e-5  # other weights learn on
 
 
 def test_layer_whose_gates_are_all_1_already_is_settled_there():
-    model = compiled(build(rho=1.0))
+    model = compiled(build(rho=1.0), run_eagerly=True)
     one_round(model, settling(max_cost=0.0))
-    model.make_train_function(force=True)
     model.fit(*pictures(), epochs=3, verbose=0)
     assert ends(model) == ALL_AT_1
 
@@ -181,7 +186,7 @@ def test_what_fits_is_kept_though_something_is_worth_more():
 
 
 def test_loss_that_is_not_finite_is_told():
-    model = compiled(build())
+    model = compiled(build(), run_eagerly=True)
     model.get_layer("head").kernel.assign(np.full((8, 2), np.nan))
     with pytest.raises(ValueError, match=r"loss must be finite.*Received: loss=nan"):
         one_round(model, settling())
@@ -191,10 +196,11 @@ def test_validation_and_metrics_of_the_epoch_are_as_without_it():
     """Gates are all at 1 already and nothing learns, so that the round itself changes nothing."""
     histories = []
     for callbacks in ([], [settling(max_cost=0.0)]):
-        model = compiled(build(rho=1.0), keras.optimizers.SGD(0.0), metrics=["accuracy"])
+        net = build(rho=1.0, bins=("front",))
+        model = compiled(net, keras.optimizers.SGD(0.0), metrics=["accuracy"])
         history = model.fit(
             *pictures(),
-            epochs=4,
+            epochs=2,
             verbose=0,
             shuffle=False,
             callbacks=callbacks,
@@ -215,14 +221,14 @@ def test_frozen_gates_are_left_alone(freeze):
         front.trainable = False
     else:
         front.rho.trainable = False
-    found = ends(fit(compiled(model), settling(max_cost=0.0)))
+    found = ends(fit(compiled(model, run_eagerly=True), settling(max_cost=0.0), epochs=2))
     assert found.pop("front") == {float(np.float32(0.4))}
     assert set(map(tuple, found.values())) == {(1.0,)}
 
 
 def test_round_is_printed(capsys):
     settle = SettleRho(pictures(), max_cost=0.0, free_increase=0.0)
-    fit(compiled(build(), metrics=["accuracy"]), settle, epochs=2)
+    fit(compiled(build(), metrics=["accuracy"], run_eagerly=True), settle, epochs=2)
     printed = capsys.readouterr().out
     assert "SettleRho, epoch 1: cost 100.0 % to 0.0 %; " in printed
     assert "loss " in printed

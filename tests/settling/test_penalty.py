@@ -8,7 +8,7 @@ import pytest
 
 import keras_bin
 from keras_bin import InstancePenalty
-from tests.settling.nets import LOSS, build, gates, pictures
+from tests.settling.nets import build, compiled, gates, pictures
 
 RATE, STRENGTH = 0.01, 0.3
 
@@ -18,7 +18,7 @@ def gates_after_a_step(penalty, scale, optimizer=None):
     model = build(lambda *graph: keras_bin.BINModel(*graph, rho_gradient_scale=scale))
     for name in gates(model):
         model.get_layer(name).rho.regularizer = penalty
-    model.compile(optimizer or keras.optimizers.SGD(RATE), LOSS)
+    compiled(model, optimizer or keras.optimizers.SGD(RATE), run_eagerly=True)
     model.fit(*pictures(16), batch_size=16, shuffle=False, verbose=0)
     return np.concatenate(list(gates(model).values())) - np.float32(0.4)
 

@@ -47,19 +47,19 @@ def test_change_is_that_of_the_loss_in_training(model_class):
 
 
 def test_cost_is_the_share_of_elements():
-    worths = rho_worth(compiled(build()), pictures(32))
+    worths = rho_worth(compiled(build(), run_eagerly=True), pictures(32))
     np.testing.assert_allclose([worth.cost for worth in worths], COSTS, rtol=1e-6)
     assert [worth.channels for worth in worths] == [4, 6, 8]
     np.testing.assert_allclose([worth.mean for worth in worths], 0.4, rtol=1e-6)
 
 
 def test_sizes_may_be_free():
-    worths = rho_worth(compiled(build(spatial=(None, None))), pictures(32))
+    worths = rho_worth(compiled(build(spatial=(None, None)), run_eagerly=True), pictures(32))
     np.testing.assert_allclose([worth.cost for worth in worths], COSTS, rtol=1e-6)
 
 
 def test_model_stays_as_it_was_and_trains_on():
-    model = compiled(build(), metrics=["accuracy"])
+    model = compiled(build(bins=("front",)), metrics=["accuracy"])
     x, y = pictures(32)
     model.fit(x, y, verbose=0)
     before, calls = states(model), model.train_function
@@ -75,7 +75,7 @@ def test_model_stays_as_it_was_and_trains_on():
 
 
 def test_step_of_ones_own_is_used_and_put_back():
-    model = compiled(build())
+    model = compiled(build(), run_eagerly=True)
     calls = []
 
     def test_step(*arguments):
@@ -89,7 +89,7 @@ def test_step_of_ones_own_is_used_and_put_back():
 
 
 def test_metrics_of_an_epoch_are_put_back():
-    model = compiled(build(), metrics=["accuracy"])
+    model = compiled(build(), metrics=["accuracy"], run_eagerly=True)
     x, y = pictures(32)
     before = model.train_on_batch(x, y, return_dict=True)
     rho_worth(model, (x, y))
@@ -108,7 +108,7 @@ def test_failing_evaluation_leaves_the_model_as_it_was():
 
 
 def test_metric_is_one_that_the_model_is_compiled_with():
-    model = compiled(build(), metrics=["accuracy"])
+    model = compiled(build(), metrics=["accuracy"], run_eagerly=True)
     worths = rho_worth(model, pictures(32), metric="accuracy")
     assert worths.metric == "accuracy"
     assert 0 <= worths.value <= 1
@@ -118,8 +118,13 @@ def test_metric_is_one_that_the_model_is_compiled_with():
     )
 
 
+@pytest.fixture(scope="module")
+def worths_in_two_batches():
+    return rho_worth(compiled(build(), run_eagerly=True), pictures(32), batch_size=16)
+
+
 @pytest.mark.parametrize("kind", ["weights", "tf.data", "PyDataset"])
-def test_data_are_what_evaluate_takes(kind):
+def test_data_are_what_evaluate_takes(kind, worths_in_two_batches):
     x, y = pictures(32)
 
     class Batches(keras.utils.PyDataset):
@@ -135,10 +140,13 @@ def test_data_are_what_evaluate_takes(kind):
         "tf.data": tf.data.Dataset.from_tensor_slices((x, y)).batch(16),
         "PyDataset": Batches(),
     }[kind]
-    found = rho_worth(compiled(build()), data, batch_size=16 if kind == "weights" else None)
-    expected = rho_worth(compiled(build()), (x, y), batch_size=16)
+    model = compiled(build(), run_eagerly=True)
+    found = rho_worth(model, data, batch_size=16 if kind == "weights" else None)
     np.testing.assert_allclose(
-        [each[3:] for each in found], [each[3:] for each in expected], rtol=1e-4, atol=1e-6
+        [each[3:] for each in found],
+        [each[3:] for each in worths_in_two_batches],
+        rtol=1e-4,
+        atol=1e-6,
     )
 
 
@@ -155,7 +163,7 @@ def test_layer_in_a_subclassed_model_and_one_that_is_called_twice_are_found():
             x = self.other(x[:, ::2, ::2], training=training)
             return self.head(keras.ops.mean(x, (1, 2)))
 
-    model = compiled(Twice())
+    model = compiled(Twice(), run_eagerly=True)
     x, y = pictures(16)
     model(x)
     first, second = rho_worth(model, (x, y))
@@ -164,7 +172,7 @@ def test_layer_in_a_subclassed_model_and_one_that_is_called_twice_are_found():
 
 
 def test_table_shows_layers_costs_and_changes():
-    worths = rho_worth(compiled(build()), pictures(32))
+    worths = rho_worth(compiled(build(), run_eagerly=True), pictures(32))
     title, head, *rows = str(worths).splitlines()
     assert title.startswith("loss 0.")
     assert head.split("  ")[0] == "layer"

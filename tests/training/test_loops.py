@@ -13,6 +13,8 @@ from tests.gradients import differentiated
 
 LOSS = keras.losses.SparseCategoricalCrossentropy
 SCALED = [cls for cls in optimizer_classes() if cls is not keras.optimizers.Ftrl]
+# One of each kind: by the gradient, by the update, of two optimizers, and with iterates of its own.
+IN_A_GRAPH = ("SGD", "Adam", "Nadam", "Muon", "ScheduleFreeAdamW")
 STEPS = 3
 VARIANTS = {
     "plain": {},
@@ -105,6 +107,7 @@ def trained_in_own_step(optimizer):
     model = tiny_model()
     model = OwnStep(model.input, model.output)
     model.compile(optimizer, LOSS(from_logits=True))
+    optimizer.build(model.trainable_variables)
     for _ in range(STEPS):
         model.train_on_batch(*tiny_batch())
     return model.get_weights()
@@ -145,8 +148,8 @@ def test_own_train_step_trains_as_the_model_bit_for_bit(cls, variant):
 
 @pytest.mark.tensorflow
 @pytest.mark.slow
-@pytest.mark.parametrize("cls", SCALED)
-def test_own_train_step_trains_as_the_model_under_every_optimizer(cls):
+@pytest.mark.parametrize("cls", [cls for cls in SCALED if cls.__name__ in IN_A_GRAPH])
+def test_own_train_step_trains_as_the_model_under_every_kind_of_optimizer(cls):
     expected = trained_in_model(optimizer(cls, "plain"))
     assert_equal(trained_in_own_step(optimizer(cls, "plain")), expected)
 

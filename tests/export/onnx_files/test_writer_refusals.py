@@ -1,6 +1,5 @@
 """ONNX files that are not written: what is refused, and what a failure leaves behind."""
 
-import subprocess
 import sys
 
 import keras
@@ -12,6 +11,7 @@ from keras import layers
 from keras_bin.export import ValuesError, VerificationError, export_onnx
 from keras_bin.export.onnx_files import writer
 from testing.weights import randomize
+from tests import forks
 from tests.export.folders import contents
 from tests.export.kinds import BIN, IMAGE, bin_model
 from tests.export.values import arrays, predict
@@ -57,9 +57,7 @@ def test_missing_package_of_the_extra_is_named(package, model, tmp_path, monkeyp
 @pytest.mark.slow
 def test_exporter_imports_without_the_extra(tmp_path):
     program = MISSING.format(package="onnxruntime")
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True
-    )
+    done = forks.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
     assert "ONNX files need onnxruntime" in done.stdout
     assert contents(tmp_path) == []
 

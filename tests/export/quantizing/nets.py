@@ -1,5 +1,9 @@
 """Nets whose channels differ in size, as before they are normalized, and pictures for them."""
 
+import functools
+import tempfile
+from pathlib import Path
+
 import keras
 import numpy as np
 
@@ -51,7 +55,15 @@ def net(norms=MIXED, decades=1.0):
 def exported(folder, *given, **options):
     """Returns the path of a net's ONNX file; see `net` and `export_onnx`."""
     path = folder / "float.onnx"
-    return export_onnx(net(*given), path, verbose=False, overwrite=True, **options).path
+    path.write_bytes(_exported(given, **options))
+    return path
+
+
+@functools.cache  # many tests quantize the same file
+def _exported(given, **options):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "float.onnx")
+        return export_onnx(net(*given), path, verbose=False, **options).path.read_bytes()
 
 
 def quantized(artifact, path, **options):

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -15,6 +14,7 @@ from keras_bin.export import VerificationError
 from keras_bin.export.saved_models import serving_process
 from keras_bin.export.saved_models.serving_process import serving_process as start
 from keras_bin.networks.signature import Signature, TensorInfo
+from tests import forks
 
 
 def write(path, function, *specs):
@@ -205,13 +205,9 @@ def test_process_ends_with_a_caller_that_is_killed(tmp_path):
     path = write(tmp_path / "1", lambda x: {"y": x}, tf.TensorSpec((None,), name="x"))
     for name in ("own", "system"):
         (tmp_path / name).mkdir()
-    done = subprocess.run(
-        [sys.executable, "-c", CALLER, str(path), str(tmp_path / "own")],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={**os.environ, "TMPDIR": str(tmp_path / "system")},
+    done = forks.run(
+        [sys.executable, "-c", CALLER, path, tmp_path / "own"],
+        env={"TMPDIR": str(tmp_path / "system")},
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     name, pid = done.stdout.split()
