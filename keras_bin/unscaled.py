@@ -48,7 +48,14 @@ def warn_of_unscaled_rho(outermost: keras.layers.Layer | None, constraint: Any) 
 
 
 def _remedy(outermost: keras.layers.Layer | None) -> str:
-    function = _FUNCTIONS[keras.backend.backend() == "jax"]
+    on_jax = keras.backend.backend() == "jax"
+    function = _FUNCTIONS[on_jax]
+    if on_jax:  # where Keras runs `call` of the model itself, so the outermost layer may be inside
+        return (
+            "Train a `keras_bin.BINModel` by its own `train_step`: "
+            "`keras_bin.BINModel.from_model(model)` is one that shares the layers. In a custom "
+            f"training loop, {function}."
+        )
     if not isinstance(outermost, keras.Model):
         return f"In a custom training loop, {function}."
     name = type(outermost).__name__

@@ -31,7 +31,11 @@ SLOW_ON_JAX = (
     *("training", "settling", "gates", "conversion", "networks", "sampling"),
     *("test_unscaled", "test_keras_limits.py::test_gradient_accumulation"),
 )
-QUICK_ON_JAX = ("training/test_train_step.py", "training/test_model.py::test_trajectory")
+QUICK_ON_JAX = (
+    *("training/test_train_step.py", "training/test_model.py::test_trajectory"),
+    *("test_unscaled.py::test_message_on_jax", "settling/test_worth.py::test_change_is"),
+    "settling/test_resuming.py::test_settled_gates_stay_in_a_training",
+)
 
 pytest_plugins = [] if BACKEND == "jax" else [f"tests.{BACKEND}_fixtures"]
 LEFT_OUT = (
