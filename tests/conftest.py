@@ -70,6 +70,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
+    gc.set_threshold(20_000)  # tests take a twentieth less time than with 700
     _freeze()
 
 

@@ -9,12 +9,18 @@ import pytest
 from keras_bin_cli.program import main
 from tests import forks
 from tests.docs import pages
+from tests.keras_versions import needs_keras
 
 # Programs that a page may tell to run; those other than keras-bin are started by `.ci/run`, or
 # take longer than a test may.
 KNOWN = {"keras-bin", "python", "python3", "pip", "apt", "docker", "curl"}
 LANGUAGES = {"python", "shell", "py", "sh", "console", "text"}
-RUN = [page for page in pages.PAGES if pages.blocks(page, "python", "shell")]
+NEEDS = dict.fromkeys(("exporting", "runtimes"), needs_keras("3.13", "exports nothing to LiteRT"))
+RUN = [
+    pytest.param(page, id=page.stem, marks=NEEDS.get(page.stem, ()))
+    for page in pages.PAGES
+    if pages.blocks(page, "python", "shell")
+]
 COMMANDS = [
     (page, words)
     for page in (*pages.PAGES, *pages.READMES)
@@ -40,7 +46,7 @@ def test_blocks_are_of_languages_that_say_whether_they_run(page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", RUN)
 def test_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(subprocess, "run", forks.run)

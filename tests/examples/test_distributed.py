@@ -10,6 +10,7 @@ import pytest
 
 from tests.backends import QUICK_TO_COMPILE, skip_without
 from tests.examples.programs import EXAMPLES
+from tests.keras_versions import needs_keras
 
 SECONDS = 240  # none of the programs takes a fourth of that
 
@@ -37,7 +38,10 @@ def run(program, *arguments):
     ("backend", "arguments"),
     [
         ("tensorflow", ["--epochs", 3]),
-        ("jax", ["--devices", 2, "--epochs", 3]),
+        pytest.param(
+            *("jax", ["--devices", 2, "--epochs", 3]),
+            marks=needs_keras("3.11", "takes no arrays in several processes"),
+        ),
         ("torch", ["--steps", 10]),
     ],
     ids=["tensorflow", "jax", "torch"],

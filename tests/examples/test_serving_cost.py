@@ -12,6 +12,7 @@ from fashion import latency
 from keras_bin import rho_weights
 from serving_cost import LIMITS, accuracy_claims, latency_claims, ratios
 from tests.examples.programs import check_picture, make_fashion, read_results, run_program
+from tests.keras_versions import needs_keras
 
 TIMES = {"OpenVINO": {"BN": {1: 2.0, 32: 40.0}, SETTLED: {1: 1.9, 32: 44.0}}}
 
@@ -49,6 +50,7 @@ def test_every_runtime_has_limits():
 
 
 @pytest.mark.slow
+@needs_keras("3.13", "exports nothing to LiteRT")
 def test_quick_run_trains_settles_exports_and_reports(tmp_path):
     folder = make_fashion(tmp_path / "data")
     out = tmp_path / "out"
