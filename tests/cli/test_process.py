@@ -16,11 +16,15 @@ LINE = "keras-bin: error: interrupted\n"
 
 
 @pytest.fixture(autouse=True)
-def _interrupt_is_taken():
-    """Lets the programs take SIGINT, also where a script that ignores it runs the tests."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def _signals_are_taken():
+    """Lets the programs take signals that nohup or a script which runs the tests ignores."""
+    actions = {signal.SIGINT: signal.default_int_handler}
+    if hasattr(signal, "SIGHUP"):
+        actions[signal.SIGHUP] = signal.SIG_DFL
+    before = [signal.signal(*each) for each in actions.items()]
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, action in zip(actions, before, strict=True):
+        signal.signal(number, action)
 
 
 def started(way, folder, *options, **settings):
