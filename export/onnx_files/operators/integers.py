@@ -21,7 +21,8 @@ def _floor_divide(graph, node, _name, _arguments):
         return
     wide = _divisible(dtype)
     x, y = build.cast(x, wide), build.cast(y, wide)
-    quotient, remainder = _truncated(build, x, y)
+    quotient, product = _truncated(build, x, y)
+    remainder = build.add("Sub", x, product)
     # This remainder has the sign of the dividend, that of Mod the sign of the divisor.
     same = build.add("Equal", remainder, build.add("Mod", x, y))
     above = build.cast(build.add("Not", same), wide)
@@ -48,23 +49,22 @@ def _floor_modulo(graph, node, _name, _arguments):
 
 def _truncated_modulo(graph, node, _name, _arguments):
     x, y = node.input
-    build, dtype = Builder(graph, node), graph.get_dtype(x)
-    if not _is_integer(dtype):
+    build = Builder(graph, node)
+    if _is_integer(graph.get_dtype(x)):
+        _, product = _truncated(build, x, y)
+        build.last("Sub", x, product)
+    else:
         build.last("Mod", x, y, fmod=1)
-        return
-    wide = _divisible(dtype)
-    _, remainder = _truncated(build, build.cast(x, wide), build.cast(y, wide))
-    build.last("Cast", remainder, to=dtype)
 
 
 def _truncated(build, x, y):
-    """Returns the quotient of integers, rounded towards zero, and its remainder.
+    """Returns the quotient of integers, rounded towards zero, and its product with `y`.
 
-    With `fmod=1`, Mod is the remainder, but ONNX Runtime before 1.32 divides in float64, which
-    rounds integers beyond 2**53.
+    `x` minus the product is the remainder. So is Mod with `fmod=1`, but ONNX Runtime before 1.32
+    divides in float64 there, which rounds integers beyond 2**53.
     """
     quotient = build.add("Div", x, y)
-    return quotient, build.add("Sub", x, build.add("Mul", quotient, y))
+    return quotient, build.add("Mul", quotient, y)
 
 
 def _is_integer(dtype):
